@@ -1,0 +1,84 @@
+"""Everything the controller wants done. Adapters carry these out in order; Persist before all others of its turn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sdn.controller.events import Session
+from sdn.model.command import TransactionResult
+from sdn.model.errors import SdnError
+from sdn.model.intent import Resource
+from sdn.model.program import Batch
+from sdn.model.status import ChangeType, Status
+
+
+@dataclass(frozen=True, slots=True)
+class SendBatch:
+    """Write to a switch; answered by exactly one events.BatchDone, or SwitchDown."""
+
+    session: Session
+    batch_id: int
+    batch: Batch
+
+
+@dataclass(frozen=True, slots=True)
+class SendPacket:
+    """Send a frame out of a port (packet-out)."""
+
+    session: Session
+    out_port: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RequestReadBack:
+    """Dump the whole switch for an audit; answered by events.ReadBack."""
+
+    session: Session
+
+
+@dataclass(frozen=True, slots=True)
+class CloseSession:
+    """End an OpenFlow session."""
+
+    session: Session
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Persist:
+    """Durable before anything else of this turn is carried out: records by (bucket, key), value JSON text."""
+
+    puts: tuple[tuple[str, str, str], ...]
+    deletes: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Result of a Request, or the error to give to its caller."""
+
+    token: int
+    result: TransactionResult | SdnError
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """An object or its status changed, for watchers. revision: of the store."""
+
+    revision: int
+    type: ChangeType
+    resource: Resource
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """A structured log record. level: 'debug' to 'error'; fields: short key-value pairs."""
+
+    level: str
+    event: str
+    fields: tuple[tuple[str, str | int | float], ...] = ()
+
+
+Effect = SendBatch | SendPacket | RequestReadBack | CloseSession | Persist | Reply | Publish | Log
+SwitchEffect = SendBatch | SendPacket | RequestReadBack | CloseSession

@@ -1,0 +1,97 @@
+"""Everything that can happen to the controller. Adapters make these; the controller alone consumes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sdn.model.command import Transaction
+from sdn.model.ids import Dpid
+from sdn.model.program import Installed, WriteFailure
+from sdn.model.topology import SwitchPort
+
+Session = int
+"""Number of one OpenFlow connection, never reused while the process lives."""
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchUp:
+    """A switch finished its handshake and was read back. peer: address for people."""
+
+    session: Session
+    dpid: Dpid
+    peer: str
+    ports: tuple[SwitchPort, ...]
+    installed: Installed
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchDown:
+    """The session ended; it delivers nothing more."""
+
+    session: Session
+    dpid: Dpid
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PortChanged:
+    """A port was added, changed (``port`` says how it is now) or removed (``removed``)."""
+
+    session: Session
+    dpid: Dpid
+    port: SwitchPort
+    removed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PacketIn:
+    """A frame punted to the controller. registers: of those OVS reported, number → value; data: the frame."""
+
+    session: Session
+    dpid: Dpid
+    in_port: int
+    table: int
+    cookie: int
+    registers: dict[int, int]
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class BatchDone:
+    """The barrier behind a batch was answered.
+
+    failures: empty when all was written. Otherwise nothing of the bundle took effect (meters before it may have).
+    """
+
+    session: Session
+    dpid: Dpid
+    batch_id: int
+    failures: tuple[WriteFailure, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBack:
+    """Answer to effects.RequestReadBack, with bodies."""
+
+    session: Session
+    dpid: Dpid
+    installed: Installed
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A write from the northbound. token: repeated in effects.Reply; principal: who asks."""
+
+    token: int
+    transaction: Transaction
+    principal: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time passed; sent about ten times a second."""
+
+
+Event = SwitchUp | SwitchDown | PortChanged | PacketIn | BatchDone | ReadBack | Request | Tick
+SwitchEvent = SwitchUp | SwitchDown | PortChanged | PacketIn | BatchDone | ReadBack

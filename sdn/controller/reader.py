@@ -1,0 +1,121 @@
+"""What the northbound may ask: reads are answered at once from the controller's memory, writes are awaited."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from sdn.controller.effects import Publish
+from sdn.model.command import Transaction, TransactionResult
+from sdn.model.ids import Dpid, Kind
+from sdn.model.intent import Resource
+from sdn.model.status import PathHop, Status
+from sdn.model.topology import SwitchPort, WiringFault
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchView:
+    """One switch as an operator sees it. pending: entries not yet confirmed; alien: flows that are not ours."""
+
+    dpid: Dpid
+    name: str
+    connected: bool
+    peer: str
+    ports: tuple[SwitchPort, ...]
+    flows: int
+    groups: int
+    pending: int
+    alien: int
+
+
+@dataclass(frozen=True, slots=True)
+class LinkView:
+    """One link; ends are (switch name, interface name). reserved: bits/s from a to b and from b to a."""
+
+    a: tuple[str, str]
+    b: tuple[str, str]
+    up: bool
+    declared: bool
+    cost: int
+    capacity: int
+    latency: int
+    reserved: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class TopologyView:
+    """All switches and links, and where they differ from what was declared."""
+
+    switches: tuple[SwitchView, ...]
+    links: tuple[LinkView, ...]
+    faults: tuple[WiringFault, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FlowView:
+    """One entry of a switch's program in ovs-ofctl notation, with its owner.
+
+    kind: 'flow', 'group' or 'meter'; state: 'installed' or 'pending'; cookie: 0 for groups and meters.
+    """
+
+    kind: str
+    table: str
+    priority: int
+    match: str
+    actions: str
+    cookie: int
+    owner: str
+    feature: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class SystemView:
+    """The daemon at a glance. ready: every known switch is connected, in sync, and all declared links are up."""
+
+    version: str
+    started: float
+    revision: int
+    switches: int
+    switches_connected: int
+    links: int
+    objects: dict[Kind, int]
+    objects_by_state: dict[str, int]
+    ready: bool
+    not_ready: tuple[str, ...]
+
+
+class Reader(Protocol):
+    """Reads; all raise sdn.model.errors.NotFound for unknown names."""
+
+    def get(self, name: str) -> tuple[Resource, Status]: ...
+    def list(self, kind: Kind, tenant: str = "") -> Iterable[tuple[Resource, Status]]:
+        """Objects of a kind, ordered by name; ``tenant``: id to restrict to, '' for all."""
+        ...
+
+    def topology(self) -> TopologyView: ...
+    def path(self, source: str, destination: str) -> tuple[tuple[PathHop, ...], ...]:
+        """All shortest paths (at most 16) between two switches (name or dpid) or two bound ports (full name)."""
+        ...
+
+    def flows(self, switch: str) -> Iterable[FlowView]: ...
+    def system(self) -> SystemView: ...
+
+
+class Backend(Protocol):
+    """All that the northbound needs of the daemon."""
+
+    @property
+    def reader(self) -> Reader: ...
+    async def submit(self, transaction: Transaction) -> TransactionResult:
+        """Carry out a transaction; returns when it is durable. Raises SdnError."""
+        ...
+
+    async def wait_programmed(self, names: tuple[str, ...], timeout: float) -> None:
+        """Return when all these objects are PROGRAMMED (or settled: REJECTED, FAILED, or gone) or after ``timeout`` seconds."""
+        ...
+
+    def watch(self, kind: Kind, tenant: str = "") -> AsyncIterator[Publish]:
+        """First every existing object as ADDED, then each change. Raises Unavailable when the reader falls too far behind."""
+        ...

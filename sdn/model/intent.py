@@ -1,0 +1,100 @@
+"""What users wish for: tenants, networks, subnets, routers, ports and connections.
+
+Values here are complete: defaults (a port's MAC, its addresses, a gateway) were filled in when the object was admitted
+to the store, so compiling never has to guess. References between objects are full resource names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+
+from sdn.model.ids import Kind
+
+Address = IPv4Address | IPv6Address
+Prefix = IPv4Network | IPv6Network
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """What every object carries. revision: store revision of the last write; created: Unix time in seconds."""
+
+    name: str
+    description: str = ""
+    labels: tuple[tuple[str, str], ...] = ()
+    revision: int = 0
+    created: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tenant(Resource):
+    """Owner of everything else; nothing crosses between tenants."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network(Resource):
+    """One broadcast domain. mtu: bytes of IP packet that hosts may send."""
+
+    mtu: int = 1500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subnet(Resource):
+    """An address range of a network. gateway: the router's address in it, None for a subnet without one."""
+
+    network: str
+    cidr: Prefix
+    gateway: Address | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Router(Resource):
+    """A distributed router between subnets (full names); it owns the gateway address of each."""
+
+    subnets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binding:
+    """Where a port is plugged in. switch: name or datapath id (hex); interface: name, at most 15 characters."""
+
+    switch: str
+    interface: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Port(Resource):
+    """An attachment of one host: its MAC (lower case, colons) and its addresses, each inside a subnet of the network.
+
+    Frames with another source MAC or address are dropped at the switch where the port is bound.
+    """
+
+    network: str
+    mac: str
+    addresses: tuple[Address, ...] = ()
+    binding: Binding | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection(Resource):
+    """Traffic between two ports of a tenant takes one path with ``bandwidth`` bits/s reserved in each direction."""
+
+    a: str
+    b: str
+    bandwidth: int
+
+
+KIND_OF: dict[type[Resource], Kind] = {
+    Tenant: Kind.TENANT,
+    Network: Kind.NETWORK,
+    Subnet: Kind.SUBNET,
+    Router: Kind.ROUTER,
+    Port: Kind.PORT,
+    Connection: Kind.CONNECTION,
+}
+CLASS_OF: dict[Kind, type[Resource]] = {kind: cls for cls, kind in KIND_OF.items()}
+
+
+def kind_of(resource: Resource) -> Kind:
+    """The kind of a resource."""
+    return KIND_OF[type(resource)]

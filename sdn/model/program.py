@@ -1,0 +1,117 @@
+"""What a switch must hold, in packed form: the bytes in which Open vSwitch reads flows back are the identity of a flow.
+
+A *flow key* is ``table (1 byte) | priority (2 bytes, big endian) | OXM fields of the match`` without padding; a *flow
+body* is the OpenFlow 1.3 instructions as they go on the wire (OpenFlow 1.3.5, section 7.2). So comparing what a switch
+holds with what it should hold is comparing byte strings, and encoding a FLOW_MOD is joining them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import blake2b
+
+COOKIE_MARK = 0x5D4E
+"""Upper 16 bits of the cookie of every flow of ours."""
+LAYOUT_VERSION = 1
+"""Changes whenever tables, registers or labels change meaning; bits 40 to 47 of the cookie."""
+COOKIE_BASE = COOKIE_MARK << 48 | LAYOUT_VERSION << 40
+COOKIE_MARK_MASK = 0xFFFF << 48
+
+FlowKey = bytes
+FlowBody = bytes
+
+
+def cookie_of(body: FlowBody) -> int:
+    """The cookie of a flow: controller mark, layout version and 40 bits of BLAKE2b over its instructions.
+
+    All our flows carry the same flags and no time-outs, so these are not hashed. Never all ones: the mark is not.
+    """
+    return COOKIE_BASE | int.from_bytes(blake2b(body, digest_size=5).digest(), "big")
+
+
+def is_ours(cookie: int) -> bool:
+    """Whether a flow with this cookie was written by this controller (any layout version)."""
+    return cookie >> 48 == COOKIE_MARK
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A group. type: OFPGT_ALL 0, SELECT 1, INDIRECT 2, FF 3; buckets: wire bytes as OVS reads them back."""
+
+    type: int
+    buckets: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """A packet-rate limiter with one drop band. rate: packets/s; burst: packets."""
+
+    rate: int
+    burst: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """What one compile unit contributes to one switch.
+
+    flows: key → body; groups and meters by id. Units may share a group of identical content, never a flow key.
+    """
+
+    flows: dict[FlowKey, FlowBody]
+    groups: dict[int, Group]
+    meters: dict[int, Meter]
+
+
+NO_ENTRIES = Entries({}, {}, {})
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who asked for an entry. object: resource name, or ``switches/DPID``; feature: the pipeline's file."""
+
+    object: str
+    feature: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Writes for one switch, carried out in this order with a barrier behind; flows and groups in one atomic bundle.
+
+    meters: (id, meter, exists) sent before the bundle; groups: add or replace; flows: (key, body), ADD with its
+    content cookie; deletes: strict; group_deletes in the bundle behind everything; meter_deletes after the bundle.
+    """
+
+    meters: tuple[tuple[int, Meter, bool], ...] = ()
+    groups: tuple[tuple[int, Group], ...] = ()
+    flows: tuple[tuple[FlowKey, FlowBody], ...] = ()
+    deletes: tuple[FlowKey, ...] = ()
+    group_deletes: tuple[int, ...] = ()
+    meter_deletes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WriteFailure:
+    """An entry that the switch refused. kind: 'flow', 'group' or 'meter'; key: flow key or id.
+
+    type and code: of the OpenFlow error (OpenFlow 1.3.5, section 7.4.4); text: readable.
+    """
+
+    kind: str
+    key: FlowKey | int
+    type: int
+    code: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """What a switch holds, as read back at connect.
+
+    flows: key → cookie; groups: id → group; meters: id → meter (None if it has another form than ours).
+    bodies: key → instructions, only in a full audit.
+    """
+
+    flows: dict[FlowKey, int]
+    groups: dict[int, Group]
+    meters: dict[int, Meter | None]
+    bodies: dict[FlowKey, FlowBody] | None = None

@@ -1,0 +1,31 @@
+"""Results of routing: next hops on shortest-path DAGs and explicit paths."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sdn.model.ids import Dpid
+
+
+@dataclass(frozen=True, slots=True)
+class NextHops:
+    """How one switch reaches one destination switch over shortest paths.
+
+    ports: OpenFlow port numbers, ascending (parallel links count each); tier: hops left to the destination along the
+    longest shortest path, used to spread load differently on successive switches.
+    """
+
+    ports: tuple[int, ...]
+    tier: int
+
+
+RouteKey = tuple[Dpid, Dpid]
+"""(switch, destination switch)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """An explicit simple path. switches: n ids from ingress to egress; links: the n-1 (out port, in port) pairs."""
+
+    switches: tuple[Dpid, ...]
+    links: tuple[tuple[int, int], ...]

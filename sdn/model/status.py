@@ -1,0 +1,51 @@
+"""What is known about an object beside what was wished: programmed or not, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """Lifecycle of an object in the switches.
+
+    PENDING: not (yet) in every switch concerned, ``reason`` says why. PROGRAMMED: every switch concerned has confirmed.
+    DEGRADED: works, but not as promised. REJECTED: a connection that cannot be given. FAILED: a switch refused it.
+    """
+
+    PENDING = "PENDING"
+    PROGRAMMED = "PROGRAMMED"
+    DEGRADED = "DEGRADED"
+    REJECTED = "REJECTED"
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True, slots=True)
+class PathHop:
+    """One switch of a path with the interface names by which the path enters and leaves it."""
+
+    switch: str
+    ingress: str
+    egress: str
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """State with a machine-readable reason (CamelCase) and a message for people.
+
+    switches_away: names of switches concerned that are not connected. path: of a connection, from a to b.
+    """
+
+    state: State
+    reason: str = ""
+    message: str = ""
+    switches_away: tuple[str, ...] = ()
+    path: tuple[PathHop, ...] = ()
+
+
+class ChangeType(StrEnum):
+    """How an object changed, as Watch reports it."""
+
+    ADDED = "ADDED"
+    MODIFIED = "MODIFIED"
+    DELETED = "DELETED"

@@ -1,0 +1,88 @@
+"""The observed network: switches, their ports and the links between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sdn.model.ids import Dpid
+
+DEFAULT_COST = 10
+DEFAULT_CAPACITY = 10_000_000_000
+"""bits/s, for links whose capacity neither a topology file nor the port's speed tells."""
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchPort:
+    """An OpenFlow port. up: neither administratively down nor without carrier; speed: bits/s, 0 if unknown."""
+
+    number: int
+    name: str
+    mac: bytes
+    up: bool
+    speed: int = 0
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class LinkEnd:
+    """One side of a link: the switch and its OpenFlow port number."""
+
+    dpid: Dpid
+    port: int
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Link:
+    """A full-duplex link between two switches, ``a < b``.
+
+    cost: positive integer; capacity: bits/s per direction; latency: microseconds.
+    """
+
+    a: LinkEnd
+    b: LinkEnd
+    cost: int = DEFAULT_COST
+    capacity: int = DEFAULT_CAPACITY
+    latency: int = 0
+    risk_groups: frozenset[str] = frozenset()
+
+    def other(self, end: LinkEnd) -> LinkEnd:
+        """The opposite end."""
+        return self.b if end == self.a else self.a
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredLink:
+    """A link of a topology file; ends are (switch name, interface name or '' when the file does not say)."""
+
+    a: tuple[str, str]
+    b: tuple[str, str]
+    cost: int = DEFAULT_COST
+    capacity: int = DEFAULT_CAPACITY
+    latency: int = 0
+    risk_groups: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredHost:
+    """A host of a topology file, for experiments: where it attaches."""
+
+    name: str
+    switch: str
+    interface: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredTopology:
+    """A topology file or a generator's result. switches: name → datapath id, in the file's order."""
+
+    name: str
+    switches: dict[str, Dpid]
+    links: tuple[DeclaredLink, ...]
+    hosts: tuple[DeclaredHost, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WiringFault:
+    """A difference between the declared and the observed topology. kind: MissingLink, UnexpectedLink, MissingSwitch …"""
+
+    kind: str
+    message: str
