@@ -113,9 +113,15 @@ class Backend(Protocol):
         ...
 
     async def wait_programmed(self, names: tuple[str, ...], timeout: float) -> None:
-        """Return when all these objects are PROGRAMMED (or settled: REJECTED, FAILED, or gone) or after ``timeout`` seconds."""
+        """Return when all these objects are PROGRAMMED or settled otherwise (REJECTED, FAILED, gone), or after ``timeout``.
+
+        timeout: seconds.
+        """
         ...
 
     def watch(self, kind: Kind, tenant: str = "") -> AsyncIterator[Publish]:
-        """First every existing object as ADDED, then each change. Raises Unavailable when the reader falls too far behind."""
+        """First every existing object as ADDED, then each change.
+
+        Raises Unavailable when the consumer falls too far behind.
+        """
         ...

@@ -58,8 +58,9 @@ class Transaction:
 
 @dataclass(frozen=True, slots=True)
 class TransactionResult:
-    """revision: of the store after the write; resources: as stored, in order of the commands (deleted ones as they were).
+    """What a transaction did. revision: of the store after the write.
 
+    resources: as stored, in the order of the commands (deleted ones as they were).
     changed: names of objects that were really changed. generation: to wait for until programmed.
     """
 

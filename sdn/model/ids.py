@@ -92,7 +92,5 @@ def parse_dpid(text: str, field: str = "dpid") -> Dpid:
     """Parse hexadecimal digits, with or without ``0x``; raises InvalidInput."""
     match = _DPID.fullmatch(text)
     if match is None or int(match[1], 16) == 0:
-        raise InvalidInput.of(
-            field, f"{text!r} is not a datapath id", "Give 1 to 16 hexadecimal digits, not all zero."
-        )
+        raise InvalidInput.of(field, f"{text!r} is not a datapath id", "Give 1 to 16 hexadecimal digits, not all zero.")
     return Dpid(int(match[1], 16))

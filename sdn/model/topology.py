@@ -82,7 +82,7 @@ class DeclaredTopology:
 
 @dataclass(frozen=True, slots=True)
 class WiringFault:
-    """A difference between the declared and the observed topology. kind: MissingLink, UnexpectedLink, MissingSwitch …"""
+    """A difference between the declared and the observed topology. kind: CamelCase, as MissingLink or MissingSwitch."""
 
     kind: str
     message: str

@@ -1,0 +1,106 @@
+"""OXM: the type-length-value notation of match fields (OpenFlow 1.3.5, section 7.2.3; nicira-ext of the OVS manual).
+
+Only the fields this controller matches or sets are listed. ``FIELDS`` is in the order in which Open vSwitch writes a
+match back (observed on OVS 3.1, ``docs/ovs-readback.md``), which is the order every match of ours must have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sdn.model.errors import InvalidInput
+
+BASIC = 0x8000
+NXM_1 = 0x0001
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A match field. name: as ovs-fields(7) writes it; size: bytes of a value; style: how values are shown."""
+
+    name: str
+    oxm_class: int
+    number: int
+    size: int
+    style: str = "hex"
+
+    @property
+    def header(self) -> bytes:
+        """OXM header of an unmasked value."""
+        return (self.oxm_class << 16 | self.number << 9 | self.size).to_bytes(4, "big")
+
+    @property
+    def masked_header(self) -> bytes:
+        """OXM header of a value followed by a mask."""
+        return (self.oxm_class << 16 | self.number << 9 | 0x100 | self.size * 2).to_bytes(4, "big")
+
+
+IN_PORT = Field("in_port", BASIC, 0, 4, "dec")
+ETH_SRC = Field("dl_src", BASIC, 4, 6, "mac")
+ETH_DST = Field("dl_dst", BASIC, 3, 6, "mac")
+ETH_TYPE = Field("dl_type", BASIC, 5, 2)
+VLAN_VID = Field("vlan_tci", BASIC, 6, 2)
+IPV4_SRC = Field("nw_src", BASIC, 11, 4, "ip")
+IPV4_DST = Field("nw_dst", BASIC, 12, 4, "ip")
+IPV6_SRC = Field("ipv6_src", BASIC, 26, 16, "ip")
+IPV6_DST = Field("ipv6_dst", BASIC, 27, 16, "ip")
+IP_TTL = Field("nw_ttl", NXM_1, 29, 1, "dec")
+IP_PROTO = Field("nw_proto", BASIC, 10, 1, "dec")
+ICMPV4_TYPE = Field("icmp_type", BASIC, 19, 1, "dec")
+ICMPV6_TYPE = Field("icmpv6_type", BASIC, 29, 1, "dec")
+ND_TARGET = Field("nd_target", BASIC, 31, 16, "ip")
+ND_SLL = Field("nd_sll", BASIC, 32, 6, "mac")
+ND_TLL = Field("nd_tll", BASIC, 33, 6, "mac")
+ARP_OP = Field("arp_op", BASIC, 21, 2, "dec")
+ARP_SPA = Field("arp_spa", BASIC, 22, 4, "ip")
+ARP_TPA = Field("arp_tpa", BASIC, 23, 4, "ip")
+ARP_SHA = Field("arp_sha", BASIC, 24, 6, "mac")
+ARP_THA = Field("arp_tha", BASIC, 25, 6, "mac")
+REG = tuple(Field(f"reg{n}", NXM_1, n, 4) for n in range(8))
+
+FIELDS = (
+    IN_PORT,
+    ETH_SRC,
+    ETH_DST,
+    ETH_TYPE,
+    VLAN_VID,
+    IPV4_SRC,
+    IPV4_DST,
+    IPV6_SRC,
+    IPV6_DST,
+    IP_TTL,
+    IP_PROTO,
+    ICMPV4_TYPE,
+    ICMPV6_TYPE,
+    ND_TARGET,
+    ND_SLL,
+    ND_TLL,
+    ARP_OP,
+    ARP_SPA,
+    ARP_TPA,
+    ARP_SHA,
+    ARP_THA,
+    *REG,
+)
+ORDER = {field: index for index, field in enumerate(FIELDS)}
+BY_HEADER = {(field.oxm_class, field.number): field for field in FIELDS}
+
+
+def split(data: bytes) -> Iterator[tuple[int, int, bytes, bytes | None]]:
+    """The (class, field number, value, mask) of each OXM of a match without padding.
+
+    Raises InvalidInput when a length does not fit.
+    """
+    at = 0
+    while at < len(data):
+        header = int.from_bytes(data[at : at + 4], "big")
+        length = header & 0xFF
+        payload = data[at + 4 : at + 4 + length]
+        masked = bool(header & 0x100)
+        if at + 4 > len(data) or len(payload) < length or (masked and length % 2):
+            raise InvalidInput.of("match", f"cut off at byte {at}", "Give whole OXM fields.")
+        half = length // 2
+        number = header >> 9 & 0x7F
+        yield header >> 16, number, payload[:half] if masked else payload, payload[half:] if masked else None
+        at += 4 + length
