@@ -1,0 +1,117 @@
+"""What a resource refers to and which keys it claims for itself, as pure functions of the resource."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from sdn.model.errors import SdnError, Violation
+from sdn.model.ids import Kind
+from sdn.model.intent import Connection, Port, Resource, Router, Subnet, Tenant
+
+Claim = tuple[str, ...] | tuple[str, str, int]
+"""A key that only one resource may hold. The first item says what it is."""
+
+_MAX_VIOLATIONS = 20
+
+
+def mac_claim(network: str, mac: str) -> Claim:
+    """A MAC is unique within its network."""
+    return ("mac", network, mac)
+
+
+def address_claim(network: str, address: int) -> Claim:
+    """An address is unique within its network, gateways included.
+
+    IPv4 and IPv6 numbers never meet, as ::/96 is refused for subnets.
+    """
+    return ("address", network, address)
+
+
+def binding_claim(switch: str, interface: str) -> Claim:
+    """An interface belongs to one port of the whole system."""
+    return ("binding", switch, interface)
+
+
+def routed_claim(subnet: str) -> Claim:
+    """A subnet has at most one router."""
+    return ("routed", subnet)
+
+
+def pair_claim(a: str, b: str) -> Claim:
+    """Two ports have at most one connection, whichever is called a."""
+    return ("pair", *sorted((a, b)))
+
+
+def claims(resource: Resource) -> Iterator[tuple[str, Claim]]:
+    """The (field, claim) pairs of a resource; what was not given yet claims nothing."""
+    if isinstance(resource, Port):
+        if resource.mac:
+            yield "mac", mac_claim(resource.network, resource.mac)
+        for index, address in enumerate(resource.addresses):
+            yield f"addresses[{index}]", address_claim(resource.network, int(address))
+        if resource.binding is not None:
+            yield "binding", binding_claim(resource.binding.switch, resource.binding.interface)
+    elif isinstance(resource, Subnet):
+        if resource.gateway is not None:
+            yield "gateway", address_claim(resource.network, int(resource.gateway))
+    elif isinstance(resource, Router):
+        for index, subnet in enumerate(resource.subnets):
+            yield f"subnets[{index}]", routed_claim(subnet)
+    elif isinstance(resource, Connection):
+        yield "", pair_claim(resource.a, resource.b)
+
+
+def references(resource: Resource) -> Iterator[tuple[str, str, Kind]]:
+    """The (field, full name, kind) of what a resource names; its tenant comes first."""
+    if not isinstance(resource, Tenant):
+        yield "name", f"tenants/{tenant_of(resource.name)}", Kind.TENANT
+    if isinstance(resource, Subnet | Port):
+        yield "network", resource.network, Kind.NETWORK
+    elif isinstance(resource, Router):
+        for index, subnet in enumerate(resource.subnets):
+            yield f"subnets[{index}]", subnet, Kind.SUBNET
+    elif isinstance(resource, Connection):
+        yield "a", resource.a, Kind.PORT
+        yield "b", resource.b, Kind.PORT
+
+
+def tenant_of(name: str) -> str:
+    """The tenant's id in a full resource name."""
+    return name.split("/", 2)[1]
+
+
+def service_key(port: Port) -> str:
+    """The key of a port's number in the pool "service"."""
+    return f"{port.name}|{port.mac}"
+
+
+class Problems:
+    """Collects what is wrong in one phase, so that a caller learns of all of it at once (at most 20 violations)."""
+
+    def __init__(self, prefix: Callable[[str], str]) -> None:
+        """prefix: what to put before fields, by the resource's name."""
+        self._prefix = prefix
+        self._errors: list[SdnError] = []
+
+    @contextmanager
+    def at(self, name: str) -> Iterator[None]:
+        """Collect the errors raised inside, which concern the resource of that name."""
+        try:
+            yield
+        except SdnError as error:
+            self._errors.append(self._placed(error, self._prefix(name)))
+
+    @staticmethod
+    def _placed(error: SdnError, prefix: str) -> SdnError:
+        if not prefix:
+            return error
+        placed = (Violation((prefix + v.field).rstrip("."), v.reason, v.remedy) for v in error.violations)
+        return type(error)(*placed)
+
+    def settle(self) -> None:
+        """End the phase: raise what was collected, as the class of the first error, with all errors of that class."""
+        if self._errors:
+            first = type(self._errors[0])
+            same = (v for error in self._errors if type(error) is first for v in error.violations)
+            raise first(*list(same)[:_MAX_VIOLATIONS])
