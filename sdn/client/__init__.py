@@ -1,0 +1,51 @@
+"""The typed client of the API, for control planes, the command line and experiments.
+
+Belongs here: connections to the daemon, one accessor per kind of object, errors as exceptions, manifests.
+Must not know: any other package of ours but the generated ``sdn.v1``; everything goes through the public API.
+
+kinds.py        the kinds of objects and their names
+errors.py       ApiError, from what gRPC reports
+call.py         what the two clients share
+client.py       Client: blocking
+aio.py          AsyncClient: the same for asyncio
+units.py        bandwidths as people write them
+manifest.py     YAML and JSON to objects and back
+manifest_fields.py  from a YAML mapping to the fields of a message
+yaml_tree.py    YAML with the line of every value
+"""
+
+from sdn.client.aio import AsyncClient
+from sdn.client.call import DEFAULT_ADDRESS
+from sdn.client.client import Change, Client, Collection, Watch
+from sdn.client.errors import ApiError, FieldViolation
+from sdn.client.kinds import KINDS, AnyObject, KindInfo, kind_of, kind_of_name, unwrap, wrap
+from sdn.client.manifest import Document, ManifestError, Problem, load, locate, parse, to_dict, to_yaml
+from sdn.client.units import format_bandwidth, parse_bandwidth
+
+__all__ = [
+    "DEFAULT_ADDRESS",
+    "KINDS",
+    "AnyObject",
+    "ApiError",
+    "AsyncClient",
+    "Change",
+    "Client",
+    "Collection",
+    "Document",
+    "FieldViolation",
+    "KindInfo",
+    "ManifestError",
+    "Problem",
+    "Watch",
+    "format_bandwidth",
+    "kind_of",
+    "kind_of_name",
+    "load",
+    "locate",
+    "parse",
+    "parse_bandwidth",
+    "to_dict",
+    "to_yaml",
+    "unwrap",
+    "wrap",
+]

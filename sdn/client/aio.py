@@ -1,0 +1,158 @@
+"""The client for asyncio: the same methods as Client, awaited."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from types import TracebackType
+from typing import Any, Generic, Self
+
+import grpc
+import grpc.aio
+
+from sdn.client import call
+from sdn.client.call import DEFAULT_ADDRESS, DEFAULT_TIMEOUT, PAGE_SIZE, M
+from sdn.client.client import Change
+from sdn.client.errors import ApiError
+from sdn.client.kinds import KINDS, AnyObject, KindInfo
+from sdn.v1 import resources_pb2 as pb
+from sdn.v1 import services_pb2 as spb
+from sdn.v1 import services_pb2_grpc as rpc
+from sdn.v1 import topology_pb2 as tpb
+from sdn.v1 import topology_pb2_grpc as trpc
+
+_List = list  # the accessors have a method of that name
+
+
+class AsyncCollection(Generic[M]):
+    """The objects of one kind; parameters and errors as in ``Collection``."""
+
+    def __init__(self, client: AsyncClient, info: KindInfo) -> None:
+        self._client: AsyncClient = client
+        self._stub = info.stub(client.channel)
+        self.info = info
+
+    async def _call(self, verb: str, request: Any, wait: float = 0.0) -> Any:
+        plural = "s" if verb == "List" else ""
+        return await self._client.invoke(getattr(self._stub, f"{verb}{self.info.kind}{plural}"), request, wait)
+
+    async def get(self, name: str) -> M:
+        """The object of a full name."""
+        found: M = await self._call("Get", call.request(self.info, "Get", name=name))
+        return found
+
+    async def list(self, parent: str = "", page_size: int = PAGE_SIZE) -> _List[M]:
+        """All objects by name, fetched page by page."""
+        found: _List[M] = []
+        token = ""
+        while True:
+            request = call.request(self.info, "List", parent=parent, page_size=page_size, page_token=token)
+            page = await self._call("List", request)
+            found += getattr(page, self.info.collection)
+            token = page.next_page_token
+            if not token:
+                return found
+
+    async def create(self, resource: M, *, wait: float = 0.0, request_id: str = "") -> M:
+        """Add an object; returns it as stored."""
+        request = call.request(self.info, "Create", resource=resource, options=call.options(wait, request_id))
+        created: M = await self._call("Create", request, wait)
+        return created
+
+    async def update(
+        self, resource: M, *, mask: Iterable[str] | None = None, wait: float = 0.0, request_id: str = ""
+    ) -> M:
+        """Replace the fields named by ``mask`` (all if None)."""
+        request = call.update_request(self.info, resource, mask, wait, request_id)
+        updated: M = await self._call("Update", request, wait)
+        return updated
+
+    async def delete(self, name: str, *, etag: str = "", wait: float = 0.0, request_id: str = "") -> None:
+        """Remove an object."""
+        options = call.options(wait, request_id)
+        await self._call("Delete", call.request(self.info, "Delete", name=name, etag=etag, options=options), wait)
+
+    async def watch(self, parent: str = "") -> AsyncIterator[Change[M]]:
+        """Every existing object as ADDED, then each change, without end; close the iterator to stop."""
+        stream = getattr(self._stub, f"Watch{self.info.kind}s")(call.request(self.info, "Watch", parent=parent))
+        try:
+            async for change in stream:
+                yield Change(spb.ChangeType.Name(change.type), getattr(change, self.info.singular))
+        except grpc.RpcError as error:
+            raise ApiError.of(error, self._client.address) from None
+        finally:
+            stream.cancel()
+
+
+class AsyncClient:
+    """A connection to the daemon for one event loop; parameters as in ``Client``."""
+
+    def __init__(self, address: str = DEFAULT_ADDRESS, *, timeout: float = DEFAULT_TIMEOUT) -> None:
+        self.address = address
+        self.timeout = timeout
+        self.channel = grpc.aio.insecure_channel(address, options=call.CHANNEL_OPTIONS)
+        self.tenants: AsyncCollection[pb.Tenant] = AsyncCollection(self, KINDS["Tenant"])
+        self.networks: AsyncCollection[pb.Network] = AsyncCollection(self, KINDS["Network"])
+        self.subnets: AsyncCollection[pb.Subnet] = AsyncCollection(self, KINDS["Subnet"])
+        self.routers: AsyncCollection[pb.Router] = AsyncCollection(self, KINDS["Router"])
+        self.ports: AsyncCollection[pb.Port] = AsyncCollection(self, KINDS["Port"])
+        self.connections: AsyncCollection[pb.Connection] = AsyncCollection(self, KINDS["Connection"])
+        self._apply: Any = rpc.ApplyServiceStub(self.channel)
+        self._topology: Any = trpc.TopologyServiceStub(self.channel)
+        self._system: Any = trpc.SystemServiceStub(self.channel)
+
+    async def close(self) -> None:
+        """End the connection and all its streams."""
+        await self.channel.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def invoke(self, method: Any, request: Any, wait: float = 0.0) -> Any:
+        """Call a method of a stub; raises ApiError. wait: seconds that the request itself asks to wait."""
+        try:
+            return await method(request, timeout=self.timeout + wait)
+        except grpc.RpcError as error:
+            raise ApiError.of(error, self.address) from None
+
+    async def apply(
+        self,
+        resources: Iterable[AnyObject | pb.Resource],
+        deletes: Iterable[str] = (),
+        *,
+        dry_run: bool = False,
+        wait: float = 0.0,
+        request_id: str = "",
+    ) -> spb.ApplyResponse:
+        """Create or replace all these and delete those by name, all or nothing."""
+        request = call.apply_request(resources, deletes, dry_run, wait, request_id)
+        response: spb.ApplyResponse = await self.invoke(self._apply.Apply, request, wait)
+        return response
+
+    async def topology(self) -> tpb.Topology:
+        """Switches, links and wiring faults."""
+        topology: tpb.Topology = await self.invoke(self._topology.GetTopology, tpb.GetTopologyRequest())
+        return topology
+
+    async def paths(self, source: str, destination: str) -> list[tpb.Path]:
+        """All shortest paths, at most 16."""
+        request = tpb.FindPathsRequest(source=source, destination=destination)
+        return list((await self.invoke(self._topology.FindPaths, request)).paths)
+
+    async def flows(self, switch: str) -> AsyncIterator[tpb.FlowEntry]:
+        """The program of a switch, entry by entry."""
+        stream = self._topology.ListFlows(tpb.ListFlowsRequest(switch=switch), timeout=self.timeout)
+        try:
+            async for entry in stream:
+                yield entry
+        except grpc.RpcError as error:
+            raise ApiError.of(error, self.address) from None
+
+    async def status(self) -> tpb.SystemStatus:
+        """The daemon at a glance."""
+        status: tpb.SystemStatus = await self.invoke(self._system.GetSystemStatus, tpb.GetSystemStatusRequest())
+        return status

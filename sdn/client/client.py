@@ -1,0 +1,266 @@
+"""The blocking client. It may be used from several threads."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Generic, Self
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from sdn.client import call
+from sdn.client.call import DEFAULT_ADDRESS, DEFAULT_TIMEOUT, PAGE_SIZE, M
+from sdn.client.errors import ApiError
+from sdn.client.kinds import KINDS, AnyObject, KindInfo, kind_of_name
+from sdn.v1 import resources_pb2 as pb
+from sdn.v1 import services_pb2 as spb
+from sdn.v1 import services_pb2_grpc as rpc
+from sdn.v1 import topology_pb2 as tpb
+from sdn.v1 import topology_pb2_grpc as trpc
+
+_POLL_SECONDS = 0.1
+_List = list  # the accessors have a method of that name
+
+
+@dataclass(frozen=True, slots=True)
+class Change(Generic[M]):
+    """One change of an object. type: 'ADDED', 'MODIFIED' or 'DELETED'; resource: as it is now, or was at last."""
+
+    type: str
+    resource: M
+
+
+class Watch(Generic[M]):
+    """A stream of changes: an iterator, ended from any thread by ``close`` (or as a context manager).
+
+    Iterating raises ApiError when the stream breaks; after ``close`` it just ends.
+    """
+
+    def __init__(self, stream: Any, singular: str, address: str) -> None:
+        self._stream = stream
+        self._singular = singular
+        self._address = address
+        self._closed = False
+
+    def __iter__(self) -> Iterator[Change[M]]:
+        return self
+
+    def __next__(self) -> Change[M]:
+        try:
+            change = next(self._stream)
+        except grpc.RpcError as error:
+            if self._closed:
+                raise StopIteration from None
+            raise ApiError.of(error, self._address) from None
+        return Change(spb.ChangeType.Name(change.type), getattr(change, self._singular))
+
+    def close(self) -> None:
+        """End the stream."""
+        self._closed = True
+        self._stream.cancel()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+
+class Collection(Generic[M]):
+    """The objects of one kind. All methods raise ApiError.
+
+    wait: seconds to wait until the object is programmed (its status says how far it came); request_id: at most 128
+    characters, makes a repeated request answer the first one's result.
+    """
+
+    def __init__(self, client: Client, info: KindInfo) -> None:
+        self._client: Client = client
+        self._stub = info.stub(client.channel)
+        self.info = info
+
+    def _call(self, verb: str, request: Any, wait: float = 0.0) -> Any:
+        plural = "s" if verb == "List" else ""
+        return self._client.invoke(getattr(self._stub, f"{verb}{self.info.kind}{plural}"), request, wait)
+
+    def get(self, name: str) -> M:
+        """The object of a full name."""
+        found: M = self._call("Get", call.request(self.info, "Get", name=name))
+        return found
+
+    def iterate(self, parent: str = "", page_size: int = PAGE_SIZE) -> Iterator[M]:
+        """All objects by name, fetched page by page. parent: ``tenants/T``, '' for all tenants."""
+        token = ""
+        while True:
+            request = call.request(self.info, "List", parent=parent, page_size=page_size, page_token=token)
+            page = self._call("List", request)
+            yield from getattr(page, self.info.collection)
+            token = page.next_page_token
+            if not token:
+                return
+
+    def list(self, parent: str = "") -> _List[M]:
+        """All objects by name. parent: ``tenants/T``, '' for all tenants."""
+        return list(self.iterate(parent))
+
+    def create(self, resource: M, *, wait: float = 0.0, request_id: str = "") -> M:
+        """Add an object; returns it as stored."""
+        request = call.request(self.info, "Create", resource=resource, options=call.options(wait, request_id))
+        created: M = self._call("Create", request, wait)
+        return created
+
+    def update(self, resource: M, *, mask: Iterable[str] | None = None, wait: float = 0.0, request_id: str = "") -> M:
+        """Replace the fields named by ``mask`` (all if None); refused if ``metadata.etag`` is given and not current."""
+        request = call.update_request(self.info, resource, mask, wait, request_id)
+        updated: M = self._call("Update", request, wait)
+        return updated
+
+    def delete(self, name: str, *, etag: str = "", wait: float = 0.0, request_id: str = "") -> None:
+        """Remove an object."""
+        options = call.options(wait, request_id)
+        self._call("Delete", call.request(self.info, "Delete", name=name, etag=etag, options=options), wait)
+
+    def watch(self, parent: str = "") -> Watch[M]:
+        """Every existing object as ADDED, then each change, without end."""
+        stream = getattr(self._stub, f"Watch{self.info.kind}s")(call.request(self.info, "Watch", parent=parent))
+        return Watch(stream, self.info.singular, self._client.address)
+
+
+class Client:
+    """A connection to the daemon, made at the first call; ``connect`` makes it at once.
+
+    address: ``host:port`` or ``unix:/path``; timeout: seconds for each call, beside what it is asked to wait.
+    """
+
+    def __init__(self, address: str = DEFAULT_ADDRESS, *, timeout: float = DEFAULT_TIMEOUT) -> None:
+        self.address = address
+        self.timeout = timeout
+        self.channel = grpc.insecure_channel(address, options=call.CHANNEL_OPTIONS)
+        self.tenants: Collection[pb.Tenant] = Collection(self, KINDS["Tenant"])
+        self.networks: Collection[pb.Network] = Collection(self, KINDS["Network"])
+        self.subnets: Collection[pb.Subnet] = Collection(self, KINDS["Subnet"])
+        self.routers: Collection[pb.Router] = Collection(self, KINDS["Router"])
+        self.ports: Collection[pb.Port] = Collection(self, KINDS["Port"])
+        self.connections: Collection[pb.Connection] = Collection(self, KINDS["Connection"])
+        self._apply = rpc.ApplyServiceStub(self.channel)
+        self._topology = trpc.TopologyServiceStub(self.channel)
+        self._system = trpc.SystemServiceStub(self.channel)
+        self._health = health_pb2_grpc.HealthStub(self.channel)
+
+    @classmethod
+    def connect(
+        cls, address: str = DEFAULT_ADDRESS, *, deadline: float = 5.0, timeout: float = DEFAULT_TIMEOUT
+    ) -> Self:
+        """A connected client; tries again until ``deadline`` seconds are over, then raises ApiError (UNAVAILABLE)."""
+        client = cls(address, timeout=timeout)
+        ready = grpc.channel_ready_future(client.channel)
+        try:
+            ready.result(timeout=deadline)
+        except grpc.FutureTimeoutError:
+            ready.cancel()
+            client.close()
+            raise ApiError(
+                grpc.StatusCode.UNAVAILABLE,
+                f"cannot reach sdnd at {address} within {deadline:g} s. "
+                "Start it, or give the address at which it listens.",
+                reason="Unreachable",
+            ) from None
+        return client
+
+    def close(self) -> None:
+        """End the connection and all its streams."""
+        self.channel.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    def invoke(self, method: Any, request: Any, wait: float = 0.0) -> Any:
+        """Call a method of a stub; raises ApiError. wait: seconds that the request itself asks to wait."""
+        try:
+            return method(request, timeout=self.timeout + wait)
+        except grpc.RpcError as error:
+            raise ApiError.of(error, self.address) from None
+
+    def of_kind(self, kind: str) -> Collection[Any]:
+        """The accessor of a kind (``Port``); raises KeyError."""
+        collection: Collection[Any] = getattr(self, KINDS[kind].collection)
+        return collection
+
+    def of_name(self, name: str) -> Collection[Any]:
+        """The accessor of the kind that a full name tells; raises ValueError."""
+        return self.of_kind(kind_of_name(name).kind)
+
+    def apply(
+        self,
+        resources: Iterable[AnyObject | pb.Resource],
+        deletes: Iterable[str] = (),
+        *,
+        dry_run: bool = False,
+        wait: float = 0.0,
+        request_id: str = "",
+    ) -> spb.ApplyResponse:
+        """Create or replace all these and delete those by name, all or nothing; raises ApiError."""
+        request = call.apply_request(resources, deletes, dry_run, wait, request_id)
+        response: spb.ApplyResponse = self.invoke(self._apply.Apply, request, wait)
+        return response
+
+    def topology(self) -> tpb.Topology:
+        """Switches, links and wiring faults."""
+        topology: tpb.Topology = self.invoke(self._topology.GetTopology, tpb.GetTopologyRequest())
+        return topology
+
+    def paths(self, source: str, destination: str) -> list[tpb.Path]:
+        """All shortest paths, at most 16, between switches (name or datapath id) or bound ports (full name)."""
+        request = tpb.FindPathsRequest(source=source, destination=destination)
+        return list(self.invoke(self._topology.FindPaths, request).paths)
+
+    def flows(self, switch: str) -> Iterator[tpb.FlowEntry]:
+        """The program of a switch (name or datapath id), entry by entry."""
+        stream = self._topology.ListFlows(tpb.ListFlowsRequest(switch=switch), timeout=self.timeout)
+        try:
+            yield from stream
+        except grpc.RpcError as error:
+            raise ApiError.of(error, self.address) from None
+
+    def status(self) -> tpb.SystemStatus:
+        """The daemon at a glance."""
+        status: tpb.SystemStatus = self.invoke(self._system.GetSystemStatus, tpb.GetSystemStatusRequest())
+        return status
+
+    def healthy(self) -> bool:
+        """Whether the daemon answers and says that it serves."""
+        try:
+            answer = self._health.Check(health_pb2.HealthCheckRequest(), timeout=self.timeout)
+        except grpc.RpcError:
+            return False
+        return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+    def wait_ready(self, timeout: float = 60.0) -> tpb.SystemStatus:
+        """Return when every known switch is in sync and every declared link is up.
+
+        An unreachable daemon counts as not ready. Raises ApiError (DEADLINE_EXCEEDED) naming what is missing.
+        """
+        end = time.monotonic() + timeout
+        missing: tuple[str, ...] = ()
+        while True:
+            left = end - time.monotonic()
+            try:
+                status = self._system.GetSystemStatus(
+                    tpb.GetSystemStatusRequest(), timeout=max(left, _POLL_SECONDS), wait_for_ready=True
+                )
+                if status.ready:
+                    return status
+                missing = tuple(status.not_ready)
+            except grpc.RpcError as error:
+                failure = ApiError.of(error, self.address)
+                if failure.code not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
+                    raise failure from None
+                missing = (f"sdnd at {self.address} does not answer",)
+            if left <= 0:
+                raise ApiError(grpc.StatusCode.DEADLINE_EXCEEDED, call.not_ready(missing, timeout), reason="NotReady")
+            time.sleep(min(_POLL_SECONDS, left))

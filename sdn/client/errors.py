@@ -1,0 +1,87 @@
+"""Errors of the API as exceptions that say which field is wrong and what to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from google.protobuf.message import DecodeError
+from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]  # ships stubs without py.typed
+
+_DETAILS_KEY = "grpc-status-details-bin"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldViolation:
+    """One thing wrong with a request. field: path in the request (``port.addresses[1]``), empty for the whole of it."""
+
+    field: str
+    description: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.description}" if self.field else self.description
+
+
+class ApiError(Exception):
+    """A call that failed.
+
+    code: gRPC status; message: for people; violations: by field, may be empty; reason: machine word in CamelCase
+    (``NotFound``, ``InUse``), empty when the server did not give one.
+    """
+
+    def __init__(
+        self,
+        code: grpc.StatusCode,
+        message: str,
+        violations: tuple[FieldViolation, ...] = (),
+        reason: str = "",
+    ) -> None:
+        self.code = code
+        self.message = message
+        self.violations = violations
+        self.reason = reason
+        super().__init__(code, message, violations, reason)
+
+    def __str__(self) -> str:
+        return "\n".join(str(v) for v in self.violations) or self.message
+
+    @classmethod
+    def of(cls, error: grpc.RpcError, address: str = "") -> ApiError:
+        """From an error of grpc or grpc.aio. address: of the server, to name it when it cannot be reached."""
+        code: grpc.StatusCode = error.code()
+        text: str = error.details() or code.name
+        details = _details(error)
+        if details is None:
+            return cls(code, _explain(code, text, address))
+        violations: tuple[FieldViolation, ...] = ()
+        reason = ""
+        for item in details.details:
+            bad, info = error_details_pb2.BadRequest(), error_details_pb2.ErrorInfo()
+            if item.Unpack(bad):
+                violations = tuple(FieldViolation(v.field, v.description) for v in bad.field_violations)
+            elif item.Unpack(info):
+                reason = info.reason
+        return cls(code, text, violations, reason)
+
+
+def _details(error: grpc.RpcError) -> status_pb2.Status | None:
+    trailers: Any = error.trailing_metadata() or ()  # pairs, whichever of the two libraries they come from
+    for key, value in trailers:
+        if key == _DETAILS_KEY and isinstance(value, bytes):
+            try:
+                return status_pb2.Status.FromString(value)
+            except DecodeError:
+                return None
+    return None
+
+
+def _explain(code: grpc.StatusCode, text: str, address: str) -> str:
+    """What to do about errors that gRPC itself makes."""
+    if code is grpc.StatusCode.UNAVAILABLE and address:
+        return f"cannot reach sdnd at {address} ({text}). Start it, or give the address at which it listens."
+    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return f"no answer in time ({text}). Try again with a longer timeout."
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" in text:
+        return f"the request is too large ({text}). Split it into several."
+    return text
