@@ -129,6 +129,16 @@ def test_a_small_subnet_fills_up_and_recovers() -> None:
     assert store.holder_of_address(f"{A}/networks/n", ip_address("10.0.0.3")) == f"{A}/ports/late"
 
 
+def test_a_gateway_that_moved_leaves_its_address_free(store: Store) -> None:
+    do(store, Update(sub(gateway="10.0.0.9"), frozenset({"gateway"})))
+    (first,) = do(store, port("x")).resources
+    (second,) = do(store, *(port(f"y{i}") for i in range(6))).resources[-1:]
+    assert isinstance(first, Port)
+    assert isinstance(second, Port)
+    assert (str(first.addresses[0]), str(second.addresses[0])) == ("10.0.0.1", "10.0.0.10")
+    assert Store.load(store.records()).records() == store.records()
+
+
 def test_made_up_macs_step_aside(store: Store) -> None:
     do(store, port("x", mac="02-00-00-00-00-03"))
     number = store.numbers.get("service", f"{A}/ports/x|02:00:00:00:00:03")
