@@ -1,0 +1,23 @@
+"""The gRPC services: requests to transactions, what is known to answers.
+
+Belongs here: protobuf ⇄ model, field paths and status codes of errors, paging, field masks, the server itself.
+Must not know: what is a valid wish beyond its form (the store knows), switches, programs. It reaches the daemon only
+through ``sdn.controller.reader.Backend``.
+
+server.py     start, stop, health, reflection
+rpc.py        from a method of a service to its handler: decoding, errors, streams
+errors.py     SdnError to gRPC status with google.rpc details
+check.py      forms of single values
+kinds.py      the six kinds, message ⇄ model
+answers.py    status, topology and system as messages
+paths.py      names of fields: model to request
+writes.py     options of writes, etags, field masks
+paging.py     page sizes and page tokens
+objects.py    the service of a kind
+apply.py      ApplyService
+views.py      TopologyService and SystemService
+"""
+
+from sdn.northbound.server import DEFAULT_ADDRESS, Server
+
+__all__ = ["DEFAULT_ADDRESS", "Server"]

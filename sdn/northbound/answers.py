@@ -1,0 +1,104 @@
+"""What the daemon tells, as messages: status of objects, topology, flows, the system."""
+
+from __future__ import annotations
+
+from google.protobuf import timestamp_pb2
+
+from sdn.controller.reader import FlowView, LinkView, SwitchView, SystemView, TopologyView
+from sdn.model.ids import format_dpid
+from sdn.model.status import PathHop, Status
+from sdn.v1 import resources_pb2 as pb
+from sdn.v1 import topology_pb2 as tpb
+
+
+def timestamp(seconds: float) -> timestamp_pb2.Timestamp:
+    """Unix time in seconds as a Timestamp, to the microsecond."""
+    result = timestamp_pb2.Timestamp()
+    result.FromMicroseconds(round(seconds * 1e6))
+    return result
+
+
+def hop(value: PathHop) -> pb.PathHop:
+    """One hop of a path."""
+    return pb.PathHop(switch=value.switch, ingress=value.ingress, egress=value.egress)
+
+
+def status(value: Status | None) -> pb.Status:
+    """The status of an object; None for one that is gone by now."""
+    if value is None:
+        return pb.Status(reason="Deleted", message="The object has been deleted since.")
+    return pb.Status(
+        state=pb.State.Value(value.state.value),
+        reason=value.reason,
+        message=value.message,
+        switches_away=value.switches_away,
+        path=[hop(h) for h in value.path],
+    )
+
+
+def topology(view: TopologyView) -> tpb.Topology:
+    """Switches, links and wiring faults."""
+    return tpb.Topology(
+        switches=[_switch(s) for s in view.switches],
+        links=[_link(link) for link in view.links],
+        faults=[tpb.WiringFault(kind=f.kind, message=f.message) for f in view.faults],
+    )
+
+
+def _switch(view: SwitchView) -> tpb.Switch:
+    return tpb.Switch(
+        name=view.name,
+        dpid=format_dpid(view.dpid),
+        connected=view.connected,
+        peer=view.peer,
+        ports=[tpb.SwitchPort(number=p.number, name=p.name, up=p.up, speed_bps=p.speed) for p in view.ports],
+        flows=view.flows,
+        groups=view.groups,
+        pending=view.pending,
+        alien_flows=view.alien,
+    )
+
+
+def _link(view: LinkView) -> tpb.Link:
+    return tpb.Link(
+        a=tpb.LinkEnd(switch=view.a[0], interface=view.a[1]),
+        b=tpb.LinkEnd(switch=view.b[0], interface=view.b[1]),
+        up=view.up,
+        declared=view.declared,
+        cost=view.cost,
+        capacity_bps=view.capacity,
+        latency_us=view.latency,
+        reserved_ab_bps=view.reserved[0],
+        reserved_ba_bps=view.reserved[1],
+    )
+
+
+def flow(view: FlowView) -> tpb.FlowEntry:
+    """One entry of a switch's program."""
+    return tpb.FlowEntry(
+        kind=view.kind,
+        table=view.table,
+        priority=view.priority,
+        match=view.match,
+        actions=view.actions,
+        cookie=view.cookie,
+        owner=view.owner,
+        feature=view.feature,
+        state=view.state,
+    )
+
+
+def system(view: SystemView) -> tpb.SystemStatus:
+    """The daemon at a glance."""
+    return tpb.SystemStatus(
+        version=view.version,
+        start_time=timestamp(view.started),
+        revision=view.revision,
+        switches=view.switches,
+        switches_connected=view.switches_connected,
+        links=view.links,
+        objects={kind.value: count for kind, count in view.objects.items()},
+        objects_by_state=view.objects_by_state,
+        ready=view.ready,
+        not_ready=view.not_ready,
+    )

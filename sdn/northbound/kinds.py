@@ -1,0 +1,204 @@
+"""The six kinds, message ⇄ model.
+
+A new field of a kind is one line in its ``_read`` and one in its ``_write`` function, and one in ``fields`` of its
+Codec. Fields that are text in the model pass unchanged: the store knows their rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sdn.model import intent
+from sdn.model.ids import Kind
+from sdn.model.intent import Address, Prefix
+from sdn.model.status import Status
+from sdn.northbound import answers, check
+from sdn.northbound.check import Problems
+from sdn.v1 import resources_pb2 as pb
+
+NO_GATEWAY = "none"
+Values = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """How one kind is read and written.
+
+    fields: path in the message → field of the model, for what users write beside metadata; immutable: those of the
+    paths that stay as they were created. read: model values of these fields; write: sets them in a message.
+    """
+
+    kind: Kind
+    message: type[Any]
+    fields: Mapping[str, str]
+    immutable: frozenset[str]
+    read: Callable[[Any, str, Problems], Values]
+    write: Callable[[Any, Any], None]
+
+    @property
+    def singular(self) -> str:
+        """The word in fields of requests: ``port``."""
+        return self.kind.value.lower()
+
+    @property
+    def paths(self) -> dict[str, str]:
+        """Every path that users may write → field of the model."""
+        return {"metadata.description": "description", "metadata.labels": "labels", **self.fields}
+
+    def to_model(self, message: Any, path: str, problems: Problems) -> intent.Resource | None:
+        """The wish in a message; None when something was noted in ``problems``, with fields below ``path``.
+
+        What only the daemon writes (status, etag, create_time) is not looked at.
+        """
+        before = len(problems.violations)
+        check.name(message.name, f"{path}.name", self.kind, problems)
+        values = self.read(message, f"{path}.", problems)
+        if len(problems.violations) > before:
+            return None
+        metadata = message.metadata
+        return intent.CLASS_OF[self.kind](
+            name=message.name,
+            description=metadata.description,
+            labels=tuple(sorted(metadata.labels.items())),
+            **values,
+        )
+
+    def to_message(self, resource: intent.Resource, status: Status | None) -> Any:
+        """An object as answered; status: None if it is gone by now."""
+        message = self.message(name=resource.name, status=answers.status(status))
+        metadata = message.metadata
+        metadata.description = resource.description
+        metadata.labels.update(resource.labels)
+        metadata.etag = etag(resource.revision)
+        if resource.created:
+            metadata.create_time.CopyFrom(answers.timestamp(resource.created))
+        self.write(resource, message)
+        return message
+
+
+def etag(revision: int) -> str:
+    """The etag of a revision: its digits."""
+    return str(revision) if revision else ""
+
+
+def first_host(cidr: Prefix) -> Address | None:
+    """The address after the network's own; None when the range has no room for it."""
+    return cidr.network_address + 1 if cidr.num_addresses > 1 else None
+
+
+def _read_tenant(message: pb.Tenant, path: str, problems: Problems) -> Values:
+    return {}
+
+
+def _write_tenant(resource: intent.Tenant, message: pb.Tenant) -> None:
+    return None
+
+
+def _read_network(message: pb.Network, path: str, problems: Problems) -> Values:
+    return {"mtu": message.mtu} if message.mtu else {}
+
+
+def _write_network(resource: intent.Network, message: pb.Network) -> None:
+    message.mtu = resource.mtu
+
+
+def _read_subnet(message: pb.Subnet, path: str, problems: Problems) -> Values:
+    cidr = check.prefix(message.cidr, f"{path}cidr", problems)
+    gateway: Address | None = None
+    if message.gateway == "":
+        gateway = first_host(cidr) if cidr is not None else None
+    elif message.gateway != NO_GATEWAY:
+        found = Problems()
+        gateway = check.address(message.gateway, f"{path}gateway", found)
+        for violation in found.violations:
+            remedy = f"{violation.remedy} Or leave it out for the first host address, or write 'none'."
+            problems.add(violation.field, violation.reason, remedy)
+    return {"network": message.network, "cidr": cidr, "gateway": gateway}
+
+
+def _write_subnet(resource: intent.Subnet, message: pb.Subnet) -> None:
+    message.network = resource.network
+    message.cidr = str(resource.cidr)
+    message.gateway = NO_GATEWAY if resource.gateway is None else str(resource.gateway)
+
+
+def _read_router(message: pb.Router, path: str, problems: Problems) -> Values:
+    return {"subnets": tuple(message.subnets)}
+
+
+def _write_router(resource: intent.Router, message: pb.Router) -> None:
+    message.subnets.extend(resource.subnets)
+
+
+def _read_port(message: pb.Port, path: str, problems: Problems) -> Values:
+    addresses: list[Address | None] = []
+    for index, text in enumerate(message.addresses):
+        if problems.full:
+            break
+        addresses.append(check.address(text, f"{path}addresses[{index}]", problems))
+    binding: intent.Binding | None = None
+    if message.HasField("binding"):
+        binding = intent.Binding(switch=message.binding.switch, interface=message.binding.interface)
+    return {"network": message.network, "mac": message.mac, "addresses": tuple(addresses), "binding": binding}
+
+
+def _write_port(resource: intent.Port, message: pb.Port) -> None:
+    message.network = resource.network
+    message.mac = resource.mac
+    message.addresses.extend(str(a) for a in resource.addresses)
+    if resource.binding is not None:
+        message.binding.switch = resource.binding.switch
+        message.binding.interface = resource.binding.interface
+
+
+def _read_connection(message: pb.Connection, path: str, problems: Problems) -> Values:
+    return {"a": message.a, "b": message.b, "bandwidth": message.bandwidth_bps}
+
+
+def _write_connection(resource: intent.Connection, message: pb.Connection) -> None:
+    message.a = resource.a
+    message.b = resource.b
+    message.bandwidth_bps = resource.bandwidth
+
+
+def _same(*names: str) -> dict[str, str]:
+    return {name: name for name in names}
+
+
+_NONE: frozenset[str] = frozenset()
+CODECS: dict[Kind, Codec] = {
+    codec.kind: codec
+    for codec in (
+        Codec(Kind.TENANT, pb.Tenant, {}, _NONE, _read_tenant, _write_tenant),
+        Codec(Kind.NETWORK, pb.Network, _same("mtu"), _NONE, _read_network, _write_network),
+        Codec(
+            Kind.SUBNET,
+            pb.Subnet,
+            _same("network", "cidr", "gateway"),
+            frozenset({"network", "cidr"}),
+            _read_subnet,
+            _write_subnet,
+        ),
+        Codec(Kind.ROUTER, pb.Router, _same("subnets"), _NONE, _read_router, _write_router),
+        Codec(
+            Kind.PORT,
+            pb.Port,
+            _same("network", "mac", "addresses", "binding"),
+            frozenset({"network"}),
+            _read_port,
+            _write_port,
+        ),
+        Codec(
+            Kind.CONNECTION,
+            pb.Connection,
+            {"a": "a", "b": "b", "bandwidth_bps": "bandwidth"},
+            frozenset({"a", "b"}),
+            _read_connection,
+            _write_connection,
+        ),
+    )
+}
+BY_FIELD = {codec.singular: codec for codec in CODECS.values()}
+"""By the name of the member in ``Resource``."""

@@ -1,0 +1,70 @@
+"""TopologyService and SystemService: what is, as opposed to what is wished."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import grpc
+from google.protobuf.message import Message
+
+from sdn.controller.reader import Backend
+from sdn.northbound import answers, rpc
+from sdn.northbound.check import Problems
+from sdn.northbound.rpc import Context
+from sdn.v1 import topology_pb2 as tpb
+
+_MAX_NAME = 300
+
+
+class Views:
+    """Both services."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def handlers(self) -> tuple[grpc.GenericRpcHandler, ...]:
+        """For the server."""
+        services = tpb.DESCRIPTOR.services_by_name
+        topology: dict[str, rpc.Unary | rpc.Stream] = {
+            "GetTopology": self.topology,
+            "FindPaths": self.paths,
+            "ListFlows": self.flows,
+        }
+        return (
+            rpc.handler(services["TopologyService"], topology),
+            rpc.handler(services["SystemService"], {"GetSystemStatus": self.system}),
+        )
+
+    async def topology(self, request: tpb.GetTopologyRequest, context: Context) -> Message:
+        """Switches, links and wiring faults."""
+        return answers.topology(self._backend.reader.topology())
+
+    async def paths(self, request: tpb.FindPathsRequest, context: Context) -> Message:
+        """Shortest paths between two places."""
+        problems = Problems()
+        place = "Give a switch's name or datapath id, or the full name of a bound port."
+        _need(request.source, "source", place, problems)
+        _need(request.destination, "destination", place, problems)
+        problems.settle()
+        found = self._backend.reader.path(request.source, request.destination)
+        return tpb.FindPathsResponse(paths=[tpb.Path(hops=[answers.hop(h) for h in path]) for path in found])
+
+    async def flows(self, request: tpb.ListFlowsRequest, context: Context) -> AsyncIterator[Message]:
+        """The program of a switch."""
+        problems = Problems()
+        _need(request.switch, "switch", "Give a switch's name or datapath id.", problems)
+        problems.settle()
+        # A list at once: the program may change while a slow reader takes its entries.
+        for view in list(self._backend.reader.flows(request.switch)):
+            yield answers.flow(view)
+
+    async def system(self, request: tpb.GetSystemStatusRequest, context: Context) -> Message:
+        """The daemon at a glance."""
+        return answers.system(self._backend.reader.system())
+
+
+def _need(text: str, field: str, remedy: str, problems: Problems) -> None:
+    if not text:
+        problems.add(field, "not given", remedy)
+    elif len(text) > _MAX_NAME:
+        problems.add(field, f"{len(text)} characters are too long for a name", remedy)
