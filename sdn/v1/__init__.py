@@ -1,0 +1,1 @@
+"""Generated from protos/sdn/v1 by ``./dev proto``; nothing here but this line is written by hand."""
