@@ -1,0 +1,16 @@
+"""sdnctl, the command line.
+
+Belongs here: words and options, tables and texts for people, exit codes.
+Must not know: any package of ours but ``sdn.client``; what it can do, every other client of the API can do.
+
+main.py       the program and its exit codes
+session.py    what all commands share: address, output format, errors
+words.py      kinds, names, bandwidths and durations as people write them
+render.py     messages as JSON, YAML and tables
+columns.py    the table of each kind
+describe.py   one object in full
+apply.py      apply and connect
+objects.py    get, describe and delete
+network.py    topology and flows
+system.py     status and wait
+"""

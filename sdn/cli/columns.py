@@ -1,0 +1,78 @@
+"""The table of each kind, as ``sdnctl get`` prints it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from sdn.cli.render import state_word, table
+from sdn.cli.words import id_of, tenant_of
+from sdn.client import AnyObject, KindInfo, format_bandwidth
+
+Column = tuple[str, Callable[[Any], object]]
+
+
+def state(message: Any) -> str:
+    """PROGRAMMED, or PENDING (SwitchAway)."""
+    word = state_word(message.status)
+    return f"{word} ({message.status.reason})" if message.status.reason else word
+
+
+def binding(port: Any) -> str:
+    """leaf1:h1-eth0; empty if not bound."""
+    return f"{port.binding.switch}:{port.binding.interface}" if port.HasField("binding") else ""
+
+
+def hops(path: Iterable[Any]) -> str:
+    """leaf1 > spine1 > leaf2."""
+    return " > ".join(hop.switch for hop in path)
+
+
+def hop_table(path: Iterable[Any]) -> str:
+    """A path hop by hop."""
+    rows = [(number, hop.switch, hop.ingress, hop.egress) for number, hop in enumerate(path, 1)]
+    return table(("HOP", "SWITCH", "IN", "OUT"), rows)
+
+
+_TENANT: Column = ("TENANT", lambda m: tenant_of(m.name))
+_NAME: Column = ("NAME", lambda m: id_of(m.name))
+_STATE: Column = ("STATE", state)
+_COLUMNS: dict[str, Sequence[Column]] = {
+    "Tenant": (_NAME, _STATE, ("DESCRIPTION", lambda m: m.metadata.description)),
+    "Network": (_TENANT, _NAME, ("MTU", lambda m: m.mtu), _STATE),
+    "Subnet": (
+        _TENANT,
+        _NAME,
+        ("NETWORK", lambda m: id_of(m.network)),
+        ("CIDR", lambda m: m.cidr),
+        ("GATEWAY", lambda m: m.gateway),
+        _STATE,
+    ),
+    "Router": (_TENANT, _NAME, ("SUBNETS", lambda m: ",".join(map(id_of, m.subnets))), _STATE),
+    "Port": (
+        _TENANT,
+        _NAME,
+        ("NETWORK", lambda m: id_of(m.network)),
+        ("MAC", lambda m: m.mac),
+        ("ADDRESSES", lambda m: ",".join(m.addresses)),
+        ("BINDING", binding),
+        _STATE,
+    ),
+    "Connection": (
+        _TENANT,
+        _NAME,
+        ("A", lambda m: id_of(m.a)),
+        ("B", lambda m: id_of(m.b)),
+        ("BANDWIDTH", lambda m: format_bandwidth(m.bandwidth_bps)),
+        _STATE,
+        ("PATH", lambda m: hops(m.status.path)),
+    ),
+}
+
+
+def object_table(info: KindInfo, messages: Sequence[AnyObject]) -> str:
+    """Objects of one kind, one a line."""
+    if not messages:
+        return f"no {info.collection}"
+    columns = _COLUMNS[info.kind]
+    return table([title for title, _ in columns], [[read(message) for _, read in columns] for message in messages])

@@ -1,0 +1,80 @@
+"""One object in full, with what belongs to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sdn.cli.columns import binding, hop_table, object_table
+from sdn.cli.render import clean, state_word
+from sdn.client import KINDS, AnyObject, Client, format_bandwidth, kind_of
+
+Line = tuple[str, str]
+
+
+def description(message: AnyObject, members: str = "") -> str:
+    """The text of ``sdnctl describe``. members: of ``members_of``."""
+    lines = [*_fields(message), *_metadata(message), *_status(message)]
+    width = max(len(key) for key, _ in lines) + 2
+    text = "\n".join(f"{key + ':':<{width}}{clean(value)}".rstrip() for key, value in lines)
+    path = f"\n\nPath from a to b:\n{hop_table(message.status.path)}" if message.status.path else ""
+    return text + path + (f"\n\n{members}" if members else "")
+
+
+def _fields(message: Any) -> Iterator[Line]:
+    yield "Name", message.name
+    yield "Kind", kind_of(message).kind
+    for field in message.DESCRIPTOR.fields:
+        if field.name in ("name", "metadata", "status"):
+            continue
+        value = getattr(message, field.name)
+        if field.name == "binding":
+            yield "Binding", binding(message) or "none"
+        elif field.name == "bandwidth_bps":
+            yield "Bandwidth", f"{format_bandwidth(value)}bit/s in each direction"
+        elif field.is_repeated:
+            yield _title(field.name), ", ".join(value) or "none"
+        else:
+            yield _title(field.name), str(value)
+
+
+def _title(field: str) -> str:
+    return field.upper() if field in ("mtu", "mac", "cidr") else field.replace("_", " ").capitalize()
+
+
+def _metadata(message: Any) -> Iterator[Line]:
+    metadata = message.metadata
+    if metadata.description:
+        yield "Description", metadata.description
+    if metadata.labels:
+        yield "Labels", ", ".join(f"{key}={value}" for key, value in sorted(metadata.labels.items()))
+    if metadata.HasField("create_time"):
+        yield "Created", metadata.create_time.ToJsonString()
+    yield "Etag", metadata.etag
+
+
+def _status(message: Any) -> Iterator[Line]:
+    status = message.status
+    yield "State", state_word(status)
+    if status.reason or status.message:
+        yield "Reason", ": ".join(part for part in (status.reason, status.message) if part)
+    if status.switches_away:
+        yield "Switches away", ", ".join(status.switches_away)
+
+
+def members_of(client: Client, message: Any) -> str:
+    """What is in a tenant or a network, as tables; empty for other kinds."""
+    kind = kind_of(message).kind
+    if kind == "Tenant":
+        kinds, parent, wanted = [k for k in KINDS if k != "Tenant"], message.name, ""
+    elif kind == "Network":
+        kinds, parent, wanted = ["Subnet", "Port"], message.name.split("/networks/")[0], message.name
+    else:
+        return ""
+    parts = []
+    for member in kinds:
+        found = [m for m in client.of_kind(member).list(parent) if not wanted or m.network == wanted]
+        if found:
+            info = KINDS[member]
+            parts.append(f"{info.collection.capitalize()}:\n{object_table(info, found)}")
+    return "\n\n".join(parts)

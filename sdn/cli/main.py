@@ -1,0 +1,69 @@
+"""The program: its commands and exit codes."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+
+import click
+
+from sdn.cli.apply import apply, connect
+from sdn.cli.network import flows, topology
+from sdn.cli.objects import delete, describe, get
+from sdn.cli.session import Session
+from sdn.cli.system import status, wait
+from sdn.client import DEFAULT_ADDRESS
+
+
+def _version() -> str:
+    try:
+        return version("sdn-controller")
+    except PackageNotFoundError:  # run from a tree that was never installed
+        return "unknown"
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.option(
+    "--address",
+    envvar="SDN_ADDRESS",
+    default=DEFAULT_ADDRESS,
+    show_default=True,
+    show_envvar=True,
+    metavar="HOST:PORT",
+    help="Where sdnd listens; unix:/PATH works too.",
+)
+@click.version_option(_version(), prog_name="sdnctl")
+@click.pass_context
+def cli(ctx: click.Context, address: str) -> None:
+    """Ask and direct sdnd, the SDN controller.
+
+    \b
+    sdnctl status                                      how is it?
+    sdnctl apply -f examples.yaml --wait 30s           wish for networks and ports
+    sdnctl get ports -t red                            what is there?
+    sdnctl connect h1 h2 -t red --bandwidth 100M       a guaranteed path
+    sdnctl flows leaf1 --owner tenants/red/ports/h1    what is in the switch, and why?
+
+    \b
+    Exit codes:
+      0  done
+      1  refused or failed; standard error has one line for each thing that is wrong
+      2  the command line is wrong
+      3  the daemon does not answer
+
+    \b
+    Completion: eval "$(_SDNCTL_COMPLETE=bash_source sdnctl)"
+    """
+    ctx.obj = Session(address=address)
+
+
+for _command in (status, wait, topology, connect, apply, get, describe, delete, flows):
+    cli.add_command(_command)
+
+
+def main() -> None:
+    """Run sdnctl; ends the process with one of its exit codes."""
+    cli(prog_name="sdnctl")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""topology and flows: what is, as opposed to what is wished."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from sdn.cli.columns import hop_table
+from sdn.cli.objects import tenant_option
+from sdn.cli.render import plain, table
+from sdn.cli.session import Session, common, fail, pass_session
+from sdn.cli.words import full_name
+from sdn.client import KINDS, format_bandwidth
+
+
+@click.group()
+def topology() -> None:
+    """Switches, links and the paths between them."""
+
+
+@topology.command()
+@common
+@pass_session
+def show(session: Session) -> None:
+    """Show switches, links, and where the wiring differs from what was declared.
+
+    \b
+    sdnctl topology show
+    sdnctl topology show -o json | jq '.links[] | select(.up | not)'
+    """
+    with session.client() as client:
+        found = client.topology()
+    session.show(lambda: plain(found), lambda: _topology(found))
+
+
+def _topology(found: Any) -> str:
+    parts = [_switches(found.switches), _links(found.links)]
+    if found.faults:
+        parts.append("Wiring faults:\n" + table(("KIND", "MESSAGE"), [(f.kind, f.message) for f in found.faults]))
+    return "\n\n".join(parts)
+
+
+def _switches(switches: Sequence[Any]) -> str:
+    if not switches:
+        return "no switches"
+    header = ("SWITCH", "DPID", "STATE", "PORTS", "FLOWS", "GROUPS", "PENDING", "ALIEN", "PEER")
+    rows = []
+    for s in switches:
+        state = _word(s.connected, "connected", "away")
+        rows.append((s.name, s.dpid, state, len(s.ports), s.flows, s.groups, s.pending, s.alien_flows, s.peer))
+    return table(header, rows)
+
+
+def _links(links: Sequence[Any]) -> str:
+    if not links:
+        return "no links"
+    header = ("A", "B", "STATE", "COST", "CAPACITY", "LATENCY", "RESERVED A>B", "RESERVED B>A", "DECLARED")
+    rows = [
+        (
+            f"{link.a.switch}:{link.a.interface}",
+            f"{link.b.switch}:{link.b.interface}",
+            _word(link.up, "up", "down"),
+            link.cost,
+            format_bandwidth(link.capacity_bps) if link.capacity_bps else "",
+            _latency(link.latency_us),
+            format_bandwidth(link.reserved_ab_bps),
+            format_bandwidth(link.reserved_ba_bps),
+            _word(link.declared, "yes", "no"),
+        )
+        for link in links
+    ]
+    return table(header, rows)
+
+
+def _word(value: bool, yes: str, no: str) -> str:
+    return yes if value else no
+
+
+def _latency(microseconds: int) -> str:
+    if not microseconds:
+        return ""
+    return f"{microseconds / 1000:g}ms" if microseconds >= 1000 else f"{microseconds}us"
+
+
+@topology.command()
+@click.argument("a")
+@click.argument("b")
+@tenant_option
+@common
+@pass_session
+def path(session: Session, a: str, b: str, tenant: str) -> None:
+    """Show all shortest paths (at most 16) from A to B: switches, or ports.
+
+    \b
+    sdnctl topology path leaf1 leaf2
+    sdnctl topology path tenants/red/ports/h1 tenants/red/ports/h2
+    sdnctl topology path h1 h2 -t red         the same: with -t these are ports
+    """
+    ends = [full_name(KINDS["Port"], end, tenant) if tenant else end for end in (a, b)]
+    with session.client() as client:
+        found = client.paths(*ends)
+    session.show(lambda: [plain(p)["hops"] for p in found], lambda: "\n\n".join(hop_table(p.hops) for p in found))
+    if not found:
+        fail([f"no path from {ends[0]} to {ends[1]}"])
+
+
+@click.command()
+@click.argument("switch")
+@click.option("--owner", default="", metavar="TEXT", help="Only entries whose owner contains this.")
+@click.option("--table", "table_name", default="", metavar="NAME", help="Only entries of this table.")
+@common
+@pass_session
+def flows(session: Session, switch: str, owner: str, table_name: str) -> None:
+    """Show the program of a SWITCH, every entry with the object that asked for it.
+
+    \b
+    sdnctl flows leaf1
+    sdnctl flows leaf1 --owner tenants/red/ports/h1
+    sdnctl flows 0000000000000001 --table classify
+
+    Flows, groups and meters in the notation of ovs-ofctl(8); the state tells whether the switch has confirmed.
+    """
+    with session.client() as client:
+        entries = [
+            entry
+            for entry in client.flows(switch)
+            if owner in entry.owner and (not table_name or entry.table == table_name)
+        ]
+    session.show(lambda: [plain(e) for e in entries], lambda: _flows(entries))
+
+
+def _flows(entries: Sequence[Any]) -> str:
+    if not entries:
+        return "no entries"
+    header = ("TABLE", "PRIORITY", "STATE", "OWNER", "FEATURE", "MATCH", "ACTIONS")
+    rows = [(e.table or e.kind, e.priority, e.state, e.owner, e.feature, e.match, e.actions) for e in entries]
+    return table(header, rows)

@@ -1,0 +1,117 @@
+"""get, describe and delete."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from sdn.cli.columns import object_table
+from sdn.cli.describe import description, members_of
+from sdn.cli.files import read_manifests
+from sdn.cli.render import plain_object
+from sdn.cli.session import Session, common, pass_session
+from sdn.cli.words import KindType, full_name, tenant_name
+from sdn.client import Client, Document, KindInfo, kind_of
+
+tenant_option = click.option("-t", "--tenant", default="", help="Tenant of names given by id alone.")
+
+
+@click.command()
+@click.argument("kind", type=KindType())
+@click.argument("name", default="")
+@tenant_option
+@common
+@pass_session
+def get(session: Session, kind: KindInfo, name: str, tenant: str) -> None:
+    """List objects of a KIND, or get the one with that NAME.
+
+    \b
+    sdnctl get tenants
+    sdnctl get ports                          those of all tenants
+    sdnctl get ports -t red
+    sdnctl get port h1 -t red                 the same as:
+    sdnctl get port tenants/red/ports/h1
+    sdnctl get connections -o json
+    sdnctl get ports -t red -o yaml > red.yaml    can be applied again
+
+    Kinds: tenants, networks, subnets, routers, ports, connections; the singular and any case are understood.
+    With NAME, JSON and YAML are one object, else a list.
+    """
+    with session.client() as client:
+        if name:
+            message = client.of_kind(kind.kind).get(full_name(kind, name, tenant))
+            session.show(lambda: plain_object(message), lambda: object_table(kind, [message]))
+        else:
+            messages = client.of_kind(kind.kind).list(tenant_name(tenant) if kind.in_tenant else "")
+            session.show(lambda: [plain_object(m) for m in messages], lambda: object_table(kind, messages))
+
+
+@click.command()
+@click.argument("kind", type=KindType())
+@click.argument("name")
+@tenant_option
+@common
+@pass_session
+def describe(session: Session, kind: KindInfo, name: str, tenant: str) -> None:
+    """Tell everything about one object, with its path or its members.
+
+    \b
+    sdnctl describe connection gold -t red    its state, and the path hop by hop
+    sdnctl describe tenant red                and all that it owns
+    sdnctl describe network tenants/red/networks/web
+    """
+    with session.client() as client:
+        message = client.of_kind(kind.kind).get(full_name(kind, name, tenant))
+        session.show(lambda: plain_object(message), lambda: description(message, members_of(client, message)))
+
+
+@click.command()
+@click.argument("kind", type=KindType(), required=False)
+@click.argument("name", required=False)
+@click.option("-f", "--file", "files", multiple=True, metavar="FILE", help="Delete what these manifests name; - reads.")
+@click.option("--ignore-missing", is_flag=True, help="What does not exist counts as deleted.")
+@tenant_option
+@common
+@pass_session
+def delete(
+    session: Session, kind: KindInfo | None, name: str | None, files: Sequence[str], ignore_missing: bool, tenant: str
+) -> None:
+    """Delete one object, or all objects of manifests in one transaction.
+
+    \b
+    sdnctl delete port h1 -t red
+    sdnctl delete connection tenants/red/connections/gold
+    sdnctl delete -f red.yaml                 all or nothing, in the right order
+    sdnctl delete -f red.yaml --ignore-missing
+
+    An object that others use is not deleted, and they are named.
+    """
+    if bool(files) == bool(kind):
+        raise click.UsageError("give either KIND and NAME, or -f FILE.")
+    if kind is not None and not name:
+        raise click.UsageError(f"which {kind.singular}? Give its NAME.")
+    documents = read_manifests(files)
+    targets = [(kind_of(d.message), d.message.name) for d in documents]
+    if kind is not None and name:
+        targets = [(kind, full_name(kind, name, tenant))]
+    with session.client() as client:
+        names = _existing(client, targets) if ignore_missing else [full for _, full in targets]
+        if names:
+            _delete(client, names, documents)
+    session.show(lambda: {"deleted": names}, lambda: "\n".join(f"{n}: deleted" for n in names) or "nothing to delete")
+
+
+def _existing(client: Client, targets: Sequence[tuple[KindInfo, str]]) -> list[str]:
+    """Those targets that are there, in their order."""
+    found: set[str] = set()
+    for info in {info.kind: info for info, _ in targets}.values():
+        found.update(message.name for message in client.of_kind(info.kind).list())
+    return [name for _, name in targets if name in found]
+
+
+def _delete(client: Client, names: Sequence[str], documents: Sequence[Document]) -> None:
+    if documents:
+        client.apply((), names)
+    else:
+        client.of_name(names[0]).delete(names[0])

@@ -1,0 +1,67 @@
+"""status and wait."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from sdn.cli.render import clean, count, plain
+from sdn.cli.session import Session, common, pass_session
+from sdn.cli.words import DurationType
+from sdn.client import KINDS
+
+
+@click.command()
+@common
+@pass_session
+def status(session: Session) -> None:
+    """Show how the daemon is: switches, links, objects and what is missing.
+
+    \b
+    sdnctl status
+    sdnctl status -o json | jq .ready
+    """
+    with session.client() as client:
+        found = client.status()
+    session.show(lambda: plain(found), lambda: _status(found, session.address))
+
+
+def _status(found: Any, address: str) -> str:
+    counts = [count(found.objects[kind], info.singular) for kind, info in KINDS.items() if found.objects[kind]]
+    states = sorted(found.objects_by_state.items())
+    lines = (
+        ("Daemon", f"sdnd {found.version} at {address}"),
+        ("Running since", found.start_time.ToJsonString()),
+        ("Ready", "yes" if found.ready else "no"),
+        ("Switches", f"{found.switches_connected} of {found.switches} connected"),
+        ("Links", str(found.links)),
+        ("Objects", ", ".join(counts) or "none"),
+        ("States", ", ".join(f"{number} {state.lower()}" for state, number in states if number) or "-"),
+        ("Revision", str(found.revision)),
+    )
+    text = "\n".join(f"{key + ':':<15}{clean(value)}" for key, value in lines)
+    missing = "".join(f"\n  {clean(line)}" for line in found.not_ready)
+    return text + (f"\nMissing:{missing}" if missing else "")
+
+
+@click.command()
+@click.option("--ready", is_flag=True, required=True, help="All known switches in sync, all declared links up.")
+@click.option("--timeout", type=DurationType(), default="60s", show_default=True, help="Give up after: 10s, 2m.")
+@common
+@pass_session
+def wait(session: Session, ready: bool, timeout: float) -> None:
+    """Wait until the daemon is ready; a daemon that does not answer yet is waited for.
+
+    \b
+    sdnctl wait --ready --timeout 30s && echo go
+
+    The exit code is 0 when it is ready and 1 when the time is over; then standard error names what is missing.
+    """
+    with session.client() as client:
+        found = client.wait_ready(timeout)
+    session.show(lambda: plain(found), lambda: _ready(found))
+
+
+def _ready(found: Any) -> str:
+    return f"ready: {count(found.switches, 'switch')}, {count(found.links, 'link')}"

@@ -1,0 +1,169 @@
+"""get, describe and delete, by every way of naming an object."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+
+from sdn.model.status import State, Status
+
+H1 = "tenants/red/ports/h1"
+
+
+def test_get_lists_ports_of_all_tenants_as_an_aligned_table(run: Any, red: str, daemon: Any) -> None:
+    daemon.statuses["tenants/red/ports/h2"] = Status(State.PENDING, "NotBound", "the port is not bound")
+    result = run("get", "ports")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == [
+        "TENANT  NAME  NETWORK  MAC                ADDRESSES  BINDING        STATE",
+        "red     h1    web      02:00:00:00:00:11  10.0.0.11  leaf1:h1-eth0  PROGRAMMED",
+        "red     h2    web      02:00:00:00:00:02  10.0.0.12  -              PENDING (NotBound)",
+    ]
+
+
+@pytest.mark.parametrize("word", ["port", "ports", "Port", "PORTS"])
+@pytest.mark.parametrize("name", [("h1", "-t", "red"), ("h1", "-t", "tenants/red"), (H1,), (H1, "-t", "blue")])
+def test_get_understands_every_way_to_name_an_object(run: Any, red: str, word: str, name: tuple[str, ...]) -> None:
+    result = run("get", word, *name, "-o", "json")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["name"] == H1
+
+
+@pytest.mark.parametrize("name", ["red", "tenants/red"])
+def test_a_tenant_needs_no_tenant(run: Any, red: str, name: str) -> None:
+    result = run("get", "tenant", name, "-o", "json")
+    assert json.loads(result.stdout)["metadata"]["description"] == "the first"
+
+
+def test_get_is_restricted_to_a_tenant(run: Any, red: str) -> None:
+    assert run("apply", "-f", "-", stdin="kind: Tenant\nname: tenants/blue\n").exit_code == 0
+    assert run("get", "ports", "-t", "blue").stdout == "no ports\n"
+    assert json.loads(run("get", "ports", "-t", "blue", "-o", "json").stdout) == []
+    assert len(json.loads(run("get", "ports", "-t", "red", "-o", "json").stdout)) == 2
+    assert [t["name"] for t in json.loads(run("get", "tenants", "-o", "json").stdout)] == [
+        "tenants/blue",
+        "tenants/red",
+    ]
+
+
+def test_json_has_the_same_keys_whether_set_or_not(run: Any, red: str) -> None:
+    first, second = json.loads(run("get", "ports", "-o", "json").stdout)
+    assert list(first) == list(second)
+    assert list(first) == ["kind", "name", "metadata", "status", "network", "mac", "addresses", "binding"]
+    assert first["binding"] == {"switch": "leaf1", "interface": "h1-eth0"}
+    assert second["binding"] is None
+    assert first["metadata"] == {
+        "description": "",
+        "labels": {"env": "lab"},
+        "etag": "1",
+        "create_time": "2023-11-14T22:13:20Z",
+    }
+    assert first["status"] == {"state": "PROGRAMMED", "reason": "", "message": "", "switches_away": [], "path": []}
+    assert json.loads(run("get", "networks", "-o", "json").stdout)[0]["mtu"] == 1500
+
+
+@pytest.mark.parametrize("output", ["json", "yaml"])
+@pytest.mark.parametrize("kind", ["tenants", "networks", "subnets", "ports"])
+def test_what_get_prints_can_be_applied_again(run: Any, red: str, kind: str, output: str, daemon: Any) -> None:
+    printed = run("get", kind, "-o", output).stdout
+    revision = daemon.store.revision
+    result = run("apply", "-f", "-", "-o", "json", stdin=printed)
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(result.stdout)["changed"] == []
+    assert daemon.store.revision == revision
+
+
+def test_describe_shows_a_connection_hop_by_hop(run: Any, red: str, daemon: Any, hops: Any) -> None:
+    daemon.statuses["tenants/red/connections/gold"] = Status(
+        State.DEGRADED, "SwitchAway", "spine1 is away", ("spine1",), hops
+    )
+    assert run("connect", "h1", "h2", "-t", "red", "--bandwidth", "1.5G", "--name", "gold").exit_code == 0
+    lines = run("describe", "connection", "gold", "-t", "red").stdout.splitlines()
+    assert "Bandwidth:     1.5Gbit/s in each direction" in lines
+    assert "State:         DEGRADED" in lines
+    assert "Reason:        SwitchAway: spine1 is away" in lines
+    assert "Switches away: spine1" in lines
+    assert lines[-4:] == [
+        "HOP  SWITCH  IN       OUT",
+        "  1  leaf1   h1-eth0  up1",
+        "  2  spine1  d1       d2",
+        "  3  leaf2   up1      h2-eth0",
+    ]
+
+
+def test_describe_shows_what_is_in_a_tenant_and_in_a_network(run: Any, red: str) -> None:
+    tenant = run("describe", "tenant", "red").stdout
+    assert "Description: the first" in tenant
+    assert [line for line in tenant.splitlines() if line.endswith("s:")] == ["Networks:", "Subnets:", "Ports:"]
+    network = run("describe", "network", "web", "-t", "red").stdout
+    assert [line for line in network.splitlines() if line.endswith("s:")] == ["Subnets:", "Ports:"]
+    assert "MTU:     1500" in network
+
+
+def test_describe_as_json_is_the_object(run: Any, red: str) -> None:
+    described = run("describe", "port", H1, "-o", "json").stdout
+    assert described == run("get", "port", H1, "-o", "json").stdout
+    assert yaml.safe_load(run("describe", "port", H1, "-o", "yaml").stdout) == json.loads(described)
+
+
+def test_delete_one(run: Any, red: str, daemon: Any) -> None:
+    result = run("delete", "port", "h1", "-t", "red")
+    assert (result.exit_code, result.stdout) == (0, f"{H1}: deleted\n")
+    assert H1 not in daemon.store.objects
+
+
+def test_delete_what_others_use_names_them(run: Any, red: str, daemon: Any) -> None:
+    result = run("delete", "network", "web", "-t", "red")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "tenants/red/subnets/v4" in result.stderr
+    assert "tenants/red/networks/web" in daemon.store.objects
+
+
+def test_delete_a_manifest_in_one_transaction(run: Any, red: str, daemon: Any) -> None:
+    result = run("delete", "-f", "-", "-o", "json", stdin=red)
+    assert result.exit_code == 0, result.stderr
+    assert len(json.loads(result.stdout)["deleted"]) == 5
+    assert not daemon.store.objects
+
+
+def test_delete_passes_over_what_is_missing_only_if_asked(run: Any, red: str, daemon: Any) -> None:
+    assert run("delete", "port", H1).exit_code == 0
+    refused = run("delete", "-f", "-", stdin=red)
+    assert refused.exit_code == 1
+    assert H1 in refused.stderr
+    assert len(daemon.store.objects) == 4
+    assert run("delete", "-f", "-", "--ignore-missing", stdin=red).exit_code == 0
+    assert not daemon.store.objects
+    again = run("delete", "-f", "-", "--ignore-missing", stdin=red)
+    assert (again.exit_code, again.stdout) == (0, "nothing to delete\n")
+    assert run("delete", "port", H1, "--ignore-missing").exit_code == 0
+
+
+def test_get_of_something_missing(run: Any, red: str) -> None:
+    result = run("get", "port", "h9", "-t", "red")
+    assert result.exit_code == 1
+    assert result.stderr == "sdnctl: name: tenants/red/ports/h9 does not exist. List what there is.\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("get", "prots"), "is not a kind. Give one of tenants, networks"),
+        (("get", "port", "h1"), "in which tenant? Give -t TENANT, or the full name tenants/T/ports/h1"),
+        (("get", "port", "tenants/red/networks/web"), "names a network, not a port"),
+        (("get", "port", "red/h1"), "is not a resource name"),
+        (("get", "ports", "-o", "xml"), "'xml' is not one of"),
+        (("delete",), "give either KIND and NAME, or -f FILE"),
+        (("delete", "port", "-t", "red"), "which port?"),
+        (("delete", "port", "h1", "-t", "red", "-f", "x.yaml"), "give either KIND and NAME, or -f FILE"),
+        (("describe", "port"), "Missing argument"),
+        (("destroy",), "No such command"),
+    ],
+)
+def test_a_wrong_command_line(run: Any, arguments: tuple[str, ...], told: str) -> None:
+    result = run(*arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert told in result.stderr
