@@ -1,0 +1,226 @@
+"""The ledger never gives more than there is; constrained paths are the best ones with room, and refusals say why."""
+
+import itertools
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from sdn.model.errors import InvalidInput, Refused
+from sdn.model.route import Path
+from sdn.model.topology import Link, LinkEnd
+from sdn.routing import Ledger, constrained_path
+
+SWITCHES = range(1, 6)
+
+
+def link(a, b, i=0, cost=10, capacity=100):
+    a, b = sorted((a, b))
+    return Link(LinkEnd(a, 10 * b + i), LinkEnd(b, 10 * a + i), cost=cost, capacity=capacity)
+
+
+@st.composite
+def networks(draw):
+    items = st.tuples(
+        st.integers(1, 5),
+        st.integers(1, 5),
+        st.integers(0, 1),
+        st.integers(1, 3),
+        st.integers(1, 6).map(lambda n: n * 50),
+    )
+    drawn = draw(st.lists(items, max_size=10, unique_by=lambda t: (min(t[:2]), max(t[:2]), t[2])))
+    return [link(a, b, i, cost, capacity) for a, b, i, cost, capacity in drawn if a != b]
+
+
+def simple_paths(links, source, destination):
+    """All simple paths as (path, links of it), by brute force."""
+    found = []
+
+    def walk(switches, ports, used):
+        if switches[-1] == destination:
+            found.append((Path(tuple(switches), tuple(ports)), used))
+            return
+        for item in links:
+            for near, far in ((item.a, item.b), (item.b, item.a)):
+                if near.dpid == switches[-1] and far.dpid not in switches:
+                    walk([*switches, far.dpid], [*ports, (near.port, far.port)], [*used, item])
+
+    walk([source], [], [])
+    return found
+
+
+@given(networks(), st.integers(1, 5), st.integers(1, 5), st.integers(1, 320))
+@settings(max_examples=300, deadline=None)
+def test_the_best_path_with_room_or_the_widest_that_exists(links, source, destination, bandwidth):
+    ledger = Ledger()
+    ledger.set_links(links)
+    every = simple_paths(links, source, destination)
+    fitting = [(path, used) for path, used in every if all(item.capacity >= bandwidth for item in used)]
+    if not fitting:
+        with pytest.raises(Refused) as caught:
+            constrained_path(links, ledger, source, destination, bandwidth)
+        text = str(caught.value)
+        if not every:
+            assert "there is no path" in text
+            return
+        widest = max(min(item.capacity for item in used) for _, used in every)
+        assert f"Ask for at most {widest} bit/s" in text
+        assert constrained_path(links, ledger, source, destination, widest) is not None
+        with pytest.raises(Refused):
+            constrained_path(links, ledger, source, destination, widest + 1)
+        return
+    best = min(
+        fitting,
+        key=lambda entry: (
+            sum(item.cost for item in entry[1]),
+            len(entry[1]),
+            [(switch, *ports) for switch, ports in zip(entry[0].switches[1:], entry[0].links, strict=True)],
+        ),
+    )[0]
+    assert constrained_path(reversed(links), ledger, source, destination, bandwidth) == best
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    """Random requests against a plain account of who holds what."""
+
+    @initialize(links=networks(), factor=st.sampled_from([0.5, 1.0, 2.0]))
+    def start(self, links, factor):
+        self.ledger = Ledger(factor)
+        self.factor = factor
+        self.links = links
+        self.ledger.set_links(links)
+        self.holders = {}
+        self.counter = itertools.count()
+
+    @rule(ends=st.tuples(st.integers(1, 5), st.integers(1, 5)), bandwidth=st.integers(1, 200))
+    def connect(self, ends, bandwidth):
+        holder = f"c{next(self.counter)}"
+        try:
+            path = constrained_path(self.links, self.ledger, *ends, bandwidth)
+        except Refused:
+            return
+        self.ledger.reserve(holder, path, bandwidth)
+        self.holders[holder] = (path, bandwidth)
+        assert self.ledger.held(holder) == (path, bandwidth)
+
+    @rule(data=st.data(), bandwidth=st.integers(1, 400))
+    def reserve_anything(self, data, bandwidth):
+        """Also paths without room: refused as a whole."""
+        every = [path for s, d in itertools.permutations(SWITCHES, 2) for path, _ in simple_paths(self.links, s, d)]
+        if not every:
+            return
+        path = data.draw(st.sampled_from(every))
+        holder = f"c{next(self.counter)}"
+        try:
+            self.ledger.reserve(holder, path, bandwidth)
+        except Refused:
+            assert self.ledger.held(holder) is None
+            return
+        self.holders[holder] = (path, bandwidth)
+
+    @rule(data=st.data())
+    def release(self, data):
+        assert not self.ledger.release("nobody")
+        if self.holders:
+            holder = data.draw(st.sampled_from(sorted(self.holders)))
+            del self.holders[holder]
+            assert self.ledger.release(holder)
+
+    @invariant()
+    def accounts_agree_and_nothing_is_given_twice(self):
+        expected = {}
+        for path, bandwidth in self.holders.values():
+            for near, far, (out, into) in zip(path.switches, path.switches[1:], path.links, strict=False):
+                for end in (LinkEnd(near, out), LinkEnd(far, into)):
+                    expected[end] = expected.get(end, 0) + bandwidth
+        for item in self.links:
+            for end in (item.a, item.b):
+                limit = int(item.capacity * self.factor)
+                assert self.ledger.reserved(end) == expected.get(end, 0) <= limit
+                assert self.ledger.free(end) == limit - expected.get(end, 0)
+        assert self.ledger.broken() == ()
+
+
+TestLedger = LedgerMachine.TestCase
+TestLedger.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+
+
+def test_a_refusal_names_the_narrow_links_and_the_remedy():
+    links = [link(1, 2, capacity=100), link(2, 3, capacity=300)]
+    ledger = Ledger()
+    ledger.set_links(links)
+    names = {1: "leaf1", 2: "spine1", 3: "leaf2"}
+    with pytest.raises(Refused) as caught:
+        constrained_path(links, ledger, 1, 3, 200, describe=lambda end: f"{names[end.dpid]}:{end.port}")
+    (violation,) = caught.value.violations
+    assert violation.field == "bandwidth"
+    assert violation.reason == (
+        "no path has 200 bit/s free; the widest one carries 100 bit/s, limited by leaf1:20 - spine1:10 (100 bit/s free)"
+    )
+    assert violation.remedy == "Ask for at most 100 bit/s, or delete a connection on these links."
+
+
+def test_a_full_network_has_no_smaller_offer():
+    links = [link(1, 2)]
+    ledger = Ledger()
+    ledger.set_links(links)
+    ledger.reserve("c1", constrained_path(links, ledger, 1, 2, 100), 100)
+    with pytest.raises(Refused, match="or add capacity"):
+        constrained_path(links, ledger, 1, 2, 1)
+
+
+def test_the_second_connection_takes_the_other_way():
+    links = [link(1, 2), link(1, 3), link(3, 2)]
+    ledger = Ledger()
+    ledger.set_links(links)
+    first = constrained_path(links, ledger, 1, 2, 60)
+    ledger.reserve("c1", first, 60)
+    second = constrained_path(links, ledger, 1, 2, 60)
+    assert (first.switches, second.switches) == ((1, 2), (1, 3, 2))
+    ledger.reserve("c2", second, 60)
+    assert constrained_path(links, ledger, 2, 1, 40).switches == (2, 1)
+    with pytest.raises(Refused):
+        constrained_path(links, ledger, 2, 1, 41)
+    ledger.release("c1")
+    assert constrained_path(links, ledger, 2, 1, 41).switches == (2, 1)
+
+
+def test_the_same_switch_needs_no_links():
+    ledger = Ledger()
+    path = constrained_path([], ledger, 4, 4, 10**12)
+    assert path == Path((4,), ())
+    ledger.reserve("c", path, 10**12)
+    assert ledger.release("c")
+
+
+def test_reservations_on_links_that_vanish_or_shrink_are_reported():
+    links = [link(1, 2), link(2, 3)]
+    ledger = Ledger()
+    ledger.set_links(links)
+    ledger.reserve("long", constrained_path(links, ledger, 1, 3, 50), 50)
+    ledger.reserve("short", constrained_path(links, ledger, 1, 2, 50), 50)
+    ledger.set_links(links[:1])
+    assert ledger.broken() == ("long",)
+    ledger.set_links([link(1, 2, capacity=60), links[1]])
+    assert ledger.broken() == ("long", "short")
+    assert ledger.free(links[0].a) == 0
+    assert ledger.release("long")
+    assert ledger.broken() == ()
+
+
+def test_wrong_use():
+    ledger = Ledger()
+    with pytest.raises(InvalidInput):
+        constrained_path([], ledger, 1, 1, 0)
+    with pytest.raises(InvalidInput):
+        ledger.reserve("c", Path((1,), ()), 0)
+    ledger.reserve("c", Path((1,), ()), 1)
+    with pytest.raises(ValueError, match="already"):
+        ledger.reserve("c", Path((1,), ()), 1)
+    with pytest.raises(ValueError, match="simple"):
+        ledger.reserve("d", Path((1, 2, 1), ((1, 1), (2, 2))), 1)
+    with pytest.raises(Refused, match="gone"):
+        ledger.reserve("d", Path((1, 2), ((1, 1),)), 1)
+    with pytest.raises(ValueError, match="oversubscription"):
+        Ledger(0)
