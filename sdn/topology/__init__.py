@@ -1,0 +1,19 @@
+"""Observed state: which switches, ports and links there are, and where they differ from what was declared.
+
+Belongs here: LLDP probes, the discovery of links from them and from port status, and the union with a declared
+topology that routing works on. Time (seconds of any monotonic clock) and randomness are arguments.
+Must not know: OpenFlow messages, intent, routing, how records are kept, clocks, any I/O.
+
+lldp.py       signed probes as bytes
+adjacency.py  who hears whom
+discovery.py  links from probes and port status
+records.py    links as text, to survive a restart
+declared.py   comparison with a declared topology
+state.py      the whole: names, ports, links for routing, wiring faults
+"""
+
+from sdn.topology.adjacency import End
+from sdn.topology.discovery import Discovery, Reject
+from sdn.topology.state import PENALTY, TopologyState
+
+__all__ = ["PENALTY", "Discovery", "End", "Reject", "TopologyState"]

@@ -1,0 +1,61 @@
+"""Learned links as text, so that a restart does not begin with an empty network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sdn.model import codec
+from sdn.model.errors import InvalidInput, SdnError
+from sdn.model.ids import Dpid, format_dpid, parse_dpid
+
+_REMEDY = "Remove the record; the link is learned again."
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class EndRecord:
+    """An end of a link as it was last: number is the OpenFlow port number, speed in bits/s (0 if unknown)."""
+
+    dpid: Dpid
+    interface: str
+    number: int
+    speed: int
+
+
+LinkRecord = tuple[EndRecord, EndRecord]
+
+
+def write(links: list[LinkRecord]) -> dict[str, str]:
+    """Key → JSON text; the key names both ends and never changes while the link lives."""
+    return {
+        f"{_key(a)} {_key(b)}": codec.dumps([[format_dpid(e.dpid), e.interface, e.number, e.speed] for e in (a, b)])
+        for a, b in links
+    }
+
+
+def read(records: Mapping[str, str]) -> list[LinkRecord]:
+    """The links of such records, sorted by key; raises InvalidInput naming the record."""
+    links = []
+    for key in sorted(records):
+        value = codec.loads(records[key])
+        if not isinstance(value, list) or len(value) != 2:
+            raise _wrong(key)
+        links.append((_end(key, value[0]), _end(key, value[1])))
+    return links
+
+
+def _end(key: str, value: object) -> EndRecord:
+    if not isinstance(value, list) or [type(item) for item in value] != [str, str, int, int]:
+        raise _wrong(key)
+    dpid, interface, number, speed = value
+    if not interface or not 0 < number < 1 << 32 or speed < 0:
+        raise _wrong(key)
+    return EndRecord(parse_dpid(dpid, f"link {key}"), interface, number, speed)
+
+
+def _key(end: EndRecord) -> str:
+    return f"{format_dpid(end.dpid)}/{end.interface}"
+
+
+def _wrong(key: str) -> SdnError:
+    return InvalidInput.of(f"link {key}", "not two ends of [datapath id, interface, number, speed]", _REMEDY)
