@@ -29,22 +29,29 @@ def match(topology: DeclaredTopology, links: list[SeenLink]) -> Matching:
     Links whose interfaces are declared are matched by these; those that only name switches take what is left between
     the two, in natural order of interface names. O(L log L), deterministic.
     """
-    peers = {near: far for a, b in links for near, far in ((a, b), (b, a))}
-    free: dict[frozenset[Dpid], list[SeenLink]] = {}
-    for link in sorted(links, key=lambda pair: (_natural(pair[0].interface), _natural(pair[1].interface))):
-        free.setdefault(frozenset((link[0].dpid, link[1].dpid)), []).append(link)
+    by_end = {end: link for link in links for end in link}
     declared: dict[SeenLink, DeclaredLink] = {}
-    missing: list[DeclaredLink] = []
-    for wanted in sorted(topology.links, key=lambda item: -_named(item)):
+    missing: list[tuple[int, DeclaredLink]] = []
+    wildcards: list[tuple[int, DeclaredLink]] = []
+    for index, wanted in sorted(enumerate(topology.links), key=lambda item: -_named(item[1])):
         ends = _ends(topology, wanted)
-        pool = free.get(frozenset(end.dpid for end in ends), [])
-        found = next((link for link in pool if _fits(ends, link, peers)), None)
-        if found is None:
-            missing.append(wanted)
+        if not _named(wanted):
+            wildcards.append((index, wanted))
+            continue
+        link = by_end.get(ends[0] if ends[0].interface else ends[1])
+        if link is None or link in declared or not _fits(ends, link):
+            missing.append((index, wanted))
         else:
-            pool.remove(found)
-            declared[found] = wanted
-    return Matching(declared, tuple(missing), tuple(sorted(link for link in links if link not in declared)))
+            declared[link] = wanted
+    pools = _pools(links, declared) if wildcards else {}
+    for index, wanted in wildcards:
+        pool = pools.get(frozenset(end.dpid for end in _ends(topology, wanted)))
+        if pool:
+            declared[pool.pop()] = wanted
+        else:
+            missing.append((index, wanted))
+    unexpected = sorted(link for link in links if link not in declared)
+    return Matching(declared, tuple(wanted for _, wanted in sorted(missing, key=_index)), tuple(unexpected))
 
 
 def faults(
@@ -84,6 +91,10 @@ def faults(
     return found + [WiringFault("UnexpectedSwitch", text.format(dpid)) for dpid in strangers]
 
 
+def _index(item: tuple[int, DeclaredLink]) -> int:
+    return item[0]
+
+
 def _ends(topology: DeclaredTopology, link: DeclaredLink) -> tuple[End, End]:
     return End(topology.switches[link.a[0]], link.a[1]), End(topology.switches[link.b[0]], link.b[1])
 
@@ -92,10 +103,21 @@ def _named(link: DeclaredLink) -> int:
     return bool(link.a[1]) + bool(link.b[1])
 
 
-def _fits(ends: tuple[End, End], link: SeenLink, peers: dict[End, End]) -> bool:
-    return all(
-        not end.interface or (end in link and peers[end].dpid == other.dpid) for end, other in (ends, reversed(ends))
-    )
+def _fits(ends: tuple[End, End], link: SeenLink) -> bool:
+    """Whether the link joins these switches, by these interfaces where they are given."""
+    for near, far in (link, link[::-1]):
+        if near.dpid == ends[0].dpid and far.dpid == ends[1].dpid:
+            return ends[0].interface in ("", near.interface) and ends[1].interface in ("", far.interface)
+    return False
+
+
+def _pools(links: list[SeenLink], taken: dict[SeenLink, DeclaredLink]) -> dict[frozenset[Dpid], list[SeenLink]]:
+    """The links left between each two switches, the first in natural order last."""
+    pools: dict[frozenset[Dpid], list[SeenLink]] = {}
+    left = (link for link in links if link not in taken)
+    for link in sorted(left, key=lambda pair: [_natural(end.interface) for end in pair], reverse=True):
+        pools.setdefault(frozenset((link[0].dpid, link[1].dpid)), []).append(link)
+    return pools
 
 
 def _why_missing(end: End, discovery: Discovery, show: Callable[[End], str]) -> str:

@@ -85,6 +85,7 @@ class Discovery:
         self._switches: dict[Dpid, _Switch] = {}
         self._bound: set[End] = set()
         self._adjacency = Adjacency()
+        self._suspects: set[End] = set()
         self._queue: list[tuple[float, End]] = []
         self._counter = 0
         self.revision = 0
@@ -205,11 +206,16 @@ class Discovery:
         return due
 
     def expire(self, now: float) -> None:
-        """End the links over which too many probes in a row were not heard. O(links)."""
-        lost = [sender for sender, receiver in self._adjacency.directions() if self._lost(sender, receiver, now)]
-        for sender in lost:
-            self._adjacency.cut_direction(sender)
-            self.revision += 1
+        """End the links over which too many probes in a row were not heard. O(ports whose probes are unheard)."""
+        for sender in list(self._suspects):
+            receiver = self._adjacency.receiver(sender)
+            port = self._port(sender)
+            if receiver is None or port is None or port.unheard < self._misses:
+                self._suspects.remove(sender)
+            elif self._lost(sender, receiver, port, now):
+                self._suspects.remove(sender)
+                self._adjacency.cut_direction(sender)
+                self.revision += 1
 
     def forget_switch(self, dpid: Dpid) -> None:
         """Drop a switch that is away for good, with its links. Nothing happens while it is connected."""
@@ -342,14 +348,14 @@ class Discovery:
         receiver = self._adjacency.receiver(end)
         if receiver is not None and self.connected(receiver.dpid):
             port.unheard += 1
+            if port.unheard >= self._misses:
+                self._suspects.add(end)
 
-    def _lost(self, sender: End, receiver: End, now: float) -> bool:
+    def _lost(self, sender: End, receiver: End, port: _Port, now: float) -> bool:
         """Whether the last probes were not heard, although both switches are there. The newest may be on its way."""
-        port = self._port(sender)
-        if port is None or not (self.connected(sender.dpid) and self.connected(receiver.dpid)):
-            return False
         on_its_way = now - port.sent < self._interval / 2
-        return port.unheard - on_its_way >= self._misses
+        both = self.connected(sender.dpid) and self.connected(receiver.dpid)
+        return both and port.unheard - on_its_way >= self._misses
 
     def _restart_counting(self, dpid: Dpid) -> None:
         """A switch is back: probes to and from it that nobody could hear do not count."""
