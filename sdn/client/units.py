@@ -26,6 +26,6 @@ def format_bandwidth(bps: int) -> str:
     """The shortest exact form that ``parse_bandwidth`` reads: 100M, 1.5G, 64k, 100."""
     for unit in "TGMk":
         scale = _SCALE[unit]
-        if bps >= scale and bps * 1000 % scale == 0:
+        if bps >= scale and (bps % scale == 0 or (bps < 1000 * scale and bps * 1000 % scale == 0)):
             return f"{(Decimal(bps) / scale).normalize():f}{unit}"
     return str(bps)

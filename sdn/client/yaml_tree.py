@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import yaml
 
 MAX_BYTES = 64 * 1024 * 1024
-MAX_NODES = 5_000_000
+MAX_NODES = 1_000_000
 MAX_DEPTH = 32
 """Manifests are flat; deeper nesting and more nodes (aliases multiply) are refused before they cost memory."""
 
@@ -61,9 +61,10 @@ def documents(text: str) -> Iterator[Tree]:
     """The documents of a file; raises SyntaxProblem."""
     if len(text) > MAX_BYTES:
         raise SyntaxProblem(1, f"larger than {MAX_BYTES} characters", "Split the file.")
-    loader = yaml.SafeLoader(_without_tabs(text))
-    builder = _Builder(loader)
+    loader: yaml.SafeLoader | None = None
     try:
+        loader = yaml.SafeLoader(_without_tabs(text))
+        builder = _Builder(loader)
         while loader.check_node():
             node = loader.get_node()
             if node is not None:
@@ -73,12 +74,15 @@ def documents(text: str) -> Iterator[Tree]:
         line = mark.line + 1 if mark else 1
         reason = " ".join(part for part in (error.context, error.problem) if part)
         raise SyntaxProblem(line, reason, "Correct the YAML or JSON at this place.") from None
-    except yaml.YAMLError as error:
-        raise SyntaxProblem(1, str(error).splitlines()[0], "Save the file as UTF-8 text.") from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        reason = f"the character U+{error.character:04X} is not allowed"
+        raise SyntaxProblem(line, reason, "Save the file as plain text in UTF-8.") from None
     except RecursionError:
         raise SyntaxProblem(1, "nested too deeply", "Write the objects one below the other.") from None
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
 
 
 def _without_tabs(text: str) -> str:

@@ -89,31 +89,45 @@ class SystemView:
 class Reader(Protocol):
     """Reads; all raise sdn.model.errors.NotFound for unknown names."""
 
-    def get(self, name: str) -> tuple[Resource, Status]: ...
+    def get(self, name: str) -> tuple[Resource, Status]:
+        """One object by full name."""
+        ...
+
     def list(self, kind: Kind, tenant: str = "") -> Iterable[tuple[Resource, Status]]:
         """Objects of a kind, ordered by name; ``tenant``: id to restrict to, '' for all."""
         ...
 
-    def topology(self) -> TopologyView: ...
+    def topology(self) -> TopologyView:
+        """Switches, links and wiring faults."""
+        ...
+
     def path(self, source: str, destination: str) -> tuple[tuple[PathHop, ...], ...]:
         """All shortest paths (at most 16) between two switches (name or dpid) or two bound ports (full name)."""
         ...
 
-    def flows(self, switch: str) -> Iterable[FlowView]: ...
-    def system(self) -> SystemView: ...
+    def flows(self, switch: str) -> Iterable[FlowView]:
+        """The program of a switch (name or dpid)."""
+        ...
+
+    def system(self) -> SystemView:
+        """The daemon at a glance."""
+        ...
 
 
 class Backend(Protocol):
     """All that the northbound needs of the daemon."""
 
     @property
-    def reader(self) -> Reader: ...
+    def reader(self) -> Reader:
+        """Reads from memory."""
+        ...
+
     async def submit(self, transaction: Transaction) -> TransactionResult:
         """Carry out a transaction; returns when it is durable. Raises SdnError."""
         ...
 
-    async def wait_programmed(self, names: tuple[str, ...], timeout: float) -> None:
-        """Return when all these objects are PROGRAMMED or settled otherwise (REJECTED, FAILED, gone), or after ``timeout``.
+    async def wait_programmed(self, names: tuple[str, ...], timeout: float) -> None:  # noqa: ASYNC109 - part of the answer, not an abort
+        """Return when all these are PROGRAMMED or settled otherwise (REJECTED, FAILED, gone), or after ``timeout``.
 
         timeout: seconds.
         """

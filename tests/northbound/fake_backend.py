@@ -1,0 +1,179 @@
+"""A daemon without switches: the real store, and programmed at once unless a test says otherwise."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Coroutine, Iterable
+from ipaddress import ip_address, ip_network
+from typing import Any, TypeVar
+
+from sdn.controller.effects import Publish
+from sdn.controller.reader import FlowView, LinkView, SwitchView, SystemView, TopologyView
+from sdn.model.command import Create, Transaction, TransactionResult
+from sdn.model.errors import NotFound, SdnError
+from sdn.model.ids import Dpid, Kind
+from sdn.model.intent import Binding, Connection, Network, Port, Resource, Router, Subnet, Tenant, kind_of
+from sdn.model.status import ChangeType, PathHop, State, Status
+from sdn.model.topology import SwitchPort, WiringFault
+from sdn.northbound import Server
+from sdn.store import Store
+
+T = TypeVar("T")
+HOPS = (PathHop("leaf1", "h1-eth0", "up1"), PathHop("spine1", "d1", "d2"), PathHop("leaf2", "up1", "h2-eth0"))
+NOW = 1_700_000_000.25
+
+
+class FakeReader:
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.statuses: dict[str, Status] = {}
+        self.failure: Exception | None = None
+        self.flow_count = 3
+
+    def _fail(self) -> None:
+        if self.failure is not None:
+            raise self.failure
+
+    def get(self, name: str) -> tuple[Resource, Status]:
+        self._fail()
+        if name not in self.store.objects:
+            raise NotFound.of("name", f"{name} does not exist", "Create it first.")
+        return self.store.objects[name], self.statuses.get(name, Status(State.PROGRAMMED))
+
+    def list(self, kind: Kind, tenant: str = "") -> Iterable[tuple[Resource, Status]]:
+        self._fail()
+        return (self.get(name) for name in self.store.names(kind, tenant))
+
+    def topology(self) -> TopologyView:
+        ports = (SwitchPort(1, "up1", b"\2\0\0\0\0\1", True, 10**10),)
+        switches = (
+            SwitchView(Dpid(1), "leaf1", True, "127.0.0.1:4711", ports, 12, 3, 1, 2),
+            SwitchView(Dpid(0xFF), "spine1", False, "", (), 0, 0, 0, 0),
+        )
+        link = LinkView(("leaf1", "up1"), ("spine1", "d1"), True, True, 10, 10**10, 50, (100, 200))
+        return TopologyView(switches, (link,), (WiringFault("MissingSwitch", "spine1 is away"),))
+
+    def path(self, source: str, destination: str) -> tuple[tuple[PathHop, ...], ...]:
+        if source != "leaf1":
+            raise NotFound.of("source", f"{source} is not known", "Name a switch.")
+        return (HOPS,)
+
+    def flows(self, switch: str) -> Iterable[FlowView]:
+        if switch != "leaf1":
+            raise NotFound.of("switch", f"{switch} is not known", "Name a switch.")
+        return [
+            FlowView("flow", "classify", 9, f"in_port={n}", "drop", 2**64 - 1 - n, "tenants/red", "x", "installed")
+            for n in range(self.flow_count)
+        ]
+
+    def system(self) -> SystemView:
+        self._fail()
+        objects = {kind: len(self.store.names(kind)) for kind in Kind}
+        return SystemView("1.2.3", NOW, self.store.revision, 2, 1, 1, objects, {"PROGRAMMED": 4}, False, ("spine1",))
+
+
+class FakeBackend:
+    def __init__(self) -> None:
+        self.store = Store()
+        self.fake = FakeReader(self.store)
+        self.transactions: list[Transaction] = []
+        self.waits: list[tuple[tuple[str, ...], float]] = []
+        self.failure: Exception | None = None
+        self.queues: list[tuple[Kind, str, asyncio.Queue[Publish | SdnError]]] = []
+        self.watching = asyncio.Event()
+        self.submitted = asyncio.Event()
+        self.closed = asyncio.Event()
+        self.hold: asyncio.Event | None = None
+
+    @property
+    def reader(self) -> FakeReader:
+        return self.fake
+
+    async def submit(self, transaction: Transaction) -> TransactionResult:
+        self.transactions.append(transaction)
+        self.submitted.set()
+        if self.hold is not None:
+            await self.hold.wait()
+        if self.failure is not None:
+            raise self.failure
+        prepared = self.store.prepare(transaction, NOW)
+        if not transaction.dry_run:
+            self.store.commit(prepared)
+            for change in [] if prepared.replayed else prepared.changes:
+                self._publish(*change)
+        return TransactionResult(prepared.revision, prepared.resources, prepared.changed, 1)
+
+    def _publish(self, old: Resource | None, new: Resource | None) -> None:
+        resource = new or old
+        assert resource is not None
+        change = ChangeType.DELETED if new is None else ChangeType.MODIFIED if old else ChangeType.ADDED
+        for kind, tenant, queue in self.queues:
+            if kind is kind_of(resource) and resource.name.startswith(f"tenants/{tenant}"):
+                queue.put_nowait(Publish(self.store.revision, change, resource, Status(State.PENDING, "New")))
+
+    async def wait_programmed(self, names: tuple[str, ...], timeout: float) -> None:  # noqa: ASYNC109 - the Backend's signature
+        self.waits.append((names, timeout))
+        for name in names:
+            self.fake.statuses[name] = Status(State.PENDING, "SwitchAway", "leaf9 is away", ("leaf9",), HOPS)
+
+    async def watch(self, kind: Kind, tenant: str = "") -> AsyncIterator[Publish]:
+        queue: asyncio.Queue[Publish | SdnError] = asyncio.Queue()
+        self.queues.append((kind, tenant, queue))
+        try:
+            for resource, status in self.fake.list(kind, tenant):
+                yield Publish(self.store.revision, ChangeType.ADDED, resource, status)
+            self.watching.set()
+            while True:
+                item = await queue.get()
+                if isinstance(item, SdnError):
+                    raise item
+                yield item
+        finally:
+            self.closed.set()
+
+
+def seed(backend: FakeBackend) -> None:
+    """Two tenants; red has a network with a subnet, a router, two ports and a connection."""
+    red = "tenants/red"
+    for resource in (
+        Tenant(name=red),
+        Tenant(name="tenants/blue"),
+        Network(name=f"{red}/networks/web", labels=(("env", "lab"),)),
+        Subnet(name=f"{red}/subnets/v4", network="web", cidr=ip_network("10.0.0.0/24"), gateway=ip_address("10.0.0.1")),
+        Router(name=f"{red}/routers/r", subnets=("v4",)),
+        Port(name=f"{red}/ports/h1", network="web", mac="", binding=Binding(switch="leaf1", interface="h1-eth0")),
+        Port(name=f"{red}/ports/h2", network="web", mac="02:00:00:00:aa:02"),
+        Connection(name=f"{red}/connections/c", a="h1", b="h2", bandwidth=10**8),
+    ):
+        backend.store.commit(backend.store.prepare(Transaction((Create(resource),)), NOW))
+    backend.fake.statuses[f"{red}/connections/c"] = Status(State.PROGRAMMED, path=HOPS)
+
+
+class ServerThread:
+    """A server with its own event loop in a thread, for blocking clients."""
+
+    def __init__(self) -> None:
+        self.backend = FakeBackend()
+        seed(self.backend)
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever)
+        self._thread.start()
+        self.server = self.run(self._make())
+        self.port = self.run(self.server.start())
+        self.address = f"127.0.0.1:{self.port}"
+
+    async def _make(self) -> Server:
+        return Server(self.backend, "127.0.0.1:0")
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(20)
+
+    def stop(self, grace: float = 0.0) -> None:
+        self.run(self.server.stop(grace))
+
+    def close(self) -> None:
+        self.stop()
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join(10)
+        self.loop.close()
