@@ -25,6 +25,7 @@ from sdn.client.units import format_bandwidth
 
 _OUTPUT_ONLY = ("etag", "create_time")
 _MAX_PROBLEMS = 20
+_Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _RESOURCE_FIELD = re.compile(r"resources\[(\d+)\](?:\.(?:[a-z]+)(?:\.|$)|$)(.*)")
 
 
@@ -189,6 +190,6 @@ def to_dict(message: AnyObject, *, status: bool = False) -> dict[str, Any]:
 
 def to_yaml(messages: Iterable[AnyObject], *, status: bool = False) -> str:
     """The objects as a manifest of several documents."""
-    return yaml.safe_dump_all(
-        (to_dict(m, status=status) for m in messages), sort_keys=False, allow_unicode=True, width=120
+    return yaml.dump_all(
+        (to_dict(m, status=status) for m in messages), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-_FORM = re.compile(r"(\d{1,20}(?:\.\d{1,12})?)\s*([kKMGT]?)(?:bit/s|bps|bit)?")
+_FORM = re.compile(r"([0-9]{1,20}(?:\.[0-9]{1,12})?)\s*([kKMGT]?)(?:bit/s|bps|bit)?")
 _SCALE = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 MAX_BANDWIDTH = 2**64 - 1
 

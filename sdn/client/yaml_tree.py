@@ -7,8 +7,11 @@ type string wants what was written.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import yaml
 
@@ -16,6 +19,10 @@ MAX_BYTES = 64 * 1024 * 1024
 MAX_NODES = 1_000_000
 MAX_DEPTH = 32
 """Manifests are flat; deeper nesting and more nodes (aliases multiply) are refused before they cost memory."""
+
+
+_TOO_DEEP = ("nested too deeply", "Write the objects one below the other.")
+_TOO_MANY = (f"more than {MAX_NODES} values", "Split the file, and use fewer aliases.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +51,8 @@ class Sequence:
 
 
 Tree = Scalar | Mapping | Sequence
+_Fast: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's is seven times faster, where it was built in
+_SURROGATE = re.compile(r"\\u[dD][89abAB]")  # how JSON escapes what is beyond 16 bits; libyaml refuses it
 
 
 class SyntaxProblem(Exception):
@@ -61,9 +70,12 @@ def documents(text: str) -> Iterator[Tree]:
     """The documents of a file; raises SyntaxProblem."""
     if len(text) > MAX_BYTES:
         raise SyntaxProblem(1, f"larger than {MAX_BYTES} characters", "Split the file.")
-    loader: yaml.SafeLoader | None = None
+    text = _without_tabs(text)
+    loader_class: Any = yaml.SafeLoader if _SURROGATE.search(text) else _Fast
+    _check_depth(text, loader_class)
+    loader: Any = None
     try:
-        loader = yaml.SafeLoader(_without_tabs(text))
+        loader = loader_class(text)
         builder = _Builder(loader)
         while loader.check_node():
             node = loader.get_node()
@@ -75,14 +87,30 @@ def documents(text: str) -> Iterator[Tree]:
         reason = " ".join(part for part in (error.context, error.problem) if part)
         raise SyntaxProblem(line, reason, "Correct the YAML or JSON at this place.") from None
     except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        reason = f"the character U+{error.character:04X} is not allowed"
+        line = text.encode()[: max(error.position, 0)].count(b"\n") + 1
+        reason = "a control character is not allowed"
         raise SyntaxProblem(line, reason, "Save the file as plain text in UTF-8.") from None
-    except RecursionError:
-        raise SyntaxProblem(1, "nested too deeply", "Write the objects one below the other.") from None
+    except UnicodeEncodeError as error:
+        line = text.count("\n", 0, error.start) + 1
+        raise SyntaxProblem(line, "half a surrogate pair", "Save the file as plain text in UTF-8.") from None
     finally:
         if loader is not None:
             loader.dispose()
+
+
+def _check_depth(text: str, loader_class: Any) -> None:
+    """Refuse deep nesting from the flat stream of events, since libyaml builds trees by unguarded recursion."""
+    depth = 0
+    # What is not YAML is reported when the tree is built, in the order of the file.
+    with suppress(yaml.YAMLError, UnicodeEncodeError):
+        for event in yaml.parse(text, loader_class):
+            if isinstance(event, yaml.CollectionStartEvent):
+                depth += 1
+            elif isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
+            if depth > MAX_DEPTH:
+                mark: Any = event.start_mark
+                raise SyntaxProblem(mark.line + 1, *_TOO_DEEP)
 
 
 def _without_tabs(text: str) -> str:
@@ -97,7 +125,7 @@ def _without_tabs(text: str) -> str:
 
 
 class _Builder:
-    def __init__(self, loader: yaml.SafeLoader) -> None:
+    def __init__(self, loader: Any) -> None:
         self._loader = loader
         self._count = 0
         self._flat: dict[int, yaml.Node] = {}
@@ -106,8 +134,7 @@ class _Builder:
         line = node.start_mark.line + 1
         self._count += 1
         if self._count > MAX_NODES or depth > MAX_DEPTH:
-            what = "nested too deeply" if depth > MAX_DEPTH else f"more than {MAX_NODES} values"
-            raise SyntaxProblem(line, what, "Split the file, and use fewer aliases.")
+            raise SyntaxProblem(line, *(_TOO_DEEP if depth > MAX_DEPTH else _TOO_MANY))
         if isinstance(node, yaml.MappingNode):
             return Mapping(line, tuple(self._items(node, depth)))
         if isinstance(node, yaml.SequenceNode):

@@ -180,14 +180,15 @@ WRONG = [
             "f:7: document 3: not an object",
         ],
     ),
-    ("kind: Port\n  name: x\n", ["f:2: document 1: mapping values are not allowed here. Correct the YAML"]),
+    ("kind: Port\n  name: x\n", ["f:2: document 1: mapping values are not allowed in this context. Correct the YAML"]),
     ('{"kind": "Port",\n "name": ]', ["f:2: document 1: "]),
     ("a: b\n---\n? [x]\n: y\n", ["f:1: document 1: kind: not given", "f:3: document 2: a key is not text. Use plain"]),
     ("kind: !python/object:os.system x\n", ["f:1: document 1: the tag", "Leave the tag out."]),
-    ("kind: *nowhere\n", ["f:1: document 1: found undefined alias 'nowhere'. Correct the YAML"]),
+    ("kind: *nowhere\n", ["f:1: document 1: found undefined alias. Correct the YAML"]),
     ("\x00", ["f:1: document 1: "]),
-    ("[" * 5000, ["f:1: document 1: "]),
-    ("- " * 40 + "x\n", ["f:1: document 1: nested too deeply. Split the file"]),
+    ("[" * 300_000, ["f:1: document 1: nested too deeply"]),
+    ("a: [\ud800]", ["f:1: document 1: half a surrogate pair"]),
+    ("- " * 40 + "x\n", ["f:1: document 1: nested too deeply. Write the objects"]),
 ]
 
 
