@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 pytestmark = pytest.mark.system
-pytest.importorskip("mininet", reason="Mininet's Python package is not installed")
+pytest.importorskip("mininet.net", reason="Mininet's Python package is not installed")
 
 from ipaddress import ip_interface  # noqa: E402
 

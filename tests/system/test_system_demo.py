@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 pytestmark = pytest.mark.system
-pytest.importorskip("mininet", reason="Mininet's Python package is not installed")
+pytest.importorskip("mininet.net", reason="Mininet's Python package is not installed")
 pytest.importorskip("sdn.app", reason="there is no daemon in this checkout")
 
 RUNNER = Path(__file__).parents[2] / "mininet"

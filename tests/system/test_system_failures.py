@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 pytestmark = pytest.mark.system
-pytest.importorskip("mininet", reason="Mininet's Python package is not installed")
+pytest.importorskip("mininet.net", reason="Mininet's Python package is not installed")
 pytest.importorskip("sdn.app", reason="there is no daemon in this checkout")
 
 from sdn_lab.lab import MininetLab  # noqa: E402 - only where Mininet is
