@@ -67,10 +67,15 @@ class Matrix:
         return {pair: count for pair, count in counts.items() if count > 1}
 
     def explain(self, expected: Collection[Pair]) -> str:
-        """One line for each way in which this differs from what was expected; empty when it does not."""
+        """One line for each way in which this differs from what was expected; empty when it does not.
+
+        A packet that also came to a host which its sender may reach anyway is no difference: switches may flood.
+        """
         wanted = set(expected) & self.tried
+        wrong = sorted((pair, host) for pair, host in self.strays if (pair[0], host) not in set(expected))
         lines = [f"{a} does not reach {b}" for a, b in sorted(wanted - self.reached)]
         lines += [f"{a} reaches {b}, but must not" for a, b in sorted(self.reached - wanted)]
+        lines += [f"{host} gets what {a} sends to {b}, but must not" for (a, b), host in wrong]
         lines += [f"{b} got {n} copies of a packet from {a}" for (a, b), n in sorted(self.duplicates.items())]
         return "\n".join(lines)
 

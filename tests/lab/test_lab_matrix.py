@@ -84,6 +84,7 @@ def test_matrix_tells_differences() -> None:
         "b got 2 copies of a packet from a",
     ]
     assert matrix.strays == {(("a", "c"), "b")}
+    assert "b gets what a sends to c, but must not" in matrix.explain({("a", "c")})
     assert Matrix(tried={("a", "b")}).explain(()) == ""
 
 
