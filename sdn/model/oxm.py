@@ -13,17 +13,27 @@ from sdn.model.errors import InvalidInput
 
 BASIC = 0x8000
 NXM_1 = 0x0001
+ERICSSON = 0x1000
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A match field. name: as ovs-fields(7) writes it; size: bytes of a value; style: how values are shown."""
+    """A match field. name: as ovs-fields(7) writes it; size: bytes of a value; style: how values are shown.
+
+    nxm: class and field number in the older NXM notation, shifted so that only the length is missing; 0 if unused.
+    """
 
     name: str
     oxm_class: int
     number: int
     size: int
     style: str = "hex"
+    nxm: int = 0
+
+    @property
+    def nxm_header(self) -> bytes:
+        """NXM header, the form in which OVS writes fields inside load and move actions back."""
+        return (self.nxm << 8 | self.size).to_bytes(4, "big")
 
     @property
     def header(self) -> bytes:
@@ -37,27 +47,29 @@ class Field:
 
 
 IN_PORT = Field("in_port", BASIC, 0, 4, "dec")
-ETH_SRC = Field("dl_src", BASIC, 4, 6, "mac")
-ETH_DST = Field("dl_dst", BASIC, 3, 6, "mac")
+ETH_SRC = Field("dl_src", BASIC, 4, 6, "mac", nxm=0x4)
+ETH_DST = Field("dl_dst", BASIC, 3, 6, "mac", nxm=0x2)
 ETH_TYPE = Field("dl_type", BASIC, 5, 2)
 VLAN_VID = Field("vlan_tci", BASIC, 6, 2)
-IPV4_SRC = Field("nw_src", BASIC, 11, 4, "ip")
-IPV4_DST = Field("nw_dst", BASIC, 12, 4, "ip")
-IPV6_SRC = Field("ipv6_src", BASIC, 26, 16, "ip")
-IPV6_DST = Field("ipv6_dst", BASIC, 27, 16, "ip")
+IPV4_SRC = Field("nw_src", BASIC, 11, 4, "ip", nxm=0xE)
+IPV4_DST = Field("nw_dst", BASIC, 12, 4, "ip", nxm=0x10)
+IPV6_SRC = Field("ipv6_src", BASIC, 26, 16, "ip", nxm=0x126)
+IPV6_DST = Field("ipv6_dst", BASIC, 27, 16, "ip", nxm=0x128)
 IP_TTL = Field("nw_ttl", NXM_1, 29, 1, "dec")
 IP_PROTO = Field("nw_proto", BASIC, 10, 1, "dec")
 ICMPV4_TYPE = Field("icmp_type", BASIC, 19, 1, "dec")
 ICMPV6_TYPE = Field("icmpv6_type", BASIC, 29, 1, "dec")
 ND_TARGET = Field("nd_target", BASIC, 31, 16, "ip")
 ND_SLL = Field("nd_sll", BASIC, 32, 6, "mac")
-ND_TLL = Field("nd_tll", BASIC, 33, 6, "mac")
+ND_TLL = Field("nd_tll", BASIC, 33, 6, "mac", nxm=0x132)
 ARP_OP = Field("arp_op", BASIC, 21, 2, "dec")
-ARP_SPA = Field("arp_spa", BASIC, 22, 4, "ip")
-ARP_TPA = Field("arp_tpa", BASIC, 23, 4, "ip")
-ARP_SHA = Field("arp_sha", BASIC, 24, 6, "mac")
-ARP_THA = Field("arp_tha", BASIC, 25, 6, "mac")
-REG = tuple(Field(f"reg{n}", NXM_1, n, 4) for n in range(8))
+ARP_SPA = Field("arp_spa", BASIC, 22, 4, "ip", nxm=0x20)
+ARP_TPA = Field("arp_tpa", BASIC, 23, 4, "ip", nxm=0x22)
+ARP_SHA = Field("arp_sha", BASIC, 24, 6, "mac", nxm=0x122)
+ARP_THA = Field("arp_tha", BASIC, 25, 6, "mac", nxm=0x124)
+ND_RESERVED = Field("nd_reserved", ERICSSON, 1, 4)
+ND_OPTIONS_TYPE = Field("nd_options_type", ERICSSON, 2, 1)
+REG = tuple(Field(f"reg{n}", NXM_1, n, 4, nxm=0x100 | n << 1) for n in range(8))
 
 FIELDS = (
     IN_PORT,
@@ -81,6 +93,8 @@ FIELDS = (
     ARP_TPA,
     ARP_SHA,
     ARP_THA,
+    ND_RESERVED,
+    ND_OPTIONS_TYPE,
     *REG,
 )
 ORDER = {field: index for index, field in enumerate(FIELDS)}

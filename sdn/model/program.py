@@ -7,8 +7,9 @@ holds with what it should hold is comparing byte strings, and encoding a FLOW_MO
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
+from typing import NamedTuple
 
 COOKIE_MARK = 0x5D4E
 """Upper 16 bits of the cookie of every flow of ours."""
@@ -51,26 +52,31 @@ class Meter:
 
 
 @dataclass(frozen=True, slots=True)
-class Entries:
-    """What one compile unit contributes to one switch.
+class Unit:
+    """The grain of compiling: what one feature makes for one object on one switch, and the owner of those entries.
 
-    flows: key → body; groups and meters by id. Units may share a group of identical content, never a flow key.
+    feature: file of the pipeline; object: resource name, or ``switches/DPID``; dpid: the switch.
     """
 
-    flows: dict[FlowKey, FlowBody]
-    groups: dict[int, Group]
-    meters: dict[int, Meter]
-
-
-NO_ENTRIES = Entries({}, {}, {})
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """Who asked for an entry. object: resource name, or ``switches/DPID``; feature: the pipeline's file."""
-
-    object: str
     feature: str
+    object: str
+    dpid: int
+
+
+@dataclass(slots=True)
+class Entries:
+    """What one unit contributes to its switch. Units may share a group of equal id and content, nothing else."""
+
+    flows: dict[FlowKey, FlowBody] = field(default_factory=dict)
+    groups: dict[int, Group] = field(default_factory=dict)
+    meters: dict[int, Meter] = field(default_factory=dict)
+
+
+class Entry(NamedTuple):
+    """Name of an entry within a switch. kind: 'flow', 'group' or 'meter'; key: flow key, or id."""
+
+    kind: str
+    key: FlowKey | int
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,6 +122,12 @@ def _oxm_header(field: Field) -> bytes:
     return field.header.replace(b"%", b"%%")
 
 
+def _nxm_header(field: Field) -> bytes:
+    if not field.nxm:
+        raise ValueError(f"{field.name} has no NXM header")
+    return field.nxm_header.replace(b"%", b"%%")
+
+
 def _nicira(subtype: int, rest: bytes, length: int) -> Action:
     head = b"\xff\xff" + _u16(length) + b"\x00\x00\x23\x20" + _u16(subtype)
     return Action(head + rest, length)
@@ -148,12 +154,12 @@ def set_field(field: Field, value: Value) -> Action:
 
 def load(field: Field, first_bit: int, bits: int, value: Value) -> Action:
     """Set ``bits`` bits of a field from ``first_bit`` up (NXAST_REG_LOAD, ovs-actions(7) "load"); 8 bytes if ARG."""
-    return _nicira(7, _u16(first_bit << 6 | bits - 1) + _oxm_header(field) + _literal(value, 8), 24)
+    return _nicira(7, _u16(first_bit << 6 | bits - 1) + _nxm_header(field) + _literal(value, 8), 24)
 
 
 def move(source: Field, destination: Field, bits: int, source_bit: int = 0, destination_bit: int = 0) -> Action:
     """Copy bits between fields (NXAST_REG_MOVE, ovs-actions(7) "move")."""
-    rest = _u16(bits) + _u16(source_bit) + _u16(destination_bit) + _oxm_header(source) + _oxm_header(destination)
+    rest = _u16(bits) + _u16(source_bit) + _u16(destination_bit) + _nxm_header(source) + _nxm_header(destination)
     return _nicira(6, rest, 24)
 
 

@@ -1,0 +1,252 @@
+"""The incremental compiler: facts change, the units concerned are compiled again, the entries that differ are told.
+
+A unit is one feature for one object on one switch (model.program.Unit). Setters note facts and mark units dirty;
+``compile`` makes the dirty ones anew. Marking too many units costs time, never correctness: whether a unit is wanted at
+all, and what it contains, follows from the facts alone, so incremental equals from scratch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sdn.model.program import Entries, Entry, Unit
+from sdn.pipeline import attach, base, endpoint, fabric, flood, router
+from sdn.pipeline.facts import ConnectionFacts, PortFacts, RouterFacts, SwitchFacts
+from sdn.pipeline.membership import Membership
+from sdn.pipeline.program import SwitchProgram
+
+Changes = dict[int, list[Entry]]
+"""By datapath id: entries that are new, different or gone."""
+
+BASE, WIRING, FABRIC, CONNECTION = "base", "wiring", "fabric", "connection"
+ATTACH, ENDPOINT, FLOOD, ROUTER = "attach", "endpoint", "flood", "router"
+
+
+def switch_object(dpid: int) -> str:
+    """Owner of what belongs to a switch as such."""
+    return f"switches/{dpid:016x}"
+
+
+class Compiler:
+    """Holds all facts and the program of every switch. Nothing happens before ``compile``."""
+
+    def __init__(self) -> None:
+        self.programs: dict[int, SwitchProgram] = {}
+        self._switches: dict[int, SwitchFacts] = {}
+        self._ports: dict[str, PortFacts] = {}
+        self._networks: dict[int, str] = {}
+        self._network_numbers: dict[str, int] = {}
+        self._routers: dict[str, RouterFacts] = {}
+        self._connections: dict[str, ConnectionFacts] = {}
+        self._routes: dict[tuple[int, int], tuple[int, ...]] = {}
+        self._members = Membership()
+        self._dirty: dict[Unit, None] = {}
+        self._blocked: dict[Unit, Entries] = {}
+
+    def set_switch(self, dpid: int, facts: SwitchFacts) -> None:
+        """Add a switch or change its wiring; its label stays what it was. O(1)."""
+        if dpid not in self.programs:
+            self.programs[dpid] = SwitchProgram()
+            self._mark(BASE, switch_object(dpid), dpid)
+        if self._switches.get(dpid) != facts:
+            self._switches[dpid] = facts
+            self._mark(WIRING, switch_object(dpid), dpid)
+            self._mark(FABRIC, switch_object(dpid), dpid)
+
+    def set_routes(self, routes: Mapping[tuple[int, int], tuple[int, ...] | None]) -> None:
+        """Change out ports by slot for (switch, destination); None: no way. O(routes given)."""
+        for (dpid, destination), slots in routes.items():
+            if slots:
+                self._routes[dpid, destination] = slots
+            else:
+                self._routes.pop((dpid, destination), None)
+            self._mark(FABRIC, switch_object(destination), dpid)
+
+    def set_network(self, number: int, name: str | None) -> None:
+        """Add a network; None removes it. O(switches with members)."""
+        before = self._networks.get(number)
+        if before is not None:
+            del self._networks[number], self._network_numbers[before]
+        if name is not None:
+            self._networks[number], self._network_numbers[name] = name, number
+        for dpid in self._members.switches(number):
+            for owner in {before, name} - {None}:
+                self._mark(FLOOD, str(owner), dpid)
+
+    def set_port(self, name: str, facts: PortFacts | None) -> None:
+        """Attach a port, change it, or detach it (None). O(switches of its networks), or of all their ports where the
+        port is the first or last of its network on a switch."""
+        before = self._ports.get(name)
+        if before == facts:
+            return
+        if before is not None:
+            self._mark_port(name, before)
+            del self._ports[name]
+            self._note_presence(self._members.remove(before.network, before.dpid, name))
+            self._mark_port(name, before)
+        if facts is not None:
+            self._ports[name] = facts
+            self._note_presence(self._members.add(facts.network, facts.dpid, name))
+            self._mark_port(name, facts)
+
+    def set_router(self, name: str, facts: RouterFacts | None) -> None:
+        """Add or change a router, None removes it. O(ports of its networks x switches)."""
+        before = self._routers.get(name)
+        if before == facts:
+            return
+        networks = {i.network for f in (before, facts) if f for i in f.interfaces}
+        self._mark_routed(name, networks)
+        if facts is None:
+            self._routers.pop(name, None)
+        else:
+            self._routers[name] = facts
+        self._members.set_router(name, {i.network for i in facts.interfaces} if facts else set())
+        self._mark_routed(name, networks)
+
+    def set_connection(self, name: str, facts: ConnectionFacts | None) -> None:
+        """Steer a connection, change its path, or end it (None). O(length of the path)."""
+        before = self._connections.get(name)
+        if before == facts:
+            return
+        if facts is None:
+            self._connections.pop(name, None)
+        else:
+            self._connections[name] = facts
+        for connection in (before, facts):
+            for dpid in connection.path.switches if connection else ():
+                self._mark(CONNECTION, name, dpid)
+
+    def block(self, unit: Unit) -> None:
+        """Leave out what a unit contributes, because a switch refused it, until it would be something else."""
+        self._blocked[unit] = self._make(unit)
+        self._dirty[unit] = None
+
+    def compile(self) -> Changes:
+        """Make all dirty units anew and answer the entries that changed. O(dirty units).
+
+        Raises OwnershipError if facts contradict each other (two ports on one OpenFlow port).
+        """
+        made = {unit: self._permitted(unit, self._make(unit)) for unit in self._dirty if unit.dpid in self.programs}
+        self._dirty.clear()
+        changed: dict[int, dict[Entry, None]] = {}
+        for unit, entries in made.items():
+            gone = self.programs[unit.dpid].release(unit, entries)
+            if gone:
+                changed.setdefault(unit.dpid, {}).update(dict.fromkeys(gone))
+        for unit, entries in made.items():
+            put = self._put(unit, entries)
+            if put:
+                changed.setdefault(unit.dpid, {}).update(dict.fromkeys(put))
+        return {dpid: list(entries) for dpid, entries in changed.items()}
+
+    def _put(self, unit: Unit, entries: Entries) -> list[Entry]:
+        program = self.programs[unit.dpid]
+        if any(program.groups.get(number, content) != content for number, content in entries.groups.items()):
+            mine = {number for number in entries.groups if program.owners(Entry("group", number)) in ((), (unit,))}
+            if mine != entries.groups.keys():
+                entries = self._make(unit)  # a group id was taken by other content since: choose another
+        return program.put(unit, entries)
+
+    def _permitted(self, unit: Unit, entries: Entries) -> Entries:
+        """Nothing, if a switch refused just these entries of the unit."""
+        if unit not in self._blocked:
+            return entries
+        if self._blocked[unit] == entries:
+            return Entries()
+        del self._blocked[unit]
+        return entries
+
+    # Marking
+
+    def _mark(self, feature: str, name: str, dpid: int) -> None:
+        self._dirty[Unit(feature, name, dpid)] = None
+
+    def _mark_port(self, name: str, facts: PortFacts) -> None:
+        self._mark(ATTACH, name, facts.dpid)
+        for dpid in self._members.switches(facts.network) | self._members.routed(facts.network):
+            self._mark(ENDPOINT, name, dpid)
+        if facts.network in self._networks:
+            self._mark(FLOOD, self._networks[facts.network], facts.dpid)
+
+    def _note_presence(self, presence: tuple[int, int] | None) -> None:
+        """A network became present on a switch, or ceased to be."""
+        if presence is None:
+            return
+        network, dpid = presence
+        if network in self._networks:
+            for other in {*self._members.switches(network), dpid}:
+                self._mark(FLOOD, self._networks[network], other)
+        for name in self._members.ports(network):
+            self._mark(ENDPOINT, name, dpid)
+        for router_name in self._members.routers(network):
+            self._mark(ROUTER, router_name, dpid)
+            for other in self._members.networks(router_name):
+                for name in self._members.ports(other):
+                    self._mark(ENDPOINT, name, dpid)
+
+    def _mark_routed(self, router_name: str, networks: set[int]) -> None:
+        """Everything that a router's change can touch."""
+        switches = {dpid for network in networks for dpid in self._members.switches(network)}
+        for dpid in switches:
+            self._mark(ROUTER, router_name, dpid)
+            for network in networks:
+                for name in self._members.ports(network):
+                    self._mark(ENDPOINT, name, dpid)
+
+    # Making
+
+    def _make(self, unit: Unit) -> Entries:
+        """What a unit contributes, from the facts as they are now."""
+        feature, name, dpid = unit.feature, unit.object, unit.dpid
+        if feature == ENDPOINT:
+            return self._make_endpoint(name, dpid)
+        if feature == ATTACH:
+            port = self._ports.get(name)
+            return attach.compile_attachment(port) if port and port.dpid == dpid else Entries()
+        if feature == FLOOD:
+            return self._make_flood(name, dpid)
+        if feature == ROUTER:
+            facts = self._routers.get(name)
+            here = facts is not None and dpid in self._members.reach(name)
+            return router.compile_router(facts) if facts and here else Entries()
+        if feature == CONNECTION:
+            return self._make_connection(name, dpid)
+        if feature == FABRIC:
+            return self._make_fabric(int(name.rpartition("/")[2], 16), dpid)
+        if feature == WIRING:
+            return fabric.compile_wiring(self._switches[dpid])
+        return base.compile_base()
+
+    def _make_endpoint(self, name: str, dpid: int) -> Entries:
+        port = self._ports.get(name)
+        if port is None or port.dpid not in self._switches:
+            return Entries()
+        member = dpid in self._members.switches(port.network)
+        routed = dpid in self._members.routed(port.network)
+        return endpoint.compile_endpoint(port, self._switches[port.dpid].label, member, routed)
+
+    def _make_flood(self, name: str, dpid: int) -> Entries:
+        number = self._network_numbers.get(name)
+        if number is None or dpid not in self._members.switches(number):
+            return Entries()
+        transports = [self._switches[d].label for d in self._members.switches(number) if d in self._switches]
+        services = [self._ports[p].service for p in self._members.ports_on(number, dpid)]
+        return flood.compile_flood(number, transports, services)
+
+    def _make_fabric(self, destination: int, dpid: int) -> Entries:
+        target = self._switches.get(destination)
+        if target is None:
+            return Entries()
+        if destination == dpid:
+            return fabric.compile_own(target.label)
+        slots = self._routes.get((dpid, destination))
+        return fabric.compile_route(target.label, slots, self.programs[dpid].groups) if slots else Entries()
+
+    def _make_connection(self, name: str, dpid: int) -> Entries:
+        facts = self._connections.get(name)
+        if facts is None or dpid not in facts.path.switches:
+            return Entries()
+        transports: dict[int, int] = {d: self._switches[d].label for d in facts.path.switches if d in self._switches}
+        if len(transports) < len(facts.path.switches):
+            return Entries()
+        return fabric.compile_connection(facts, dpid, transports, self.programs[dpid].groups)

@@ -1,0 +1,102 @@
+"""A tenant port as the other switches see it: answers to ARP and ND, its MAC, its address behind routers."""
+
+from __future__ import annotations
+
+from sdn.model.oxm import (
+    ARP_OP,
+    ARP_SHA,
+    ARP_SPA,
+    ARP_THA,
+    ARP_TPA,
+    ETH_DST,
+    ETH_SRC,
+    ETH_TYPE,
+    ICMPV6_TYPE,
+    IP_PROTO,
+    IPV4_DST,
+    IPV6_DST,
+    IPV6_SRC,
+    ND_TARGET,
+)
+from sdn.model.program import Entries, FlowBody, FlowKey
+from sdn.pipeline.base import ADVERTISEMENT, ARP, ICMPV6, IPV4, IPV6, IS_ROUTER, SOLICITATION
+from sdn.pipeline.facts import PortFacts
+from sdn.pipeline.layout import NETWORK, REASON, Table
+from sdn.pipeline.shapes import ARG, IN_PORT_REPLY, Action, Body, Match, load, move, set_field
+
+_ARP_ASKED = Match(Table.SERVICES, 100, (ETH_TYPE, ARP), (ARP_OP, 1), (ARP_TPA, ARG), (NETWORK, ARG))
+_ARP_ANSWER = Body(
+    [
+        move(ETH_SRC, ETH_DST, 48),
+        set_field(ETH_SRC, ARG),
+        set_field(ARP_OP, 2),
+        move(ARP_SHA, ARP_THA, 48),
+        set_field(ARP_SHA, ARG),
+        move(ARP_SPA, ARP_TPA, 32),
+        set_field(ARP_SPA, ARG),
+        IN_PORT_REPLY,
+    ]
+)
+_ND_ASKED = Match(
+    Table.SERVICES,
+    100,
+    (ETH_TYPE, IPV6),
+    (IP_PROTO, ICMPV6),
+    (ICMPV6_TYPE, SOLICITATION),
+    (ND_TARGET, ARG),
+    (NETWORK, ARG),
+)
+
+
+def _nd_answer(*extra: Action) -> Body:
+    """First half of an advertisement: addresses and type; the options follow once the packet is one (ND_REPLY)."""
+    return Body(
+        [
+            move(ETH_SRC, ETH_DST, 48),
+            set_field(ETH_SRC, ARG),
+            move(IPV6_SRC, IPV6_DST, 128),
+            set_field(IPV6_SRC, ARG),
+            set_field(ICMPV6_TYPE, ADVERTISEMENT),
+            *extra,
+        ],
+        goto=Table.ND_REPLY,
+    )
+
+
+_ND_ANSWER = _nd_answer()
+_ND_ROUTER_ANSWER = _nd_answer(set_field(REASON, IS_ROUTER))
+
+_MAC = Match(Table.L2, 100, (ETH_DST, ARG), (NETWORK, ARG))
+_LABEL = Body([load(ETH_DST, 0, 40, ARG)], goto=Table.STEER)
+"""Writes transport and service of a label; STAMP completes it."""
+_NEIGHBOR_V4 = Match(Table.NEIGHBOR, 100, (ETH_TYPE, IPV4), (IPV4_DST, ARG), (NETWORK, ARG))
+_NEIGHBOR_V6 = Match(Table.NEIGHBOR, 100, (ETH_TYPE, IPV6), (IPV6_DST, ARG), (NETWORK, ARG))
+
+
+def answer_arp(network: bytes, address: bytes, mac: bytes) -> tuple[FlowKey, FlowBody]:
+    """ARP requests for an address in a network are answered with a MAC (RFC 826)."""
+    return _ARP_ASKED(address, network), _ARP_ANSWER(mac, mac, address)
+
+
+def answer_nd(network: bytes, address: bytes, mac: bytes, router: bool) -> tuple[FlowKey, FlowBody]:
+    """Solicitations with a source option for an address in a network are answered with a MAC (RFC 4861)."""
+    answer = _ND_ROUTER_ANSWER if router else _ND_ANSWER
+    return _ND_ASKED(address, network), answer(mac, address)
+
+
+def compile_endpoint(port: PortFacts, transport: int, member: bool, routed: bool) -> Entries:
+    """Entries of a port on a switch where its network has members, or a router's other networks have (``routed``).
+
+    transport: label of the switch where the port is.
+    """
+    network = port.network.to_bytes(4, "big")
+    label = _LABEL((transport << 24 | port.service).to_bytes(8, "big"))
+    flows: dict[FlowKey, FlowBody] = {}
+    if member:
+        flows[_MAC(port.mac, network)] = label
+        flows.update(answer_arp(network, address, port.mac) for address in port.v4)
+        flows.update(answer_nd(network, address, port.mac, router=False) for address in port.v6)
+    if routed:
+        flows.update((_NEIGHBOR_V4(address, network), label) for address in port.v4)
+        flows.update((_NEIGHBOR_V6(address, network), label) for address in port.v6)
+    return Entries(flows)

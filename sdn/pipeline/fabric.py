@@ -1,0 +1,130 @@
+"""The fabric: probes, frames between switches by label, next hops to every egress switch, engineered paths.
+
+Core switches hold entries per egress switch and per path, never per endpoint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import blake2b
+
+from sdn.model.oxm import ETH_DST, ETH_TYPE, IN_PORT, VLAN_VID
+from sdn.model.program import Entries, Group, Meter
+from sdn.pipeline.base import LLDP
+from sdn.pipeline.facts import ConnectionFacts, SwitchFacts
+from sdn.pipeline.layout import (
+    GROUP_HASHED,
+    KIND_NODE,
+    PROBE_PACKETS_PER_SECOND,
+    SOURCE,
+    Table,
+    node_label,
+    octet0,
+    path_label,
+)
+from sdn.pipeline.shapes import ARG, Body, Bucket, Match, group, load, output, resubmit, to_controller
+
+_SELECT, _FAST_FAILOVER = 1, 3
+_TRANSPORT = b"\x00\xff\xff\x00\x00\x00"
+_LABEL = b"\xff\xff\xff\x00\x00\x00"
+_SERVICE = b"\x00\x00\x00\xff\xff\xff"
+_ANY_LABEL = b"\x03\x00\x00\x00\x00\x00"
+
+_PROBE = Match(Table.CLASSIFY, 200, (IN_PORT, ARG), (ETH_TYPE, LLDP))
+_TO_CONTROLLER = Body([to_controller(0xFFFF)], meter=ARG)
+_LABELED = Match(Table.CLASSIFY, 100, (IN_PORT, ARG), (ETH_DST, b"\x02\x00\x00\x00\x00\x00", _ANY_LABEL), (VLAN_VID, 0))
+_TO_FABRIC = Body(goto=Table.FABRIC)()
+_METER = Meter(PROBE_PACKETS_PER_SECOND, PROBE_PACKETS_PER_SECOND)
+
+_STAMP = Match(Table.STAMP, 100, (ETH_DST, ARG, _TRANSPORT))
+_STAMPED = Body([load(ETH_DST, 40, 8, octet0(KIND_NODE))], goto=Table.FABRIC)()
+_FORWARD = Match(Table.FABRIC, 100, (ETH_DST, ARG, _LABEL))
+_OUT = Body([output(ARG)])
+_TO_GROUP = Body([group(ARG)])
+_OWN = Body(goto=Table.DELIVER)()
+_WATCHED = Bucket([output(ARG)], watch_port=ARG, weight=1)
+
+_STEER = Match(Table.STEER, 100, (ETH_DST, ARG, _SERVICE), (SOURCE, ARG))
+_STEERED = Body([load(ETH_DST, 24, 24, ARG)], goto=Table.FABRIC)
+_ALONG = Bucket([output(ARG)], watch_port=ARG)
+_FALLBACK = Bucket([load(ETH_DST, 24, 24, ARG), resubmit(Table.FABRIC)])
+
+
+def compile_wiring(switch: SwitchFacts) -> Entries:
+    """Which ports of a switch accept labels, and which only probes."""
+    entries = Entries()
+    for number in switch.probes:
+        port = number.to_bytes(4, "big")
+        entries.flows[_PROBE(port)] = _TO_CONTROLLER(port)
+        entries.meters[number] = _METER
+    for number in switch.links:
+        entries.flows[_LABELED(number.to_bytes(4, "big"))] = _TO_FABRIC
+    return entries
+
+
+def compile_own(transport: int) -> Entries:
+    """A switch delivers what carries its own label."""
+    label = node_label(transport) + bytes(3)
+    return Entries({_STAMP(b"\x00" + label[1:]): _OWN, _FORWARD(label): _OWN})
+
+
+def compile_route(transport: int, slots: tuple[int, ...], taken: Mapping[int, Group]) -> Entries:
+    """Frames for another switch.
+
+    slots: out port per bucket, at least one. taken: groups of this switch, to find a free id for a new one.
+    """
+    label = node_label(transport) + bytes(3)
+    flows = {_STAMP(b"\x00" + label[1:]): _STAMPED}
+    if len(slots) == 1:
+        flows[_FORWARD(label)] = _OUT(slots[0].to_bytes(4, "big"))
+        return Entries(flows)
+    numbers = [port.to_bytes(4, "big") for port in slots]
+    content = Group(_SELECT, b"".join([_WATCHED(number, number) for number in numbers]))
+    number = hashed_group(content, taken)
+    flows[_FORWARD(label)] = _TO_GROUP(number.to_bytes(4, "big"))
+    return Entries(flows, {number: content})
+
+
+def compile_connection(
+    connection: ConnectionFacts, dpid: int, transports: Mapping[int, int], taken: Mapping[int, Group]
+) -> Entries:
+    """Entries of a connection on one switch of its path, both directions.
+
+    transports: labels of switches, for the fallback at the point of failure.
+    """
+    path = connection.path
+    entries = Entries()
+    if len(path.switches) < 2:
+        return entries
+    at, last = path.switches.index(dpid), len(path.switches) - 1
+    for sender, receiver, number, end, out in (
+        (connection.a, connection.b, connection.forward, last, path.links[at][0] if at < last else None),
+        (connection.b, connection.a, connection.backward, 0, path.links[at - 1][1] if at > 0 else None),
+    ):
+        label = path_label(number)
+        if at == last - end:
+            key = _STEER(bytes(3) + receiver.to_bytes(3, "big"), sender.to_bytes(4, "big"))
+            entries.flows[key] = _STEERED(bytes(5) + label)
+        if out is None:
+            entries.flows[_FORWARD(label + bytes(3))] = _OWN
+            continue
+        port, node = out.to_bytes(4, "big"), node_label(transports[path.switches[end]])
+        content = Group(_FAST_FAILOVER, _ALONG(port, port) + _FALLBACK(bytes(5) + node))
+        group_number = hashed_group(content, {**taken, **entries.groups})
+        entries.groups[group_number] = content
+        entries.flows[_FORWARD(label + bytes(3))] = _TO_GROUP(group_number.to_bytes(4, "big"))
+    return entries
+
+
+def hashed_group(content: Group, taken: Mapping[int, Group]) -> int:
+    """Id of a group by its content; another one if that id is taken by other content.
+
+    31 bits: among 1,000 groups of a switch two collide with a probability of 1 in 4,000.
+    """
+    salt = 0
+    while True:
+        digest = blake2b(content.buckets, digest_size=4, key=bytes([content.type, salt])).digest()
+        number = GROUP_HASHED | int.from_bytes(digest, "big")
+        if number < 0xFFFFFF00 and taken.get(number, content) == content:
+            return number
+        salt += 1

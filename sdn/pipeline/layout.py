@@ -1,0 +1,103 @@
+"""Tables, registers, labels and number ranges of the pipeline: the one place where they are decided.
+
+To add a table: give it a number in a gap, a name and a line here, a feature file that fills it, and a section in
+docs/pipeline.md. To change what an existing table, register or label means: raise program.LAYOUT_VERSION.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from sdn.model.oxm import REG
+
+
+class Table(IntEnum):
+    """OpenFlow tables in the order in which packets visit them; a miss drops everywhere but where noted."""
+
+    CLASSIFY = 0
+    """By ingress port: tenant frames get network and source, fabric frames go on by label, probes to the controller."""
+    SOURCE = 4
+    """Port security: ARP and IP source addresses."""
+    SOURCE_ND = 5
+    """Port security inside neighbour discovery."""
+    SERVICES = 10
+    """ARP and neighbour solicitations are answered."""
+    ND_REPLY = 11
+    """Second half of a neighbour advertisement."""
+    L2 = 20
+    """Destination MAC within the network."""
+    L3 = 24
+    """Longest prefix within the router."""
+    NEIGHBOR = 26
+    """Address within the network behind the router."""
+    STEER = 30
+    """Connections; a miss goes on to STAMP."""
+    STAMP = 34
+    """Octet 0 of the label by egress switch."""
+    FABRIC = 36
+    """Label to next hop, or own."""
+    DELIVER = 40
+    """Service label to real MAC."""
+    RESTORE = 41
+    """MAC of broadcast and multicast."""
+    FLOOD = 42
+    """Local members of a network."""
+    OUTPUT = 48
+    """Out of the port of the destination."""
+    PUNT = 60
+    """To the controller, metered per port."""
+
+
+TABLE_NAMES = {int(table): table.name.lower() for table in Table}
+
+NETWORK, SOURCE, ROUTER, REASON, DESTINATION = REG[:5]
+"""reg0: network number; reg1: service number of the sender; reg2: router number; reg3: why punted; reg4: service."""
+
+PUNT_TTL = 1
+"""REASON of a packet whose TTL expires at a router."""
+
+KIND_NODE, KIND_PATH, KIND_TREE = 1, 2, 3
+"""What ``transport`` means: the egress switch, an engineered path, a multicast tree."""
+PRIMARY, RED, BLUE = 0, 1, 2
+"""Colors of repair."""
+
+FLOOD_BIT = 1 << 23
+"""Set in the service of a flood set; the other bits are the network's number."""
+
+GROUP_HASHED = 1 << 31
+"""Groups named by a hash of their content."""
+GROUP_FLOOD = 1 << 30
+"""All switches of a network; low bits: network number."""
+GROUP_LOCAL = 1 << 29
+"""Ports of a network on this switch; low bits: network number."""
+
+ROUTER_MAC_PREFIX = b"\x06\x00\x00"
+"""A router's MAC is this and its number; ports may not use it."""
+
+PROBE_PACKETS_PER_SECOND = 50
+PUNT_PACKETS_PER_SECOND = 50
+
+
+def octet0(kind: int, color: int = PRIMARY, epoch: int = 0) -> int:
+    """First octet of a label: ``kind|color|epoch|10``, a locally administered unicast address."""
+    return kind << 6 | color << 4 | epoch << 2 | 0b10
+
+
+def node_label(transport: int) -> bytes:
+    """First three octets of the label of an egress switch."""
+    return bytes([octet0(KIND_NODE)]) + transport.to_bytes(2, "big")
+
+
+def path_label(transport: int) -> bytes:
+    """First three octets of the label of an engineered path."""
+    return bytes([octet0(KIND_PATH)]) + transport.to_bytes(2, "big")
+
+
+def router_mac(number: int) -> bytes:
+    """MAC of a router by its number."""
+    return ROUTER_MAC_PREFIX + number.to_bytes(3, "big")
+
+
+def link_local(mac: bytes) -> bytes:
+    """The IPv6 link-local address made from a MAC (RFC 4291, appendix A)."""
+    return b"\xfe\x80" + bytes(6) + bytes([mac[0] ^ 2]) + mac[1:3] + b"\xff\xfe" + mac[3:]

@@ -1,0 +1,100 @@
+"""The program of one switch: its entries and the units that own them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sdn.model.program import Entries, Entry, FlowBody, FlowKey, Group, Meter, Unit
+
+
+class OwnershipError(Exception):
+    """Two units claim the same flow or meter: a bug of the pipeline, or contradictory facts."""
+
+
+class SwitchProgram:
+    """Keyed maps of what a switch must hold, kept by unit. Releases of all units come before puts, as keys change hands."""
+
+    def __init__(self) -> None:
+        self.flows: dict[FlowKey, FlowBody] = {}
+        self.groups: dict[int, Group] = {}
+        self.meters: dict[int, Meter] = {}
+        self._flow_owner: dict[FlowKey, Unit] = {}
+        self._meter_owner: dict[int, Unit] = {}
+        self._group_owners: dict[int, dict[Unit, None]] = {}
+        self._entries: dict[Unit, tuple[tuple[FlowKey, ...], tuple[int, ...], tuple[int, ...]]] = {}
+
+    def release(self, unit: Unit, new: Entries) -> list[Entry]:
+        """Take out what a unit no longer contributes, given what it will; answers the names of entries that are gone."""
+        flows, groups, meters = self._entries.pop(unit, ((), (), ()))
+        gone: list[Entry] = []
+        for key in flows:
+            if key not in new.flows:
+                del self.flows[key], self._flow_owner[key]
+                gone.append(Entry("flow", key))
+        for number in meters:
+            if number not in new.meters:
+                del self.meters[number], self._meter_owner[number]
+                gone.append(Entry("meter", number))
+        for number in groups:
+            if number not in new.groups and self._release_group(unit, number):
+                gone.append(Entry("group", number))
+        return gone
+
+    def put(self, unit: Unit, new: Entries) -> list[Entry]:
+        """Set what a unit contributes, after ``release``; answers the names of entries that are new or different.
+
+        Raises OwnershipError when another unit owns one of them; then nothing changed.
+        """
+        self._check(unit, new)
+        changed: list[Entry] = []
+        for key, body in new.flows.items():
+            if self.flows.get(key) != body:
+                changed.append(Entry("flow", key))
+            self.flows[key], self._flow_owner[key] = body, unit
+        for number, meter in new.meters.items():
+            if self.meters.get(number) != meter:
+                changed.append(Entry("meter", number))
+            self.meters[number], self._meter_owner[number] = meter, unit
+        for number, content in new.groups.items():
+            if self.groups.get(number) != content:
+                changed.append(Entry("group", number))
+            self.groups[number] = content
+            self._group_owners.setdefault(number, {})[unit] = None
+        if new.flows or new.groups or new.meters:
+            self._entries[unit] = (tuple(new.flows), tuple(new.groups), tuple(new.meters))
+        return changed
+
+    def owners(self, entry: Entry) -> tuple[Unit, ...]:
+        """The units that asked for an entry; several only for a shared group."""
+        owner: Unit | None
+        if isinstance(entry.key, bytes):
+            owner = self._flow_owner.get(entry.key)
+        elif entry.kind == "group":
+            return tuple(self._group_owners.get(entry.key, ()))
+        else:
+            owner = self._meter_owner.get(entry.key)
+        return (owner,) if owner else ()
+
+    def units(self) -> Iterator[Unit]:
+        """All units with entries here."""
+        return iter(self._entries)
+
+    def _check(self, unit: Unit, new: Entries) -> None:
+        for key in new.flows:
+            if self._flow_owner.get(key, unit) != unit:
+                raise OwnershipError(f"{unit} and {self._flow_owner[key]} both claim flow {key.hex()}")
+        for number in new.meters:
+            if self._meter_owner.get(number, unit) != unit:
+                raise OwnershipError(f"{unit} and {self._meter_owner[number]} both claim meter {number}")
+        for number, content in new.groups.items():
+            others = self._group_owners.get(number, {}).keys() - {unit}
+            if others and self.groups[number] != content:
+                raise OwnershipError(f"{unit} and {others} claim group {number:#x} with different content")
+
+    def _release_group(self, unit: Unit, number: int) -> bool:
+        users = self._group_owners[number]
+        del users[unit]
+        if users:
+            return False
+        del self._group_owners[number], self.groups[number]
+        return True
