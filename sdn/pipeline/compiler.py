@@ -42,6 +42,8 @@ class Compiler:
         self._members = Membership()
         self._dirty: dict[Unit, None] = {}
         self._blocked: dict[Unit, Entries] = {}
+        self.touched: list[Unit] = []
+        """The units whose entries changed in the last ``compile``."""
 
     def set_switch(self, dpid: int, facts: SwitchFacts) -> None:
         """Add a switch or change its wiring; its label stays what it was. O(1)."""
@@ -121,6 +123,16 @@ class Compiler:
         self._blocked[unit] = self._make(unit)
         self._dirty[unit] = None
 
+    def blocked(self, unit: Unit) -> bool:
+        """Whether a unit is left out at present."""
+        return unit in self._blocked
+
+    def unblock(self, dpid: int) -> None:
+        """Try again what a switch refused, since it has been restarted or replaced."""
+        for unit in [unit for unit in self._blocked if unit.dpid == dpid]:
+            del self._blocked[unit]
+            self._dirty[unit] = None
+
     def compile(self) -> Changes:
         """Make all dirty units anew and answer the entries that changed. O(dirty units).
 
@@ -129,14 +141,18 @@ class Compiler:
         made = {unit: self._permitted(unit, self._make(unit)) for unit in self._dirty if unit.dpid in self.programs}
         self._dirty.clear()
         changed: dict[int, dict[Entry, None]] = {}
+        touched: dict[Unit, None] = {}
         for unit, entries in made.items():
             gone = self.programs[unit.dpid].release(unit, entries)
             if gone:
+                touched[unit] = None
                 changed.setdefault(unit.dpid, {}).update(dict.fromkeys(gone))
         for unit, entries in made.items():
             put = self._put(unit, entries)
             if put:
+                touched[unit] = None
                 changed.setdefault(unit.dpid, {}).update(dict.fromkeys(put))
+        self.touched = list(touched)
         return {dpid: list(entries) for dpid, entries in changed.items()}
 
     def _put(self, unit: Unit, entries: Entries) -> list[Entry]:

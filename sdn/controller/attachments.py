@@ -1,0 +1,187 @@
+"""Where the ports of tenants are in the network: bindings against what switches report.
+
+A port is attached when its binding names a switch that has been seen and an interface that is there. While a switch is
+away its ports stay attached as they were, so that the rest of the network goes on forwarding to them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sdn.model.ids import Dpid, format_dpid
+from sdn.model.intent import Port
+from sdn.pipeline.facts import PortFacts
+from sdn.store import Store
+from sdn.store.names import service_key
+from sdn.topology import TopologyState
+
+Place = tuple[Dpid, str]
+"""Datapath id and interface name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Detached:
+    """Why a port is not attached. reason: CamelCase."""
+
+    reason: str
+    message: str
+
+
+def packed_mac(mac: str) -> bytes:
+    """Six bytes of a MAC with colons."""
+    return bytes.fromhex(mac.replace(":", ""))
+
+
+class Attachments:
+    """Facts of every port, or why there are none; ``changed`` collects the ports to look at again."""
+
+    def __init__(self, store: Store, topology: TopologyState) -> None:
+        self._store = store
+        self._topology = topology
+        self._places: dict[str, Place] = {}
+        self._claims: dict[Place, dict[str, None]] = {}
+        self._at: dict[Dpid, dict[str, None]] = {}
+        self._facts: dict[str, PortFacts] = {}
+        self._detached: dict[str, Detached] = {}
+        self._numbers: dict[tuple[Dpid, int], str] = {}
+        self._changed: dict[str, None] = {}
+
+    # What happened
+
+    def port_changed(self, old: Port | None, new: Port | None, now: float) -> None:
+        """A port was created, updated or deleted in the store."""
+        port = new or old
+        assert port is not None
+        name = port.name
+        place = self._place_of(new) if new else None
+        if place != self._places.get(name):
+            self._leave(name, now)
+            if place is not None:
+                self._enter(name, place, now)
+        self._changed[name] = None
+
+    def switch_changed(self, dpid: Dpid) -> None:
+        """A switch came or its ports are others now."""
+        self._changed.update(self._at.get(dpid, {}))
+
+    def drain(self) -> list[tuple[str, PortFacts | None, PortFacts | None]]:
+        """(name, facts before, facts now) of the ports looked at again whose facts or reason have changed."""
+        changed, self._changed = self._changed, {}
+        result = []
+        for name in changed:
+            before, reason = self._facts.pop(name, None), self._detached.pop(name, None)
+            if before is not None:
+                self._forget_number(name, before)
+            port = self._store.objects.get(name)
+            after = self._evaluate(port) if isinstance(port, Port) else None
+            if isinstance(after, PortFacts):
+                self._facts[name] = after
+                if after.ofport is not None:
+                    self._numbers[Dpid(after.dpid), after.ofport] = name
+            elif after is not None:
+                self._detached[name] = after
+            facts = after if isinstance(after, PortFacts) else None
+            if facts != before or reason != self._detached.get(name):
+                result.append((name, before, facts))
+        return result
+
+    # Questions
+
+    def facts(self, name: str) -> PortFacts | None:
+        """Facts of an attached port."""
+        return self._facts.get(name)
+
+    def why_not(self, name: str) -> Detached | None:
+        """Why a port is not attached; None if it is."""
+        return self._detached.get(name)
+
+    def interface(self, name: str) -> str:
+        """The interface a port is bound to, '' if none."""
+        place = self._places.get(name)
+        return place[1] if place else ""
+
+    def at(self, dpid: Dpid, number: int) -> str | None:
+        """The port attached at an OpenFlow port."""
+        return self._numbers.get((dpid, number))
+
+    def bound(self, place: Place) -> bool:
+        """Whether any port is bound there."""
+        return place in self._claims
+
+    def locate(self, port: Port) -> Dpid | None:
+        """The switch of a port as it would be attached, whether it is in the store or not."""
+        place = self._place_of(port)
+        return place[0] if place and self._missing(place) is None else None
+
+    def attached(self) -> Iterable[PortFacts]:
+        """Facts of all attached ports."""
+        return self._facts.values()
+
+    # Inside
+
+    def _place_of(self, port: Port) -> Place | None:
+        if port.binding is None:
+            return None
+        dpid = self._topology.resolve(port.binding.switch)
+        return None if dpid is None else (dpid, port.binding.interface)
+
+    def _enter(self, name: str, place: Place, now: float) -> None:
+        self._places[name] = place
+        self._claims.setdefault(place, {})[name] = None
+        self._at.setdefault(place[0], {})[name] = None
+        self._topology.discovery.set_bound(place[0], place[1], True, now)
+
+    def _leave(self, name: str, now: float) -> None:
+        place = self._places.pop(name, None)
+        if place is None:
+            return
+        claims = self._claims[place]
+        del claims[name], self._at[place[0]][name]
+        if claims:
+            self._changed.update(claims)  # who was second may have it now
+        else:
+            del self._claims[place]
+            self._topology.discovery.set_bound(place[0], place[1], False, now)
+        if not self._at[place[0]]:
+            del self._at[place[0]]
+
+    def _evaluate(self, port: Port) -> PortFacts | Detached:
+        if port.binding is None:
+            return Detached("Unbound", "The port is not bound to an interface of a switch.")
+        place = self._places.get(port.name)
+        if place is None:
+            return Detached("SwitchUnknown", f"{port.binding.switch!r} is neither a declared name nor a datapath id.")
+        first = next(iter(self._claims[place]))
+        if first != port.name:
+            return Detached("BindingConflict", f"{first} is bound to the same interface.")
+        missing = self._missing(place)
+        return missing if missing is not None else self._port_facts(port, place)
+
+    def _missing(self, place: Place) -> Detached | None:
+        dpid, interface = place
+        name = self._topology.name_of(dpid)
+        if self._store.numbers.get("switch", format_dpid(dpid)) is None:
+            return Detached("SwitchNeverSeen", f"Switch {name} has not connected yet.")
+        if self._topology.discovery.connected(dpid) and self._topology.port_number(dpid, interface) is None:
+            return Detached("InterfaceMissing", f"Switch {name} has no interface {interface}.")
+        return None
+
+    def _port_facts(self, port: Port, place: Place) -> PortFacts:
+        numbers = self._store.numbers
+        network, service = numbers.get("network", port.network), numbers.get("service", service_key(port))
+        assert network is not None
+        assert service is not None
+        return PortFacts(
+            network=network,
+            service=service,
+            mac=packed_mac(port.mac),
+            v4=tuple(address.packed for address in port.addresses if address.version == 4),
+            v6=tuple(address.packed for address in port.addresses if address.version == 6),
+            dpid=place[0],
+            ofport=self._topology.port_number(*place),
+        )
+
+    def _forget_number(self, name: str, facts: PortFacts) -> None:
+        if facts.ofport is not None and self._numbers.get((Dpid(facts.dpid), facts.ofport)) == name:
+            del self._numbers[Dpid(facts.dpid), facts.ofport]

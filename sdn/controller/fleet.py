@@ -1,0 +1,149 @@
+"""The switches: their sessions, what was adopted, and one batch on its way to each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from sdn.controller.effects import RequestReadBack, SendBatch
+from sdn.controller.events import BatchDone, ReadBack, Session, SwitchDown, SwitchUp
+from sdn.model.ids import Dpid
+from sdn.model.program import Installed
+from sdn.pipeline.program import SwitchProgram
+from sdn.reconcile import Adoption, SwitchSync
+
+
+@dataclass(slots=True)
+class Switch:
+    """A switch that has connected at least once in this life of the daemon.
+
+    installed: read back, but not adopted yet. live: adopted, so that ``sync`` is true. batch: id of the one on its way,
+    0 if none is. audit: batch counter when a full read-back was asked for, -1 if none is under way.
+    """
+
+    dpid: Dpid
+    sync: SwitchSync
+    session: Session | None = None
+    peer: str = ""
+    installed: Installed | None = None
+    live: bool = False
+    alien: int = 0
+    batch: int = 0
+    audit: int = -1
+
+
+class Fleet:
+    """All switches by datapath id. programs: what each must hold, by datapath id."""
+
+    def __init__(self, programs: Mapping[int, SwitchProgram]) -> None:
+        self._programs = programs
+        self._switches: dict[int, Switch] = {}
+        self._ready: dict[int, None] = {}
+        self._batches = 0
+
+    def __iter__(self) -> Iterator[Switch]:
+        return iter(self._switches.values())
+
+    def get(self, dpid: int) -> Switch | None:
+        """A switch that has connected."""
+        return self._switches.get(dpid)
+
+    def session(self, dpid: int) -> Session | None:
+        """The session of a connected switch."""
+        switch = self._switches.get(dpid)
+        return switch.session if switch else None
+
+    def current(self, dpid: int, session: Session) -> Switch | None:
+        """The switch, if this is its present session."""
+        switch = self._switches.get(dpid)
+        return switch if switch is not None and switch.session == session else None
+
+    def up(self, event: SwitchUp) -> None:
+        """A switch connected; its program must exist. It is not written to before ``adopt``."""
+        switch = self._switches.get(event.dpid)
+        if switch is None:
+            switch = Switch(event.dpid, SwitchSync(self._programs[event.dpid]))
+            self._switches[event.dpid] = switch
+        self._end(switch)
+        switch.session, switch.peer, switch.installed = event.session, event.peer, event.installed
+
+    def down(self, event: SwitchDown) -> bool:
+        """A session ended; whether it was the present one."""
+        switch = self.current(event.dpid, event.session)
+        if switch is not None:
+            self._end(switch)
+        return switch is not None
+
+    @staticmethod
+    def _end(switch: Switch) -> None:
+        switch.session, switch.installed, switch.live, switch.batch, switch.audit = None, None, False, 0, -1
+        switch.sync.reset()
+
+    def waiting(self) -> list[Switch]:
+        """Switches that are connected and not adopted."""
+        return [switch for switch in self._switches.values() if switch.installed is not None]
+
+    def adopt(self, switch: Switch, generation: int) -> Adoption:
+        """Compare what a switch holds with its program; from now on it is written to."""
+        assert switch.installed is not None
+        adoption = switch.sync.adopt(switch.installed, generation)
+        switch.installed, switch.live, switch.alien = None, True, adoption.alien
+        self._ready[switch.dpid] = None
+        return adoption
+
+    def touched(self, dpid: int) -> Switch | None:
+        """The switch, if it is live; it is looked at when batches are made next."""
+        switch = self._switches.get(dpid)
+        if switch is None or not switch.live:
+            return None
+        self._ready[dpid] = None
+        return switch
+
+    def batches(self) -> Iterator[SendBatch]:
+        """The next batch of each live switch that has something to be written and none on its way."""
+        ready, self._ready = self._ready, {}
+        for dpid in ready:
+            switch = self._switches[dpid]
+            batch = switch.sync.next_batch() if switch.live and not switch.batch else None
+            if batch is not None and switch.session is not None:
+                self._batches += 1
+                switch.batch = self._batches
+                yield SendBatch(switch.session, switch.batch, batch)
+
+    def done(self, event: BatchDone) -> Switch | None:
+        """A batch was answered; the switch, if this is its present session and batch."""
+        switch = self.current(event.dpid, event.session)
+        if switch is None or switch.batch != event.batch_id:
+            return None
+        switch.batch = 0
+        self._ready[event.dpid] = None
+        switch.sync.done(event.failures)
+        return switch
+
+    def confirmed(self, dpid: int, generation: int) -> bool:
+        """Whether a switch is known to hold all that this generation and those before it asked for."""
+        switch = self._switches.get(dpid)
+        if switch is None or not switch.live:
+            return False
+        oldest = switch.sync.oldest
+        return oldest is None or oldest > generation
+
+    # Audit
+
+    def ask(self, switch: Switch) -> RequestReadBack | None:
+        """Ask a live switch that is in sync for everything it holds."""
+        if not switch.live or switch.session is None or switch.sync.pending or switch.audit >= 0:
+            return None
+        switch.audit = self._batches
+        return RequestReadBack(switch.session)
+
+    def audit(self, event: ReadBack, generation: int) -> Adoption | None:
+        """Compare instructions too; None when the switch was written to since it was asked."""
+        switch = self.current(event.dpid, event.session)
+        if switch is None:
+            return None
+        asked, switch.audit = switch.audit, -1
+        if not switch.live or switch.sync.pending or asked != self._batches:
+            return None
+        switch.installed = event.installed
+        return self.adopt(switch, generation)

@@ -1,0 +1,206 @@
+"""SwitchSync: the difference, its order, and what is confirmed."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sdn.model.program import (
+    OUR_GROUPS_FROM,
+    Batch,
+    Entry,
+    Group,
+    Installed,
+    Meter,
+    WriteFailure,
+    cookie_of,
+)
+from sdn.reconcile import SwitchSync
+
+
+@dataclass
+class Program:
+    flows: dict[bytes, bytes] = field(default_factory=dict)
+    groups: dict[int, Group] = field(default_factory=dict)
+    meters: dict[int, Meter] = field(default_factory=dict)
+
+
+class FakeSwitch:
+    """Holds flows by key, groups and meters, as a switch does; a flow of a deleted group vanishes with it."""
+
+    def __init__(self) -> None:
+        self.flows: dict[bytes, bytes] = {}
+        self.groups: dict[int, Group] = {}
+        self.meters: dict[int, Meter] = {}
+
+    def write(self, batch: Batch) -> None:
+        for number, meter, exists in batch.meters:
+            assert (number in self.meters) == exists
+            self.meters[number] = meter
+        for number, group in batch.groups:
+            self.groups[number] = group
+        for key, body in batch.flows:
+            self.flows[key] = body
+        for key in batch.deletes:
+            self.flows.pop(key, None)
+        for number in batch.group_deletes:
+            self.groups.pop(number, None)
+        for number in batch.meter_deletes:
+            self.meters.pop(number, None)
+
+    def installed(self) -> Installed:
+        cookies = {key: cookie_of(body) for key, body in self.flows.items()}
+        return Installed(cookies, dict(self.groups), dict(self.meters))
+
+
+def run(sync: SwitchSync, switch: FakeSwitch, limit: int = 5000) -> int:
+    batches = 0
+    while (batch := sync.next_batch(limit)) is not None:
+        assert sync.next_batch(limit) is None, "one batch at a time"
+        switch.write(batch)
+        sync.done(())
+        batches += 1
+    return batches
+
+
+def same(program: Program, switch: FakeSwitch) -> bool:
+    return (program.flows, program.groups, program.meters) == (switch.flows, switch.groups, switch.meters)
+
+
+def test_an_empty_switch_gets_everything_meters_and_groups_before_flows() -> None:
+    group = OUR_GROUPS_FROM + 1
+    program = Program({b"a": b"1"}, {group: Group(1, b"x")}, {7: Meter(50, 50)})
+    sync = SwitchSync(program)
+    sync.adopt(Installed({}, {}, {}), 1)
+    order = []
+    while (batch := sync.next_batch(1)) is not None:
+        order.append("meter" if batch.meters else "group" if batch.groups else "flow")
+        sync.done(())
+    assert order == ["meter", "group", "flow"]
+    assert sync.oldest is None
+
+
+def test_adoption_of_a_right_switch_writes_nothing() -> None:
+    program = Program({b"a": b"1"}, {OUR_GROUPS_FROM: Group(1, b"x")}, {7: Meter(50, 50)})
+    sync = SwitchSync(program)
+    adoption = sync.adopt(Installed({b"a": cookie_of(b"1")}, dict(program.groups), dict(program.meters)), 1)
+    assert (adoption.differences, adoption.kept) == ((), 1)
+    assert sync.next_batch() is None
+
+
+def test_what_is_not_ours_is_counted_and_left_alone() -> None:
+    sync = SwitchSync(Program())
+    adoption = sync.adopt(Installed({b"x": 0, b"y": 5}, {3: Group(0, b"")}, {}), 1)
+    assert adoption.alien == 2
+    assert sync.next_batch() is None
+
+
+def test_what_is_ours_and_not_wanted_goes_flows_first() -> None:
+    sync = SwitchSync(Program())
+    sync.adopt(Installed({b"x": cookie_of(b"1")}, {OUR_GROUPS_FROM: Group(0, b"")}, {1: None, 2: Meter(1, 1)}), 1)
+    batches = []
+    while (batch := sync.next_batch(1)) is not None:
+        batches.append((batch.deletes, batch.group_deletes, batch.meter_deletes))
+        sync.done(())
+    assert batches == [((b"x",), (), ()), ((), (OUR_GROUPS_FROM,), ()), ((), (), (1,)), ((), (), (2,))]
+
+
+def test_a_full_audit_finds_changed_instructions_under_a_right_cookie() -> None:
+    sync = SwitchSync(Program({b"a": b"1"}))
+    found = sync.adopt(Installed({b"a": cookie_of(b"1")}, {}, {}, {b"a": b"other"}), 1)
+    assert found.differences == (Entry("flow", b"a"),)
+
+
+def test_deletions_wait_until_nothing_is_left_to_add() -> None:
+    program = Program({b"new": b"1"})
+    sync = SwitchSync(program)
+    sync.adopt(Installed({b"old": cookie_of(b"1")}, {}, {}), 1)
+    first = sync.next_batch()
+    assert first is not None
+    assert first.flows
+    assert not first.deletes
+    program.flows[b"newer"] = b"2"
+    sync.touch([Entry("flow", b"newer")], 2)
+    sync.done(())
+    second = sync.next_batch()
+    assert second is not None
+    assert second.flows == ((b"newer", b"2"),)
+
+
+def test_an_entry_that_changes_while_on_its_way_is_sent_again_and_confirmed_only_then() -> None:
+    program = Program({b"a": b"1"})
+    sync = SwitchSync(program)
+    sync.adopt(Installed({}, {}, {}), 1)
+    sync.next_batch()
+    program.flows[b"a"] = b"2"
+    sync.touch([Entry("flow", b"a")], 2)
+    sync.done(())
+    assert sync.oldest == 2
+    batch = sync.next_batch()
+    assert batch is not None
+    assert batch.flows == ((b"a", b"2"),)
+    sync.done(())
+    assert sync.oldest is None
+
+
+def test_after_a_refusal_the_rest_is_sent_again() -> None:
+    program = Program({b"good": b"1", b"bad": b"2"})
+    sync = SwitchSync(program)
+    sync.adopt(Installed({}, {}, {}), 1)
+    sync.next_batch()
+    del program.flows[b"bad"]
+    sync.done([WriteFailure("flow", b"bad", 4, 9, "")])
+    sync.touch([Entry("flow", b"bad")], 2)
+    batch = sync.next_batch()
+    assert batch is not None
+    assert batch.flows == ((b"good", b"1"),)
+
+
+def test_what_nobody_owns_is_given_up() -> None:
+    sync = SwitchSync(Program())
+    sync.adopt(Installed({b"x": cookie_of(b"1")}, {}, {}), 1)
+    sync.next_batch()
+    sync.done([WriteFailure("flow", b"x", 1, 1, "")])
+    sync.give_up(Entry("flow", b"x"))
+    assert sync.next_batch() is None
+    assert sync.oldest is None
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 7))
+def test_any_sequence_of_changes_refusals_and_reconnects_ends_in_the_program(seed: int, limit: int) -> None:
+    chance = random.Random(seed)
+    program, switch = Program(), FakeSwitch()
+    sync = SwitchSync(program)
+    sync.adopt(switch.installed(), 0)
+    for generation in range(1, 40):
+        touched = []
+        for _ in range(chance.randrange(4)):
+            kind = chance.choice(("flow", "group", "meter"))
+            number = chance.randrange(4)
+            key: bytes | int = bytes([number]) if kind == "flow" else OUR_GROUPS_FROM + number
+            table: dict = {"flow": program.flows, "group": program.groups, "meter": program.meters}[kind]  # type: ignore[type-arg]
+            if chance.random() < 0.4:
+                table.pop(key, None)
+            else:
+                content = bytes([chance.randrange(3)])
+                table[key] = {"flow": content, "group": Group(1, content), "meter": Meter(content[0], 1)}[kind]
+            touched.append(Entry(kind, key))
+        sync.touch(touched, generation)
+        what = chance.random()
+        if what < 0.15:
+            sync.adopt(switch.installed(), generation)
+        elif (batch := sync.next_batch(limit)) is not None:
+            if what < 0.3:
+                switch.write(Batch(meters=batch.meters))  # these go before the bundle
+                sync.done([WriteFailure("flow", b"", 0, 0, "")])
+            else:
+                switch.write(batch)
+                sync.done(())
+    run(sync, switch, limit)
+    assert same(program, switch)
+    assert sync.oldest is None
+    assert sync.pending == 0
