@@ -29,6 +29,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "northbound": (*_ADAPTER, "v1"),
     "persist": _ADAPTER,
     "graph": ("model",),
+    "daemon": ("model", "controller", "__version__"),
     "v1": (),
     "client": ("v1",),
     "cli": ("client",),

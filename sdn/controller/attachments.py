@@ -49,21 +49,24 @@ class Attachments:
 
     # What happened
 
-    def port_changed(self, old: Port | None, new: Port | None, now: float) -> None:
-        """A port was created, updated or deleted in the store."""
-        port = new or old
-        assert port is not None
-        name = port.name
-        place = self._place_of(new) if new else None
-        if place != self._places.get(name):
-            self._leave(name, now)
-            if place is not None:
-                self._enter(name, place, now)
+    def port_changed(self, name: str, port: Port | None, now: float) -> set[Dpid]:
+        """A port was created, updated or (None) deleted in the store; returns the switches with other bindings now."""
         self._changed[name] = None
+        place, before = self._place_of(port) if port else None, self._places.get(name)
+        if place == before:
+            return set()
+        self._leave(name, now)
+        if place is not None:
+            self._enter(name, place, now)
+        return {found[0] for found in (before, place) if found is not None}
 
     def switch_changed(self, dpid: Dpid) -> None:
-        """A switch came or its ports are others now."""
+        """A switch came."""
         self._changed.update(self._at.get(dpid, {}))
+
+    def interface_changed(self, place: Place) -> None:
+        """An interface of a switch came, went or has another number."""
+        self._changed.update(self._claims.get(place, {}))
 
     def drain(self) -> list[tuple[str, PortFacts | None, PortFacts | None]]:
         """(name, facts before, facts now) of the ports looked at again whose facts or reason have changed."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sdn.controller.attachments import Attachments
 from sdn.model import codec
 from sdn.model.errors import Refused, SdnError, Violation
-from sdn.model.ids import Dpid, format_dpid, parse_dpid
+from sdn.model.ids import Dpid, Kind, format_dpid, parse_dpid
 from sdn.model.intent import Connection, Port
 from sdn.model.route import Path
 from sdn.model.status import PathHop, State
@@ -67,6 +67,10 @@ class Connections:
         return self._ledger
 
     # Events
+
+    def load(self) -> None:
+        """Look at all connections of the store: the daemon has started."""
+        self._changed.update(dict.fromkeys(self._store.names(Kind.CONNECTION)))
 
     def admit(self, changes: tuple[Change, ...], fields: Callable[[str], str]) -> dict[str, Path]:
         """Paths for the connections of a transaction, all of them together; nothing is kept until ``apply``.

@@ -2,48 +2,60 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Mapping
 
 
 class Progress:
-    """Objects by name, switches by datapath id. An object is noted for a switch until that has confirmed."""
+    """Objects by name, switches by datapath id. An object is noted for a switch until that has confirmed.
+
+    Memory follows what is unconfirmed, not what there is.
+    """
 
     def __init__(self) -> None:
         self.generation = 0
-        self._touched: dict[str, dict[int, int]] = {}
-        self._queues: dict[int, deque[tuple[int, str]]] = {}
+        self._waits: dict[str, dict[int, int]] = {}
+        self._queues: dict[int, dict[str, int]] = {}
 
-    def touch(self, owner: str, dpid: int) -> None:
-        """The present generation changes entries of an object on a switch. O(1)."""
-        waits = self._touched.setdefault(owner, {})
-        if waits.get(dpid) != self.generation:
-            waits[dpid] = self.generation
-            self._queues.setdefault(dpid, deque()).append((self.generation, owner))
+    def touch(self, owner: str, dpid: int, *, live: bool) -> None:
+        """The present generation changes entries of an object on a switch. O(1).
 
-    def first(self, dpid: int) -> int | None:
-        """The oldest generation that a switch has not confirmed for an object."""
-        queue = self._queues.get(dpid)
-        return queue[0][0] if queue else None
+        live: whether the switch is being written to; if not, all it lacks is found when it comes back, and the first
+        generation it missed is remembered.
+        """
+        waits = self._waits.setdefault(owner, {})
+        if dpid in waits and not live:
+            return
+        queue = self._queues.setdefault(dpid, {})
+        queue.pop(owner, None)
+        queue[owner] = waits[dpid] = self.generation
+
+    def drop(self, owner: str, dpid: int) -> None:
+        """An object does not wait for a switch any more."""
+        waits = self._waits.get(owner)
+        if waits is not None and waits.pop(dpid, None) is not None:
+            del self._queues[dpid][owner]
+            if not waits:
+                del self._waits[owner]
+
+    def first(self, dpid: int) -> int:
+        """The oldest generation that a switch has not confirmed for an object; the present one if there is none."""
+        return next(iter(self._queues.get(dpid, {}).values()), self.generation)
 
     def confirm(self, dpid: int, oldest: int | None) -> list[str]:
         """A switch confirmed all generations before ``oldest`` (None: all); the objects that no longer wait for it."""
-        queue = self._queues.get(dpid, deque())
         settled = []
-        while queue and (oldest is None or queue[0][0] < oldest):
-            generation, owner = queue.popleft()
-            waits = self._touched.get(owner, {})
-            if waits.get(dpid) == generation:
-                del waits[dpid]
-                settled.append(owner)
-                if not waits:
-                    del self._touched[owner]
+        for owner, generation in self._queues.get(dpid, {}).items():
+            if oldest is not None and generation >= oldest:
+                break
+            settled.append(owner)
+        for owner in settled:
+            self.drop(owner, dpid)
         return settled
 
     def waits(self, owner: str) -> Mapping[int, int]:
         """The switches an object waits for, with the generation to be confirmed."""
-        return self._touched.get(owner, {})
+        return self._waits.get(owner, {})
 
     def owners(self, dpid: int) -> Iterable[str]:
         """Objects that wait for a switch."""
-        return dict.fromkeys(owner for _, owner in self._queues.get(dpid, ()))
+        return self._queues.get(dpid, {}).keys()

@@ -128,12 +128,17 @@ class SwitchSync:
             if refused:
                 self.touch([entry], generation)
 
-    def give_up(self, entry: Entry) -> None:
-        """Do not write an entry that waits: the switch refuses it, and nobody is there who could be told."""
+    def give_up(self, entry: Entry) -> bool:
+        """Do not write an entry that waits: the switch refuses it, and nobody is there who could be told.
+
+        Returns whether it did wait.
+        """
         for queue in (self._waiting, self._deletes):
             generation = queue.pop(entry, None)
             if generation is not None:
                 self._close(generation)
+                return True
+        return False
 
     def reset(self) -> None:
         """The session ended: nothing is known about the switch until it is adopted again."""

@@ -1,0 +1,128 @@
+"""sdnd: puts the daemon together. This module alone imports everything."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from ipaddress import ip_address
+from pathlib import Path
+
+from sdn import __version__
+from sdn.controller.core import Controller, Records, Settings
+from sdn.controller.views import Views
+from sdn.daemon import config, logs
+from sdn.daemon.config import Config
+from sdn.daemon.engine import Engine
+from sdn.graph import load_topology
+from sdn.model.errors import InvalidInput, SdnError
+from sdn.northbound.server import Server
+from sdn.persist import Journal
+from sdn.southbound import OpenFlowServer
+
+META = "meta"
+"""Bucket of the daemon itself: key ``probe_key``, the secret of link probes in hexadecimal digits."""
+_PROBE_KEY_BYTES = 32
+_log = logging.getLogger("sdn")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run until SIGTERM or SIGINT. Exit code 1 when it cannot start or go on, with the reason on standard error."""
+    try:
+        settings = config.load(sys.argv[1:] if arguments is None else arguments, os.environ)
+        logs.set_up(settings.log_level, settings.log_format)
+        with Journal(Path(settings.state_dir)) as journal:
+            asyncio.run(serve(settings, journal))
+    except SdnError as error:
+        for violation in error.violations:
+            print(f"sdnd: {violation}", file=sys.stderr)
+        sys.exit(1)
+
+
+async def serve(settings: Config, journal: Journal) -> None:
+    """The daemon on an open journal, until a signal says to end. Switches go on forwarding afterwards."""
+    host, port = _openflow_address(settings)
+    controller = _controller(settings, journal)
+    reader = Views(controller, __version__, time.time())
+    southbound = OpenFlowServer(lambda event: engine.emit(event))
+    engine = Engine(controller, reader, journal, southbound.perform)
+    northbound = Server(engine, settings.grpc, insecure=settings.insecure)
+    stopping = _stop_signal()
+    running = asyncio.create_task(engine.run())
+    try:
+        await northbound.start()
+        bound = await southbound.start(host, port)
+        _log.info("sdnd runs", extra={"fields": {"version": __version__, "openflow": f"{host}:{bound}"}})
+        await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if running.done():
+            running.result()
+    finally:
+        await northbound.stop()
+        await southbound.close()
+        running.cancel()
+        with suppress(asyncio.CancelledError, Exception):
+            await running  # what it raised was raised above, or is logged
+        _log.info("sdnd ends; the switches go on forwarding")
+
+
+def _controller(settings: Config, journal: Journal) -> Controller:
+    records = journal.load()
+    return Controller(
+        records,
+        key=_probe_key(records, journal),
+        random_bytes=secrets.token_bytes,
+        now=time.monotonic(),
+        declared=load_topology(settings.topology) if settings.topology else None,
+        settings=Settings(
+            settings.probe_interval, settings.probe_misses, settings.start_grace, settings.audit_interval
+        ),
+    )
+
+
+def _probe_key(records: Records, journal: Journal) -> bytes:
+    """The secret of link probes, made at the first start."""
+    text = records.get(META, {}).get("probe_key", "")
+    with suppress(ValueError):
+        if len(key := bytes.fromhex(text)) >= _PROBE_KEY_BYTES:
+            return key
+    key = secrets.token_bytes(_PROBE_KEY_BYTES)
+    journal.commit([(META, "probe_key", key.hex())], [])
+    return key
+
+
+def _openflow_address(settings: Config) -> tuple[str, int]:
+    host, port = config.split_address(settings.openflow, "openflow")
+    local = host == "localhost"
+    with suppress(ValueError):
+        local = ip_address(host).is_loopback
+    if not local and not settings.insecure:
+        raise InvalidInput.of(
+            "openflow",
+            f"{settings.openflow} can be reached from other machines, where anybody could pose as a switch",
+            "Listen on 127.0.0.1 or [::1], or allow it with --insecure on a network that you trust.",
+        )
+    return host, port
+
+
+def _stop_signal() -> asyncio.Future[None]:
+    """Done when the process is asked to end."""
+    loop = asyncio.get_running_loop()
+    stopping: asyncio.Future[None] = loop.create_future()
+
+    def stop() -> None:
+        if not stopping.done():
+            stopping.set_result(None)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    return stopping
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,445 @@
+"""The controller: events in, effects out. It alone changes state, and performs no I/O.
+
+A turn takes any number of events, lets each change what is known (store, topology, what switches confirmed), and then
+settles once: topology to routes, attachments, connections, compile, adopt, write, report. So a burst of a thousand
+events costs one compile. All that must be durable comes first among the effects of a turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from sdn.controller.attachments import Attachments
+from sdn.controller.connections import PATHS, Connections
+from sdn.controller.effects import CloseSession, Effect, Log, Persist, Publish, Reply, SendPacket
+from sdn.controller.events import (
+    BatchDone,
+    Event,
+    PacketIn,
+    PortChanged,
+    ReadBack,
+    Request,
+    SwitchDown,
+    SwitchUp,
+    Tick,
+)
+from sdn.controller.fleet import Fleet, Switch
+from sdn.controller.logical import Logical
+from sdn.controller.packets import RejectLog, answer_expired, is_probe
+from sdn.controller.progress import Progress
+from sdn.controller.statuses import DONE, Statuses
+from sdn.controller.underlay import Underlay
+from sdn.model.command import Transaction, TransactionResult
+from sdn.model.errors import SdnError
+from sdn.model.ids import Dpid, format_dpid, parse_dpid
+from sdn.model.intent import Port
+from sdn.model.program import Entry
+from sdn.model.status import ChangeType
+from sdn.model.topology import DeclaredTopology
+from sdn.pipeline import Compiler
+from sdn.reconcile import Adoption
+from sdn.store import Change, Prepared, Store
+from sdn.store.resolve import name_of
+from sdn.topology import TopologyState
+
+LINKS = "links"
+"""Bucket: links as learned (TopologyState.records)."""
+
+Records = Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """probe_interval: seconds between probes of a port; probe_misses: unheard probes that end a link.
+
+    start_grace: seconds to wait after the start for all switches of an earlier life before anything is written.
+    audit_interval: seconds between full read-backs, one switch after the other.
+    """
+
+    probe_interval: float = 1.0
+    probe_misses: int = 3
+    start_grace: float = 10.0
+    audit_interval: float = 300.0
+
+
+class Controller:
+    """All state of the daemon.
+
+    records: durable records by bucket and key, as Persist effects left them; raises SdnError when they are damaged.
+    key: secret of the probes. random_bytes: gives so many unpredictable bytes. now: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        records: Records,
+        *,
+        key: bytes,
+        random_bytes: Callable[[int], bytes],
+        now: float,
+        declared: DeclaredTopology | None = None,
+        settings: Settings | None = None,
+    ) -> None:
+        self.settings = settings or Settings()
+        interval, misses = self.settings.probe_interval, self.settings.probe_misses
+        self.store = Store.load(records)
+        self.topology = TopologyState(key, declared, interval=interval, misses=misses)
+        self.topology.load(records.get(LINKS, {}), now)
+        self.compiler = Compiler()
+        self.fleet = Fleet(self.compiler.programs)
+        self.progress = Progress()
+        self.attachments = Attachments(self.store, self.topology)
+        self.connections = Connections(
+            self.store, self.topology, self.attachments, self.compiler.set_connection, records.get(PATHS, {})
+        )
+        self.underlay = Underlay(self.store, self.topology, self.compiler, self.attachments.bound)
+        self.logical = Logical(self.store, self.compiler)
+        self.statuses = Statuses(
+            self.store,
+            self.compiler,
+            self.fleet,
+            self.progress,
+            self.attachments,
+            self.connections,
+            self.topology.name_of,
+        )
+        self._random_bytes = random_bytes
+        self._rejects = RejectLog()
+        self._links = dict(records.get(LINKS, {}))
+        self._expected = {parse_dpid(name) for name, _ in self.store.numbers.items("switch")}
+        self._deadline = now + self.settings.start_grace
+        self._audit_due = now + self.settings.audit_interval
+        self._audited: Dpid | None = None
+        self._effects: list[Effect] = []
+        self._puts: dict[tuple[str, str], str | None] = {}
+        self._news: dict[str, None] = {}
+        self._written: dict[str, Change] = {}
+        self._load(now)
+
+    def turn(self, events: Iterable[Event], now: float, wall: float) -> list[Effect]:
+        """Take events in order and answer what is to be done.
+
+        now: monotonic seconds; wall: Unix time in seconds, for what users see.
+        """
+        for event in events:
+            self._take(event, now, wall)
+        self._settle(now)
+        effects, self._effects = self._effects, []
+        return self._persist() + effects
+
+    # Start
+
+    def _load(self, now: float) -> None:
+        """Everything in the store is new to the other parts."""
+        changes = tuple(Change(None, resource) for resource in self.store.objects.values())
+        self.underlay.load()
+        self._spread(changes, now)
+        self.connections.load()
+        self._news.clear()
+        self.statuses.starting = "Waiting for the switches of before the restart."
+        self._follow(now)
+
+    @property
+    def started(self) -> bool:
+        """Whether switches are written to."""
+        return not self.statuses.starting
+
+    def _start_when_ready(self, now: float) -> None:
+        away = [dpid for dpid in self._expected if self.fleet.session(dpid) is None]
+        if self.started or (away and now < self._deadline):
+            return
+        self.statuses.starting = ""
+        self._news.update(dict.fromkeys(self.store.objects))
+        if away:
+            names = ", ".join(sorted(self.topology.name_of(dpid) for dpid in away)[:10])
+            self._log("warning", "started without switches", count=len(away), switches=names)
+
+    # Events
+
+    def _take(self, event: Event, now: float, wall: float) -> None:
+        match event:
+            case Request():
+                self._request(event, now, wall)
+            case BatchDone():
+                self._batch_done(event)
+            case PacketIn():
+                self._packet_in(event, now)
+            case PortChanged():
+                self._port_changed(event, now)
+            case SwitchUp():
+                self._switch_up(event, now)
+            case SwitchDown():
+                self._switch_down(event, now)
+            case ReadBack():
+                self._read_back(event)
+            case Tick():
+                self._tick(now)
+
+    def _switch_up(self, event: SwitchUp, now: float) -> None:
+        try:
+            self.underlay.switch_changed(event.dpid)
+        except SdnError as error:
+            self._effects.append(CloseSession(event.session, str(error)))
+            return
+        self.topology.discovery.switch_up(event.dpid, event.ports, now)
+        self.attachments.switch_changed(event.dpid)
+        self.fleet.up(event)
+        self.compiler.unblock(event.dpid)
+        self._log(
+            "info",
+            "switch connected",
+            switch=self.topology.name_of(event.dpid),
+            dpid=format_dpid(event.dpid),
+            peer=event.peer,
+            ports=len(event.ports),
+            flows=len(event.installed.flows),
+            description=event.description,
+        )
+
+    def _switch_down(self, event: SwitchDown, now: float) -> None:
+        if self.fleet.down(event):
+            self.topology.discovery.switch_down(event.dpid, now)
+            self._news.update(dict.fromkeys(self.progress.owners(event.dpid)))
+            self._log("warning", "switch disconnected", switch=self.topology.name_of(event.dpid), reason=event.reason)
+
+    def _port_changed(self, event: PortChanged, now: float) -> None:
+        if self.fleet.current(event.dpid, event.session) is None:
+            return
+        discovery = self.topology.discovery
+        before = discovery.interface(event.dpid, event.port.number)
+        if event.removed:
+            discovery.port_removed(event.dpid, event.port.number)
+        else:
+            discovery.port_changed(event.dpid, event.port, now)
+        for interface in {before, event.port.name} - {None}:
+            self.attachments.interface_changed((event.dpid, str(interface)))
+        self.underlay.switch_changed(event.dpid)
+
+    def _packet_in(self, event: PacketIn, now: float) -> None:
+        if self.fleet.current(event.dpid, event.session) is None:
+            return
+        if is_probe(event):
+            reject = self.topology.discovery.receive(event.dpid, event.in_port, event.data, now)
+            report = reject and self._rejects.report(reject, self.topology.name_of(event.dpid), now)
+            if report:
+                self._effects.append(report)
+        else:
+            answer = answer_expired(self.store, event)
+            if answer is not None:
+                self._effects.append(answer)
+
+    def _tick(self, now: float) -> None:
+        self.topology.expire(now)
+        for dpid, port, frame in self.topology.discovery.probes(now, self._random_bytes):
+            session = self.fleet.session(dpid)
+            if session is not None:
+                self._effects.append(SendPacket(session, port, frame))
+        if now >= self._audit_due and self.started:
+            self._audit(now)
+
+    # Requests
+
+    def _request(self, event: Request, now: float, wall: float) -> None:
+        transaction = event.transaction
+        try:
+            prepared = self.store.prepare(transaction, wall)
+            paths = self.connections.admit(prepared.changes, _fields(transaction))
+        except SdnError as error:
+            self._effects.append(Reply(event.token, error))
+            return
+        if not prepared.dry_run and not prepared.replayed:
+            self.store.commit(prepared)
+            self._keep(prepared)
+            self._spread(prepared.changes, now)
+            self.connections.apply(prepared.changes, paths)
+        result = TransactionResult(
+            prepared.revision, prepared.resources, prepared.changed, self.progress.generation + 1
+        )
+        self._effects.append(Reply(event.token, result))
+
+    def _keep(self, prepared: Prepared) -> None:
+        for bucket, key, value in prepared.puts:
+            self._puts[bucket, key] = value
+        for record in prepared.deletes:
+            self._puts[record] = None
+
+    def _spread(self, changes: tuple[Change, ...], now: float) -> None:
+        """Tell the parts that make facts of objects what has changed in the store."""
+        self.logical.apply(changes)
+        for change in changes:
+            name = change.name
+            if isinstance(change.new or change.old, Port):
+                port = change.new if isinstance(change.new, Port) else None
+                for dpid in self.attachments.port_changed(name, port, now):
+                    self.underlay.bindings_changed(dpid)
+            before = self._written.get(name)
+            self._written[name] = change if before is None else Change(before.old, change.new)
+            self._news[name] = None
+
+    # Settling
+
+    def _settle(self, now: float) -> None:
+        self._start_when_ready(now)
+        self._follow(now)
+        if self.started:
+            self._compile()
+            for switch in self.fleet.waiting():
+                self._adopt(switch)
+            self._effects.extend(self.fleet.batches())
+        self._publish()
+
+    def _follow(self, now: float) -> None:
+        """Topology to attachments to connections to routes; each may change what the next one sees."""
+        for name, before, after in self.attachments.drain():
+            self.compiler.set_port(name, after)
+            self.underlay.port_moved(before, after)
+            self.connections.port_changed(name)
+            self._news[name] = None
+        if self.underlay.follow():
+            self.connections.set_links(self.topology.links())
+            self._note_links()
+        self._news.update(dict.fromkeys(self.connections.settle()))
+
+    def _note_links(self) -> None:
+        """Remember the links for a restart."""
+        links = self.topology.records()
+        for key in self._links.keys() - links.keys():
+            self._puts[LINKS, key] = None
+        for key, text in links.items():
+            if self._links.get(key) != text:
+                self._puts[LINKS, key] = text
+        self._links = links
+
+    def _compile(self) -> None:
+        self.progress.generation += 1
+        changes = self.compiler.compile()
+        for unit in self.compiler.touched:
+            self._touch(unit.object, unit.dpid)
+        for dpid, entries in changes.items():
+            switch = self.fleet.touched(dpid)
+            if switch is not None:
+                switch.sync.touch(entries, self.progress.generation)
+
+    def _touch(self, owner: str, dpid: int) -> None:
+        """An object waits for a switch; one that is gone does not wait for a switch that is away."""
+        switch = self.fleet.get(dpid)
+        live = switch is not None and switch.live
+        if not live and owner.startswith("tenants/") and owner not in self.store.objects:
+            self.progress.drop(owner, dpid)
+        else:
+            self.progress.touch(owner, dpid, live=live)
+        self._news[owner] = None
+
+    def _adopt(self, switch: Switch) -> None:
+        adoption = self.fleet.adopt(switch, self.progress.first(switch.dpid))
+        self._await(switch, adoption)
+        self._log(
+            "info",
+            "switch adopted",
+            switch=self.topology.name_of(switch.dpid),
+            kept=adoption.kept,
+            to_write=len(adoption.differences),
+            alien=adoption.alien,
+        )
+
+    def _await(self, switch: Switch, adoption: Adoption) -> None:
+        """The owners of what differs wait for it; all others have what they want."""
+        program = self.compiler.programs[switch.dpid]
+        for entry in adoption.differences:
+            for unit in program.owners(entry):
+                self.progress.touch(unit.object, switch.dpid, live=True)
+        self._confirm(switch)
+
+    def _confirm(self, switch: Switch) -> None:
+        self._news.update(dict.fromkeys(self.progress.confirm(switch.dpid, switch.sync.oldest)))
+
+    def _batch_done(self, event: BatchDone) -> None:
+        switch = self.fleet.done(event)
+        if switch is None:
+            return
+        name = self.topology.name_of(event.dpid)
+        helped = not event.failures
+        for failure in event.failures:
+            self._log("error", "entry refused", switch=name, kind=failure.kind, error=failure.text)
+            entry = Entry(failure.kind, failure.key)
+            units = self.compiler.programs[event.dpid].owners(entry)
+            for unit in units:
+                self.compiler.block(unit)
+                self.statuses.refused(unit, failure.text)
+                self._news[unit.object] = None
+            if not units:
+                helped = switch.sync.give_up(entry) or helped
+            helped = helped or bool(units)
+        if not helped and switch.session is not None:
+            self._effects.append(CloseSession(switch.session, "refuses what cannot be attributed"))
+        self._confirm(switch)
+
+    # Audit
+
+    def _audit(self, now: float) -> None:
+        """Ask the next switch for everything it holds."""
+        self._audit_due = now + self.settings.audit_interval
+        switches = sorted((s for s in self.fleet if s.live), key=lambda s: (s.dpid <= (self._audited or 0), s.dpid))
+        for switch in switches[:1]:
+            self._audited = switch.dpid
+            question = self.fleet.ask(switch)
+            if question is not None:
+                self._effects.append(question)
+
+    def _read_back(self, event: ReadBack) -> None:
+        adoption = self.fleet.audit(event, self.progress.generation)
+        switch = self.fleet.get(event.dpid)
+        if adoption is None or switch is None:
+            return
+        self._await(switch, adoption)
+        if adoption.differences:
+            name = self.topology.name_of(event.dpid)
+            self._log("error", "audit found differences", switch=name, entries=len(adoption.differences))
+
+    # Results
+
+    def _publish(self) -> None:
+        """Report what was written, and every other object whose status has changed."""
+        news, self._news = self._news, {}
+        written, self._written = self._written, {}
+        for name in news:
+            change = written.get(name)
+            resource = self.store.objects.get(name)
+            if resource is None:
+                self.statuses.forget(name)
+                if change is not None and change.old is not None:
+                    self._effects.append(Publish(self.store.revision, ChangeType.DELETED, change.old, DONE))
+                continue
+            status = self.statuses.news(resource)
+            if change is not None:
+                kind = ChangeType.ADDED if change.old is None else ChangeType.MODIFIED
+                status = status or self.statuses.of(resource)
+                self._effects.append(Publish(self.store.revision, kind, resource, status))
+            elif status is not None:
+                self._effects.append(Publish(self.store.revision, ChangeType.MODIFIED, resource, status))
+
+    def _persist(self) -> list[Effect]:
+        """All records of this turn as one effect."""
+        number_puts, number_deletes = self.store.numbers.drain_records()
+        for name, text in self.connections.records().items():
+            self._puts[PATHS, name] = text
+        for bucket, key, value in number_puts:
+            self._puts[bucket, key] = value
+        for record in number_deletes:
+            self._puts[record] = None
+        records, self._puts = self._puts, {}
+        if not records:
+            return []
+        puts = tuple((bucket, key, value) for (bucket, key), value in records.items() if value is not None)
+        return [Persist(puts, tuple(record for record, value in records.items() if value is None))]
+
+    def _log(self, level: str, event: str, **fields: str | int | float) -> None:
+        self._effects.append(Log(level, event, tuple(fields.items())))
+
+
+def _fields(transaction: Transaction) -> Callable[[str], str]:
+    """Where in a transaction an object is, as a prefix for fields of violations."""
+    if len(transaction.commands) == 1:
+        return lambda name: ""
+    order = {name_of(command): index for index, command in enumerate(transaction.commands)}
+    return lambda name: f"commands[{order[name]}]."

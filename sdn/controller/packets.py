@@ -1,0 +1,70 @@
+"""Frames that switches punt: probes of the fabric, and tenant packets whose TTL expires at a router."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+from sdn.controller.effects import Log, SendPacket
+from sdn.controller.events import PacketIn
+from sdn.controller.icmp import time_exceeded
+from sdn.model.intent import Port
+from sdn.pipeline.layout import PUNT_TTL, REASON, ROUTER, SOURCE, Table, router_mac
+from sdn.store import Store
+from sdn.topology import Reject
+
+_REGISTER = {field: int(field.name.removeprefix("reg")) for field in (SOURCE, ROUTER, REASON)}
+_QUIET_SECONDS = 10.0
+_MAX_REMEMBERED = 10_000
+_ETHERNET_HEADER = 14
+
+
+def is_probe(event: PacketIn) -> bool:
+    """Whether a frame came from the table that punts LLDP and nothing else."""
+    return event.table == Table.CLASSIFY
+
+
+def answer_expired(store: Store, event: PacketIn) -> SendPacket | None:
+    """ICMP time exceeded from the gateway of the sender's subnet; None if there is nothing to answer."""
+    registers = {field: event.registers.get(number, 0) for field, number in _REGISTER.items()}
+    if event.table != Table.PUNT or registers[REASON] != PUNT_TTL:
+        return None
+    key = store.numbers.key_of("service", registers[SOURCE])
+    port = store.objects.get(key.partition("|")[0]) if key else None
+    source = _source_address(event.data)
+    if not isinstance(port, Port) or source is None:
+        return None
+    subnet = store.subnet_of(port.network, ip_address(source))
+    if subnet is None or subnet.gateway is None:
+        return None
+    frame = time_exceeded(event.data, router_mac(registers[ROUTER]), subnet.gateway.packed)
+    return None if frame is None else SendPacket(event.session, event.in_port, frame)
+
+
+def _source_address(frame: bytes) -> bytes | None:
+    """Packed IPv4 or IPv6 source of an untagged frame."""
+    kind = frame[12:_ETHERNET_HEADER]
+    if kind == b"\x08\x00" and len(frame) >= _ETHERNET_HEADER + 20:
+        return frame[26:30]
+    if kind == b"\x86\xdd" and len(frame) >= _ETHERNET_HEADER + 40:
+        return frame[22:38]
+    return None
+
+
+class RejectLog:
+    """Reports probes that were not believed, each kind and port once in ten seconds."""
+
+    def __init__(self) -> None:
+        self._last: dict[tuple[str, int, int], float] = {}
+
+    def report(self, reject: Reject, switch: str, now: float) -> Log | None:
+        """A log record, None if the same was reported just before."""
+        key = (reject.kind, reject.dpid, reject.port)
+        if now - self._last.get(key, -_QUIET_SECONDS) < _QUIET_SECONDS:
+            return None
+        if len(self._last) >= _MAX_REMEMBERED:
+            self._last.clear()
+        self._last[key] = now
+        # Other LLDP is what any neighbour sends; the rest is an attack or a wrong cable.
+        level = "debug" if reject.kind == "foreign" else "warning"
+        fields = (("kind", reject.kind), ("switch", switch), ("port", reject.port), ("message", reject.message))
+        return Log(level, "probe rejected", fields)

@@ -1,0 +1,133 @@
+"""What is reported about each object, worked out when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from sdn.controller.attachments import Attachments
+from sdn.controller.connections import Connections
+from sdn.controller.fleet import Fleet
+from sdn.controller.progress import Progress
+from sdn.model.ids import Dpid
+from sdn.model.intent import Connection, Network, Port, Resource, Subnet
+from sdn.model.program import Unit
+from sdn.model.status import State, Status
+from sdn.pipeline import Compiler
+from sdn.pipeline.compiler import switch_object
+from sdn.store import Store
+
+DONE = Status(State.PROGRAMMED)
+
+
+class Statuses:
+    """State of objects. starting: why nothing is programmed yet after the start of the daemon, '' when that is over."""
+
+    def __init__(
+        self,
+        store: Store,
+        compiler: Compiler,
+        fleet: Fleet,
+        progress: Progress,
+        attachments: Attachments,
+        connections: Connections,
+        name_of: Callable[[Dpid], str],
+    ) -> None:
+        self._store = store
+        self._compiler = compiler
+        self._fleet = fleet
+        self._progress = progress
+        self._attachments = attachments
+        self._connections = connections
+        self._name_of = name_of
+        self._refused: dict[str, dict[Unit, str]] = {}
+        self._shown: dict[str, Status] = {}
+        self.starting = ""
+
+    def refused(self, unit: Unit, text: str) -> None:
+        """A switch refused what a unit contributes, with this error."""
+        self._refused.setdefault(unit.object, {})[unit] = text
+
+    def of(self, resource: Resource) -> Status:
+        """The status of an object in the store. O(switches it waits for)."""
+        name = resource.name
+        path = self._connections.hops(resource) if isinstance(resource, Connection) else ()
+        refusal = self._refusal(name)
+        if refusal:
+            return Status(State.FAILED, "SwitchRefused", refusal, path=path)
+        if self.starting:
+            return Status(State.PENDING, "Starting", self.starting)
+        detached = self._attachments.why_not(name)
+        if detached is not None:
+            return Status(State.PENDING, detached.reason, detached.message)
+        trouble = self._connections.trouble(name)
+        if trouble is not None:
+            return Status(trouble.state, trouble.reason, trouble.message)
+        waits = self._progress.waits(name)
+        if not waits:
+            return Status(State.PROGRAMMED, path=path) if path else DONE
+        away = tuple(sorted(self._name_of(Dpid(dpid)) for dpid in waits if self._fleet.session(dpid) is None))
+        if away:
+            return Status(State.PENDING, "SwitchAway", f"Waiting for {', '.join(away[:5])}.", away, path)
+        return Status(State.PENDING, "Programming", "", path=path)
+
+    def news(self, resource: Resource) -> Status | None:
+        """The status, if it is another one than when this was asked last."""
+        status = self.of(resource)
+        if self._shown.get(resource.name, DONE) == status:
+            return None
+        if status == DONE:
+            del self._shown[resource.name]
+        else:
+            self._shown[resource.name] = status
+        return status
+
+    def forget(self, name: str) -> None:
+        """An object was deleted."""
+        self._shown.pop(name, None)
+        self._refused.pop(name, None)
+
+    def settled(self, name: str, generation: int) -> bool:
+        """Whether nothing that this generation asked for, on behalf of an object, is still to be done.
+
+        True also for what will not be programmed as it stands: refused, or a port that is not bound.
+        """
+        resource = self._store.objects.get(name)
+        if resource is not None:
+            status = self.of(resource)
+            if status.state is State.PENDING and status.reason not in ("Unbound", "BindingConflict", "Programming"):
+                return False
+        return all(self._confirmed(owner, generation) for owner in self._concerns(name, resource))
+
+    def _confirmed(self, owner: str, generation: int) -> bool:
+        return all(
+            self._fleet.confirmed(dpid, min(asked, generation)) for dpid, asked in self._progress.waits(owner).items()
+        )
+
+    def _concerns(self, name: str, resource: Resource | None) -> Iterator[str]:
+        """Owners of entries without which an object does not work."""
+        yield name
+        network = ""
+        if isinstance(resource, Port | Subnet):
+            network = resource.network
+            yield network
+        elif isinstance(resource, Network):
+            network = name
+        if network:
+            yield from {
+                router: None for s in self._store.subnets_of(network) if (router := self._store.router_of(s.name))
+            }
+        facts = self._attachments.facts(name)
+        if facts is not None:
+            yield switch_object(facts.dpid)
+
+    def _refusal(self, name: str) -> str:
+        refused = self._refused.get(name)
+        if refused is None:
+            return ""
+        for unit in [unit for unit in refused if not self._compiler.blocked(unit)]:
+            del refused[unit]
+        if not refused:
+            del self._refused[name]
+            return ""
+        unit, text = next(iter(refused.items()))
+        return f"Switch {self._name_of(Dpid(unit.dpid))} refused a {unit.feature} entry: {text}."

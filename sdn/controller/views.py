@@ -1,0 +1,214 @@
+"""What the northbound may read, answered from memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+
+from sdn.controller.core import Controller
+from sdn.controller.reader import FlowView, LinkView, SwitchView, SystemView, TopologyView
+from sdn.model.errors import NotFound
+from sdn.model.ids import Dpid, Kind
+from sdn.model.intent import Port, Resource
+from sdn.model.notation import format_body, format_buckets, format_match, format_meter, split_key
+from sdn.model.program import Entry, Unit, cookie_of
+from sdn.model.status import PathHop, Status
+from sdn.model.topology import LinkEnd
+from sdn.pipeline.layout import TABLE_NAMES
+from sdn.pipeline.program import SwitchProgram
+from sdn.topology.state import LinkState
+
+_MAX_PATHS = 16
+
+
+class Views:
+    """A Reader of a controller. version: of the daemon; started: Unix time in seconds."""
+
+    def __init__(self, controller: Controller, version: str, started: float) -> None:
+        self._controller = controller
+        self._version = version
+        self._started = started
+
+    # Objects
+
+    def get(self, name: str) -> tuple[Resource, Status]:
+        """One object by full name; raises NotFound."""
+        resource = self._controller.store.objects.get(name)
+        if resource is None:
+            raise NotFound.of("name", f"{name} does not exist", "List the objects of this kind to find its name.")
+        return resource, self._controller.statuses.of(resource)
+
+    def list(self, kind: Kind, tenant: str = "") -> Iterator[tuple[Resource, Status]]:
+        """Objects of a kind, ordered by name."""
+        objects, of = self._controller.store.objects, self._controller.statuses.of
+        for name in self._controller.store.names(kind, tenant):
+            yield objects[name], of(objects[name])
+
+    # Topology
+
+    def topology(self) -> TopologyView:
+        """Switches, links and wiring faults."""
+        topology = self._controller.topology
+        return TopologyView(
+            tuple(self._switch(dpid) for dpid in topology.switches()),
+            tuple(self._link(state) for state in topology.link_states()),
+            topology.faults(),
+        )
+
+    def _switch(self, dpid: Dpid) -> SwitchView:
+        controller = self._controller
+        switch = controller.fleet.get(dpid)
+        program = controller.compiler.programs.get(dpid)
+        return SwitchView(
+            dpid=dpid,
+            name=controller.topology.name_of(dpid),
+            connected=switch is not None and switch.session is not None,
+            peer=switch.peer if switch else "",
+            ports=controller.topology.discovery.ports(dpid),
+            flows=len(program.flows) if program else 0,
+            groups=len(program.groups) if program else 0,
+            pending=self._pending(dpid),
+            alien=switch.alien if switch else 0,
+        )
+
+    def _pending(self, dpid: Dpid) -> int:
+        """Entries of a switch that are not known to be there."""
+        switch = self._controller.fleet.get(dpid)
+        if switch is not None and switch.live:
+            return switch.sync.pending
+        program = self._controller.compiler.programs.get(dpid)
+        return len(program.flows) + len(program.groups) + len(program.meters) if program else 0
+
+    def _link(self, state: LinkState) -> LinkView:
+        link, declared = state.link, state.declared
+        facts = link or declared
+        assert facts is not None
+        reserved = (0, 0)
+        if link is not None:
+            ends = (link.a, link.b) if self._is_first(link.a, state) else (link.b, link.a)
+            reserved = self._reserved(ends[0]), self._reserved(ends[1])
+        return LinkView(
+            a=state.a,
+            b=state.b,
+            up=link is not None,
+            declared=declared is not None,
+            cost=facts.cost,
+            capacity=facts.capacity,
+            latency=facts.latency,
+            reserved=reserved,
+        )
+
+    def _is_first(self, end: LinkEnd, state: LinkState) -> bool:
+        topology = self._controller.topology
+        return (topology.name_of(end.dpid), topology.discovery.interface(end.dpid, end.port)) == state.a
+
+    def _reserved(self, end: LinkEnd) -> int:
+        return self._controller.connections.ledger.reserved(end)
+
+    def path(self, source: str, destination: str) -> tuple[tuple[PathHop, ...], ...]:
+        """All shortest paths (at most 16) between two switches or bound ports; raises NotFound."""
+        a, ingress = self._place(source, "source")
+        b, egress = self._place(destination, "destination")
+        paths = self._controller.underlay.paths.paths(a, b, _MAX_PATHS)
+        return tuple(self._controller.connections.describe(path, ingress, egress) for path in paths)
+
+    def _place(self, name: str, field: str) -> tuple[Dpid, str]:
+        """The switch and (of a port) the interface that a name means."""
+        port = self._controller.store.objects.get(name)
+        if isinstance(port, Port):
+            dpid = self._controller.attachments.locate(port)
+            if dpid is None:
+                raise NotFound.of(field, f"{name} is not attached to a switch", "Bind the port, or name a switch.")
+            return dpid, self._controller.attachments.interface(name)
+        if "/" in name:
+            raise NotFound.of(field, f"there is no port {name}", "Give the full name of a bound port, or a switch.")
+        return self._resolve(name, field), ""
+
+    def _resolve(self, switch: str, field: str) -> Dpid:
+        topology = self._controller.topology
+        dpid = topology.resolve(switch)
+        if dpid is None or dpid not in topology.switches():
+            raise NotFound.of(field, f"there is no switch {switch!r}", "List the topology for names and datapath ids.")
+        return dpid
+
+    # Programs
+
+    def flows(self, switch: str) -> Iterable[FlowView]:
+        """The program of a switch: flows by table and falling priority, then groups, then meters."""
+        dpid = self._resolve(switch, "switch")
+        program = self._controller.compiler.programs.get(dpid)
+        return () if program is None else self._entries(dpid, program)
+
+    def _entries(self, dpid: Dpid, program: SwitchProgram) -> Iterator[FlowView]:
+        state = self._state_of(dpid)
+        for key in sorted(program.flows, key=_reading_order):
+            table, priority, match = split_key(key)
+            body = program.flows[key]
+            entry = Entry("flow", key)
+            name = TABLE_NAMES.get(table, str(table))
+            owner, feature = _owner(program.owners(entry))
+            match_text, actions = format_match(match), format_body(body)
+            yield FlowView("flow", name, priority, match_text, actions, cookie_of(body), owner, feature, state(entry))
+        for number, group in sorted(program.groups.items()):
+            entry = Entry("group", number)
+            text = format_buckets(group.type, group.buckets)
+            yield FlowView("group", "", 0, f"group_id={number}", text, 0, *_owner(program.owners(entry)), state(entry))
+        for number, meter in sorted(program.meters.items()):
+            entry = Entry("meter", number)
+            text = format_meter(meter.rate, meter.burst)
+            yield FlowView("meter", "", 0, f"meter={number}", text, 0, *_owner(program.owners(entry)), state(entry))
+
+    def _state_of(self, dpid: Dpid) -> Callable[[Entry], str]:
+        switch = self._controller.fleet.get(dpid)
+        if switch is None or not switch.live:
+            return lambda entry: "pending"
+        return lambda entry: "pending" if switch.sync.is_pending(entry) else "installed"
+
+    # System
+
+    def system(self) -> SystemView:
+        """The daemon at a glance. O(objects)."""
+        controller = self._controller
+        objects = {kind: len(controller.store.select(kind)) for kind in Kind}
+        states = Counter(str(controller.statuses.of(resource).state) for resource in controller.store.objects.values())
+        not_ready = tuple(self._not_ready())
+        return SystemView(
+            version=self._version,
+            started=self._started,
+            revision=controller.store.revision,
+            switches=len(controller.topology.switches()),
+            switches_connected=sum(switch.session is not None for switch in controller.fleet),
+            links=len(controller.topology.links()),
+            objects=objects,
+            objects_by_state=dict(states),
+            ready=not not_ready,
+            not_ready=not_ready,
+        )
+
+    def _not_ready(self) -> Iterator[str]:
+        controller = self._controller
+        topology = controller.topology
+        if not controller.started:
+            yield controller.statuses.starting
+        for dpid in topology.switches():
+            switch = controller.fleet.get(dpid)
+            if switch is None or switch.session is None:
+                yield f"switch {topology.name_of(dpid)} is not connected"
+            elif not switch.live or switch.sync.pending:
+                yield f"switch {topology.name_of(dpid)} has {self._pending(dpid)} entries to confirm"
+        for state in topology.link_states():
+            if state.link is None:
+                yield f"link {':'.join(state.a)} - {':'.join(state.b)} is not up"
+
+
+def _reading_order(key: bytes) -> tuple[int, int, bytes]:
+    """By table, then falling priority, then match."""
+    return key[0], -int.from_bytes(key[1:3], "big"), key[3:]
+
+
+def _owner(units: tuple[Unit, ...]) -> tuple[str, str]:
+    """Owner and feature as text; of a shared group the first owner and how many more there are."""
+    if not units:
+        return "", ""
+    more = f" and {len(units) - 1} more" if len(units) > 1 else ""
+    return units[0].object + more, units[0].feature

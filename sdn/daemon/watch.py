@@ -1,0 +1,69 @@
+"""Watchers: everything there is, then every change, with a bounded queue for each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Iterable
+
+from sdn.controller.effects import Publish
+from sdn.model.errors import Unavailable
+from sdn.model.ids import Kind
+from sdn.model.intent import kind_of
+
+MAX_BEHIND = 50_000
+"""Changes that wait for one watcher; one that falls further behind is told so and must begin again."""
+
+
+class _Watcher:
+    def __init__(self, kind: Kind, tenant: str) -> None:
+        self.kind = kind
+        self.prefix = f"tenants/{tenant}" if tenant else ""
+        self.queue: deque[Publish] = deque()
+        self.awake = asyncio.Event()
+        self.lost = False
+
+    def wants(self, change: Publish) -> bool:
+        name = change.resource.name
+        inside = not self.prefix or name == self.prefix or name.startswith(f"{self.prefix}/")
+        return inside and kind_of(change.resource) is self.kind
+
+    def put(self, change: Publish) -> None:
+        if len(self.queue) >= MAX_BEHIND:
+            self.lost = True
+            self.queue.clear()
+        if not self.lost:
+            self.queue.append(change)
+        self.awake.set()
+
+
+class WatchHub:
+    """Hands changes to watchers. For one event loop."""
+
+    def __init__(self) -> None:
+        self._watchers: dict[_Watcher, None] = {}
+
+    def publish(self, change: Publish) -> None:
+        """Tell all whom it concerns. O(watchers)."""
+        for watcher in self._watchers:
+            if watcher.wants(change):
+                watcher.put(change)
+
+    async def watch(self, kind: Kind, tenant: str, existing: Iterable[Publish]) -> AsyncIterator[Publish]:
+        """``existing`` as it is now, then each change. Raises Unavailable when the reader is too slow."""
+        watcher = _Watcher(kind, tenant)
+        self._watchers[watcher] = None
+        try:
+            for change in list(existing):
+                yield change
+            while True:
+                await watcher.awake.wait()
+                watcher.awake.clear()
+                while watcher.queue:
+                    yield watcher.queue.popleft()
+                if watcher.lost:
+                    raise Unavailable.of(
+                        "", f"more than {MAX_BEHIND} changes were waiting to be read", "Watch again and read faster."
+                    )
+        finally:
+            del self._watchers[watcher]
