@@ -76,7 +76,10 @@ def format_match(oxm: bytes) -> str:
 
 
 def format_body(body: FlowBody) -> str:
-    """Instructions: ``meter:3,set_field:0x1->reg0,goto_table:24``, or ``drop``. Raises InvalidInput for wrong lengths."""
+    """Instructions: ``meter:3,set_field:0x1->reg0,goto_table:24``, or ``drop``.
+
+    Raises InvalidInput for wrong lengths.
+    """
     parts: list[str] = []
     for kind, data in _items(body, "instructions"):
         if kind == 1 and len(data) >= 1:
@@ -91,7 +94,7 @@ def format_body(body: FlowBody) -> str:
 
 
 def format_buckets(kind: int, buckets: bytes) -> str:
-    """``type=select,bucket=weight:1,watch_port:3,actions=output:3,…``; equal buckets in a row are counted.
+    """``type=select,bucket=weight:1,watch_port:3,actions=output:3,…``.
 
     Raises InvalidInput for wrong lengths.
     """
@@ -101,7 +104,7 @@ def format_buckets(kind: int, buckets: bytes) -> str:
 
 
 def format_meter(rate: int, burst: int) -> str:
-    """``pktps,burst,stats bands=type=drop rate=R burst_size=B`` in the short form of ovs-ofctl. rate: packets/s."""
+    """``pktps,burst,band=type=drop,rate=R,burst_size=B``. rate: packets/s; burst: packets."""
     return f"pktps,burst,band=type=drop,rate={rate},burst_size={burst}"
 
 
@@ -139,10 +142,11 @@ def _buckets(data: bytes) -> Iterator[bytes]:
 
 
 def _bucket(data: bytes) -> str:
-    weight, watch = int.from_bytes(data[2:4], "big"), int.from_bytes(data[4:8], "big")
+    weight = int.from_bytes(data[2:4], "big")
     parts = [f"weight:{weight}"] if weight else []
-    if watch != 0xFFFFFFFF:
-        parts.append(f"watch_port:{watch}")
+    for name, at in (("watch_port", 4), ("watch_group", 8)):
+        if _int(data[at:]) != 0xFFFFFFFF:
+            parts.append(f"{name}:{_int(data[at:])}")
     return ",".join([*parts, "actions=" + (",".join(_actions(data[16:])) or "drop")])
 
 

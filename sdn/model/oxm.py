@@ -67,8 +67,8 @@ ARP_SPA = Field("arp_spa", BASIC, 22, 4, "ip", nxm=0x20)
 ARP_TPA = Field("arp_tpa", BASIC, 23, 4, "ip", nxm=0x22)
 ARP_SHA = Field("arp_sha", BASIC, 24, 6, "mac", nxm=0x122)
 ARP_THA = Field("arp_tha", BASIC, 25, 6, "mac", nxm=0x124)
-ND_RESERVED = Field("nd_reserved", ERICSSON, 1, 4)
-ND_OPTIONS_TYPE = Field("nd_options_type", ERICSSON, 2, 1)
+ND_RESERVED = Field("nd_reserved", ERICSSON, 1, 4, "dec")
+ND_OPTIONS_TYPE = Field("nd_options_type", ERICSSON, 2, 1, "dec")
 REG = tuple(Field(f"reg{n}", NXM_1, n, 4, nxm=0x100 | n << 1) for n in range(8))
 
 FIELDS = (

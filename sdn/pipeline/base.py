@@ -17,14 +17,15 @@ from sdn.model.oxm import (
     ND_SLL,
     ND_TLL,
 )
-from sdn.model.program import Entries
-from sdn.pipeline.layout import PUNT_TTL, REASON, Table
-from sdn.pipeline.shapes import IN_PORT_REPLY, Body, Match, load, move, set_field
+from sdn.model.program import Entries, Group
+from sdn.pipeline.layout import GROUP_ALIVE, PUNT_TTL, REASON, Table
+from sdn.pipeline.shapes import IN_PORT_REPLY, Body, Bucket, Match, load, move, set_field
 
 ARP, IPV4, IPV6, RARP, LLDP = 0x0806, 0x0800, 0x86DD, 0x8035, 0x88CC
 ICMP, ICMPV6 = 1, 58
 ROUTER_SOLICITATION, ROUTER_ADVERTISEMENT, SOLICITATION, ADVERTISEMENT, REDIRECT = 133, 134, 135, 136, 137
 DROP = Body()()
+_INDIRECT = 2
 
 _SOLICITED, _ROUTER_FLAG = 0x60000000, 0x80000000
 IS_ROUTER = 1
@@ -102,4 +103,4 @@ def compile_base() -> Entries:
     """The entries that every switch has."""
     flows = _security() | _services() | _routing() | _restore()
     flows[Match(Table.STEER, 0)()] = Body(goto=Table.STAMP)()
-    return Entries(flows)
+    return Entries(flows, {GROUP_ALIVE: Group(_INDIRECT, Bucket([])())})

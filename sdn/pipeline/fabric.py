@@ -13,6 +13,7 @@ from sdn.model.program import Entries, Group, Meter
 from sdn.pipeline.base import LLDP
 from sdn.pipeline.facts import ConnectionFacts, SwitchFacts
 from sdn.pipeline.layout import (
+    GROUP_ALIVE,
     GROUP_HASHED,
     KIND_NODE,
     PROBE_PACKETS_PER_SECOND,
@@ -47,7 +48,7 @@ _WATCHED = Bucket([output(ARG)], watch_port=ARG, weight=1)
 _STEER = Match(Table.STEER, 100, (ETH_DST, ARG, _SERVICE), (SOURCE, ARG))
 _STEERED = Body([load(ETH_DST, 24, 24, ARG)], goto=Table.FABRIC)
 _ALONG = Bucket([output(ARG)], watch_port=ARG)
-_FALLBACK = Bucket([load(ETH_DST, 24, 24, ARG), resubmit(Table.FABRIC)])
+_FALLBACK = Bucket([load(ETH_DST, 24, 24, ARG), resubmit(Table.FABRIC)], watch_group=GROUP_ALIVE)
 
 
 def compile_wiring(switch: SwitchFacts) -> Entries:

@@ -70,6 +70,8 @@ GROUP_FLOOD = 1 << 30
 """All switches of a network; low bits: network number."""
 GROUP_LOCAL = 1 << 29
 """Ports of a network on this switch; low bits: network number."""
+GROUP_ALIVE = GROUP_LOCAL
+"""Always alive and never used itself: what the last bucket of a fast-failover group watches. There is no network 0."""
 
 ROUTER_MAC_PREFIX = b"\x06\x00\x00"
 """A router's MAC is this and its number; ports may not use it."""

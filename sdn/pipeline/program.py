@@ -12,7 +12,10 @@ class OwnershipError(Exception):
 
 
 class SwitchProgram:
-    """Keyed maps of what a switch must hold, kept by unit. Releases of all units come before puts, as keys change hands."""
+    """Keyed maps of what a switch must hold, kept by unit.
+
+    Releases of all units come before puts, as keys change hands.
+    """
 
     def __init__(self) -> None:
         self.flows: dict[FlowKey, FlowBody] = {}
@@ -24,7 +27,7 @@ class SwitchProgram:
         self._entries: dict[Unit, tuple[tuple[FlowKey, ...], tuple[int, ...], tuple[int, ...]]] = {}
 
     def release(self, unit: Unit, new: Entries) -> list[Entry]:
-        """Take out what a unit no longer contributes, given what it will; answers the names of entries that are gone."""
+        """Take out what a unit no longer contributes, given what it will; answers the entries that are gone."""
         flows, groups, meters = self._entries.pop(unit, ((), (), ()))
         gone: list[Entry] = []
         for key in flows:
@@ -35,10 +38,8 @@ class SwitchProgram:
             if number not in new.meters:
                 del self.meters[number], self._meter_owner[number]
                 gone.append(Entry("meter", number))
-        for number in groups:
-            if number not in new.groups and self._release_group(unit, number):
-                gone.append(Entry("group", number))
-        return gone
+        dropped = [number for number in groups if number not in new.groups and self._release_group(unit, number)]
+        return gone + [Entry("group", number) for number in dropped]
 
     def put(self, unit: Unit, new: Entries) -> list[Entry]:
         """Set what a unit contributes, after ``release``; answers the names of entries that are new or different.

@@ -98,15 +98,22 @@ class Body:
 class Bucket:
     """A group bucket: packs to wire form (OpenFlow 1.3.5, section 7.3.4.2). weight: 0 except in select groups.
 
-    watch_port: port whose liveness decides over the bucket, ARG for the first argument, None for always alive.
+    watch_port, watch_group: port or group whose liveness decides over the bucket (one of them in a fast-failover group,
+    where OVS demands it); ARG for the first argument, None for not watched.
     """
 
     __slots__ = ("_template",)
 
-    def __init__(self, actions: Sequence[Action], watch_port: Value | None = None, weight: int = 0):
+    def __init__(
+        self,
+        actions: Sequence[Action],
+        watch_port: Value | None = None,
+        weight: int = 0,
+        watch_group: Value | None = None,
+    ):
         length = 16 + sum(action.length for action in actions)
-        watch = _literal(0xFFFFFFFF if watch_port is None else watch_port, 4)
-        head = _u16(length) + _u16(weight) + watch + b"\xff\xff\xff\xff" + bytes(4)
+        watched = [_literal(0xFFFFFFFF if watch is None else watch, 4) for watch in (watch_port, watch_group)]
+        head = _u16(length) + _u16(weight) + b"".join(watched) + bytes(4)
         self._template = head + b"".join(action.template for action in actions)
 
     def __call__(self, *values: bytes) -> bytes:

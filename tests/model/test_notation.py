@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from pathlib import Path
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -66,14 +66,12 @@ def test_buckets_and_meters() -> None:
 @given(st.binary(max_size=80), st.integers(0, 5))
 def test_anything_is_shown_or_refused(data: bytes, kind: int) -> None:
     for show in (split_key, format_match, format_body, lambda raw: format_buckets(kind, raw)):
-        try:
+        with suppress(InvalidInput):
             show(data)
-        except InvalidInput:
-            pass
 
 
 @pytest.mark.lab
-def test_ovs_ofctl_means_the_same(tmp_path: Path) -> None:
+def test_ovs_ofctl_means_the_same() -> None:
     """Every entry of a real program, read by ovs-ofctl and shown again, is the same set of flows."""
     from sdn.lab import PrivateOvs
 
@@ -95,8 +93,8 @@ def test_ovs_ofctl_means_the_same(tmp_path: Path) -> None:
         text = format_match(match)
         lines.append(f"table={table},priority={priority}{',' + text if text else ''} actions={format_body(body)}")
     groups = [f"group_id={n},{format_buckets(g.type, g.buckets)}" for n, g in program.groups.items()]
-    with PrivateOvs(tmp_path) as ovs:
-        ovs.add_bridge("n1", dpid=1)
+    with PrivateOvs() as ovs:
+        ovs.vsctl("add-br", "n1", "--", "set", "bridge", "n1", "datapath_type=dummy", "fail_mode=secure")
 
         def ofctl(*words: str, text: str = "") -> str:
             target = f"unix:{ovs.directory}/n1.mgmt"
