@@ -1,0 +1,130 @@
+"""The engine: durable before anything else, one reply per request, waits that end, watchers that hear all."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from sdn.controller.core import Controller
+from sdn.controller.views import Views
+from sdn.daemon import watch
+from sdn.daemon.engine import Engine
+from sdn.daemon.watch import WatchHub
+from sdn.model.command import Create, Delete, Transaction
+from sdn.model.errors import AlreadyExists, SdnError, Unavailable
+from sdn.model.ids import Kind
+from sdn.model.intent import Network, Port, Tenant
+from sdn.model.status import ChangeType
+
+
+class MemoryJournal:
+    def __init__(self) -> None:
+        self.keys: set[tuple[str, str]] = set()
+        self.error: SdnError | None = None
+
+    def commit(self, puts: Iterable[tuple[str, str, str]], deletes: Iterable[tuple[str, str]]) -> None:
+        if self.error is not None:
+            raise self.error
+        self.keys |= {(bucket, key) for bucket, key, _ in puts}
+        self.keys -= set(deletes)
+
+
+@asynccontextmanager
+async def running(journal: MemoryJournal) -> AsyncIterator[tuple[Engine, asyncio.Task[None]]]:
+    controller = Controller({}, key=b"k" * 32, random_bytes=bytes, now=0.0)
+    engine = Engine(controller, Views(controller, "test", 0.0), journal, lambda effect: None)
+    task = asyncio.create_task(engine.run())
+    try:
+        yield engine, task
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+def create(name: str) -> Transaction:
+    return Transaction((Create(Tenant(name=f"tenants/{name}")),))
+
+
+async def test_a_reply_comes_when_the_records_are_durable() -> None:
+    journal = MemoryJournal()
+    async with running(journal) as (engine, _):
+        result = await engine.submit(create("a"))
+        assert result.changed == ("tenants/a",)
+        assert ("objects", "tenants/a") in journal.keys
+        with pytest.raises(AlreadyExists):
+            await engine.submit(create("a"))
+
+
+async def test_many_requests_at_once_all_get_their_own_answer() -> None:
+    async with running(MemoryJournal()) as (engine, _):
+        results = await asyncio.gather(*(engine.submit(create(f"t{n}")) for n in range(200)))
+        assert [result.changed for result in results] == [(f"tenants/t{n}",) for n in range(200)]
+
+
+async def test_records_that_cannot_be_written_end_the_daemon_and_are_told() -> None:
+    journal = MemoryJournal()
+    async with running(journal) as (engine, task):
+        await engine.submit(create("a"))
+        journal.error = Unavailable.of("state_dir", "the disk is full", "Make room.")
+        with pytest.raises(Unavailable, match="disk is full"):
+            await engine.submit(create("b"))
+        await asyncio.wait([task])
+        assert task.exception() is journal.error
+        with pytest.raises(Unavailable):
+            await engine.submit(create("c"))
+
+
+async def test_waits_end_with_what_is_programmed_gone_or_not_to_be_programmed() -> None:
+    async with running(MemoryJournal()) as (engine, _):
+        await engine.submit(create("a"))
+        network, port = "tenants/a/networks/n", "tenants/a/ports/p"
+        await engine.submit(
+            Transaction((Create(Network(name=network)), Create(Port(name=port, network=network, mac=""))))
+        )
+        await asyncio.wait_for(engine.wait_programmed(("tenants/a", network, port), 60), 20)
+        await engine.submit(Transaction((Delete(port),)))
+        await asyncio.wait_for(engine.wait_programmed((port,), 60), 20)
+
+
+async def test_watchers_see_what_is_and_what_comes() -> None:
+    async with running(MemoryJournal()) as (engine, _):
+        await engine.submit(create("a"))
+        stream = engine.watch(Kind.TENANT)
+        assert (await anext(stream)).resource.name == "tenants/a"
+        other = engine.watch(Kind.TENANT, "b")
+        pending = asyncio.create_task(anext(other))
+        await engine.submit(create("b"))
+        change = await asyncio.wait_for(anext(stream), 20)
+        assert (change.type, change.resource.name) == (ChangeType.ADDED, "tenants/b")
+        assert (await asyncio.wait_for(pending, 20)).resource.name == "tenants/b"
+
+
+async def test_a_watcher_that_falls_behind_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "MAX_BEHIND", 3)
+    async with running(MemoryJournal()) as (engine, _):
+        stream = engine.watch(Kind.TENANT)
+        first = asyncio.create_task(anext(stream))
+        await engine.submit(create("a"))
+        await first
+        for n in range(10):
+            await engine.submit(create(f"t{n}"))
+        with pytest.raises(Unavailable, match="waiting to be read"):
+            async for _ in stream:
+                pass
+
+
+def test_the_hub_forgets_watchers() -> None:
+    async def look() -> int:
+        hub = WatchHub()
+        stream = hub.watch(Kind.TENANT, "", [])
+        task = asyncio.create_task(anext(stream))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        await stream.aclose()  # type: ignore[attr-defined]
+        return len(hub._watchers)
+
+    assert asyncio.run(look()) == 0
