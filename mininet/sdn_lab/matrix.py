@@ -42,8 +42,11 @@ class Reachability:
 
     @property
     def leaks(self) -> set[Pair]:
-        """Must not reach each other, but a packet arrived."""
-        return (self.arrived | self.strayed) - self.expected
+        """Must not reach each other, but a packet arrived.
+
+        What a host sends to another that has its own address never leaves it, and is no leak.
+        """
+        return {(a, b) for a, b in (self.arrived | self.strayed) - self.expected if a != b}
 
     @property
     def right(self) -> bool:
