@@ -135,13 +135,17 @@ class MininetLab:
         return StreamTicket(self.agents, self.agents.start({sender: command}), interval * count + 2)
 
     def broadcast(self, sender: str, tag: str) -> set[str]:
-        """Send an IPv4 broadcast; returns the hosts that got it, when all of its network have, or after 5 seconds."""
+        """Send an IPv4 broadcast; returns the other hosts that got it when all members have, or after 5 seconds.
+
+        The sender's own sockets always hear it (Linux loops broadcasts back inside the host).
+        """
         address = self.endpoints[sender].address(4)
         if address is None:
             raise MachineError(f"{sender} has no IPv4 address.")
         self.agents.ask({name: {"op": "seen"} for name in self.endpoints})
         self.agents.ask({sender: {"op": "broadcast", "address": str(address.interface.network[-1]), "tag": tag}})
-        return self._who_saw(tag, {e.host for e in self.endpoints.values() if _heard_by(self.endpoints[sender], e)})
+        members = {e.host for e in self.endpoints.values() if _heard_by(self.endpoints[sender], e)}
+        return self._who_saw(tag, members) - {sender}
 
     def _who_saw(self, tag: str, wanted: Iterable[str]) -> set[str]:
         """Ask until all wanted hosts have seen it, and then what the others saw in the time of a ping."""
