@@ -9,8 +9,8 @@ from sdn.openflow import encode, multipart, wire
 from sdn.openflow.errors import ProtocolError, error_text
 from sdn.openflow.messages import Error, MultipartReply, PortDescription
 
-MAX_BYTES = 1 << 30
-"""Of all replies to one reading: about five million flows."""
+MAX_BYTES = 1 << 28
+"""Of all replies to one reading: about a million and a half of flows."""
 MAX_PIECES = 1_000_000
 """Messages of one reading."""
 MAX_PORTS = 65_536

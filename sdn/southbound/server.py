@@ -1,0 +1,112 @@
+"""The OpenFlow server: accepts switches, one session each, and one session per datapath id."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from itertools import count
+
+from sdn.controller.effects import CloseSession, RequestReadBack, SendBatch, SendPacket, SwitchEffect
+from sdn.controller.events import SwitchEvent
+from sdn.southbound.limits import Limits
+from sdn.southbound.session import Session
+
+log = logging.getLogger("sdn.southbound")
+_BACKLOG = 1024
+
+
+class OpenFlowServer:
+    """Turns what switches send into events, and effects into what they receive. Belongs to one event loop.
+
+    emit: called on the loop for every event; it must return at once and not raise.
+    """
+
+    def __init__(self, emit: Callable[[SwitchEvent], None], limits: Limits | None = None) -> None:
+        self.emit = emit
+        self.limits = limits or Limits()
+        self._numbers = count(1)
+        self._sessions: dict[int, Session] = {}
+        self._by_dpid: dict[int, Session] = {}
+        self._claims: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+
+    async def start(self, host: str, port: int) -> int:
+        """Listen; returns the port, which is chosen if ``port`` is 0. Raises OSError."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(self._session, host, port, backlog=_BACKLOG)
+        bound: int = self._server.sockets[0].getsockname()[1]
+        return bound
+
+    def perform(self, effect: SwitchEffect) -> None:
+        """Carry out an effect. It is ignored if its session is not up or no more."""
+        session = self._sessions.get(effect.session)
+        if session is None or not session.up:
+            return
+        match effect:
+            case SendBatch():
+                session.send_batch(effect)
+            case SendPacket():
+                session.send_packet(effect.out_port, effect.data)
+            case RequestReadBack():
+                session.read_back()
+            case CloseSession():
+                session.close(effect.reason)
+
+    async def close(self) -> None:
+        """Stop listening and end all sessions. Switches keep forwarding."""
+        if self._server is not None:
+            self._server.close()
+        for session in list(self._sessions.values()):
+            session.close("the controller stops")
+        await asyncio.gather(*self._claims)
+        if self._server is not None:
+            await self._server.wait_closed()
+            self._server = None
+
+    def _session(self) -> Session:
+        return Session(next(self._numbers), self)
+
+    # What sessions tell (session.Owner)
+
+    def opened(self, session: Session) -> bool:
+        """A connection begins; False if there are too many."""
+        if len(self._sessions) >= self.limits.connections:
+            return False
+        self._sessions[session.number] = session
+        return True
+
+    def closed(self, session: Session) -> None:
+        """A session ended."""
+        self._sessions.pop(session.number, None)
+        if self._by_dpid.get(session.dpid) is session:
+            del self._by_dpid[session.dpid]
+
+    def identified(self, session: Session) -> None:
+        """A session knows its datapath id: accept it now, or when it is clear that an older session is dead."""
+        if session.dpid not in self._by_dpid:
+            self._accept(session)
+            return
+        task = asyncio.get_running_loop().create_task(self._claim(session))
+        self._claims.add(task)
+        task.add_done_callback(self._claims.discard)
+
+    def _accept(self, session: Session) -> None:
+        self._by_dpid[session.dpid] = session
+        session.accept()
+
+    async def _claim(self, newcomer: Session) -> None:
+        """A switch whose old connection hangs must get in soon; a second switch of the same id must not get in."""
+        while (older := self._by_dpid.get(newcomer.dpid)) is not None:
+            alive = await older.shows_life(self.limits.probe_seconds)
+            if newcomer.ended:
+                return
+            if alive:
+                log.error(
+                    "second switch with the same datapath id refused; set other-config:datapath-id of one of them",
+                    extra={"fields": newcomer.fields | {"connected": older.peer}},
+                )
+                newcomer.close(f"datapath id {newcomer.dpid:016x} is connected from {older.peer}")
+                return
+            older.close(f"the switch connected anew from {newcomer.peer}, and this connection gave no sign of life")
+        self._accept(newcomer)

@@ -1,0 +1,342 @@
+"""One connection of a switch: bytes in, events out, effects in, bytes out. All methods belong to the event loop.
+
+Rules: whatever is wrong with the peer ends this session and nothing else. Batches and read-backs are done one after
+the other; their messages are encoded while the transport takes them. Nothing is queued without a bound.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from sdn.controller.effects import SendBatch
+from sdn.controller.events import BatchDone, PacketIn, PortChanged, ReadBack, SwitchDown, SwitchEvent, SwitchUp
+from sdn.model.ids import Dpid
+from sdn.openflow import Framer, Handshake, MessageTooLong, ProtocolError, Reading, State, decode, encode, wire
+from sdn.openflow.messages import (
+    BarrierReply,
+    BundleReply,
+    EchoRequest,
+    Error,
+    Message,
+    MultipartReply,
+    PacketReceived,
+    PortStatus,
+)
+from sdn.southbound.batch import BatchRun, Stage
+from sdn.southbound.convert import installed_of, port_of
+from sdn.southbound.limits import Limits
+from sdn.southbound.pump import Pump
+from sdn.southbound.rate import Rate
+
+log = logging.getLogger("sdn.southbound")
+_HIGH_WATER = 1 << 18
+_MAX_XID = 0xFFFFFFFF
+
+
+class Owner(Protocol):
+    """What a session needs of the server."""
+
+    limits: Limits
+    emit: Callable[[SwitchEvent], None]
+
+    def opened(self, session: Session) -> bool:
+        """A connection begins; False if there are too many."""
+        ...
+
+    def identified(self, session: Session) -> None:
+        """The datapath id is known; calls ``session.accept`` or ``session.close``."""
+        ...
+
+    def closed(self, session: Session) -> None:
+        """The session ended, and emits nothing more than SwitchDown."""
+        ...
+
+
+class Session(asyncio.Protocol):
+    """number: of the session, never reused; dpid: 0 until it is known; up: handshake and read-back are done."""
+
+    def __init__(self, number: int, owner: Owner) -> None:
+        self.number = number
+        self.dpid = Dpid(0)
+        self.peer = "?"
+        self.up = False
+        self.ended = False
+        self.packets_dropped = 0
+        """Packet-ins over the rate and packet-outs that the connection could not take."""
+        self._owner = owner
+        self._limits = owner.limits
+        self._loop = asyncio.get_running_loop()
+        self._framer = Framer()
+        self._handshake = Handshake()
+        self._xid = Handshake.first_free_xid
+        self._rate = Rate(self._limits.packet_ins_per_second)
+        self._jobs: deque[SendBatch | None] = deque()
+        """Batches that wait, None for a read-back."""
+        self._batch: tuple[int, BatchRun] | None = None
+        self._reading: Reading | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._born = self._heard_at = self._progress_at = self._loop.time()
+        self._echo_at: float | None = None
+        self._life: asyncio.Future[bool] | None = None
+        self._reported = 0
+
+    # Life of the connection
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Greet, if there is room for one more."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._pump = Pump(transport, self._sent)
+        host, port = (transport.get_extra_info("peername") or ("?", 0))[:2]
+        self.peer = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        transport.set_write_buffer_limits(high=_HIGH_WATER)
+        if not self._owner.opened(self):
+            self.close(f"more than {self._limits.connections} connections")
+            return
+        transport.write(self._handshake.begin())
+        self._tick()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The peer closed, or we did."""
+        self.close(f"connection lost: {exc}" if exc else "connection closed by the switch")
+
+    def close(self, reason: str) -> None:
+        """End the session; SwitchDown follows at once if it was up. Does nothing a second time."""
+        if self.ended:
+            return
+        self.ended = True
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._life is not None and not self._life.done():
+            self._life.set_result(False)
+        self._pump.stop()
+        self._jobs.clear()
+        # With unsent bytes a close would wait for a peer that may never read.
+        if self._transport.get_write_buffer_size():
+            self._transport.abort()
+        else:
+            self._transport.close()
+        level = logging.INFO if self.up else logging.WARNING
+        log.log(level, "switch session ended", extra={"fields": self.fields | {"reason": reason}})
+        self._owner.closed(self)
+        if self.up:
+            self._owner.emit(SwitchDown(self.number, self.dpid, reason))
+
+    @property
+    def fields(self) -> dict[str, str | int]:
+        """What names the session in a log record."""
+        return {"session": self.number, "peer": self.peer, "dpid": f"{self.dpid:016x}"}
+
+    def pause_writing(self) -> None:
+        """The switch does not take more for now."""
+        self._pump.pause()
+
+    def resume_writing(self) -> None:
+        """The switch takes more."""
+        self._pump.resume()
+
+    def _tick(self) -> None:
+        """Deadlines and keepalive."""
+        now, limits = self._loop.time(), self._limits
+        reason = self._overdue(now)
+        if reason:
+            self.close(reason)
+            return
+        if self._echo_at is None and now - self._heard_at >= limits.idle_seconds:
+            self._echo(now)
+        if self.packets_dropped > self._reported:
+            self._reported = self.packets_dropped
+            log.warning("packets dropped", extra={"fields": self.fields | {"total": self._reported}})
+        steps = (limits.hello_seconds, limits.handshake_seconds, limits.idle_seconds, limits.dead_seconds)
+        self._timer = self._loop.call_later(min(*steps, limits.reply_seconds) / 4, self._tick)
+
+    def _overdue(self, now: float) -> str:
+        limits = self._limits
+        if not self.up:
+            if self._handshake.features is None and now - self._born >= limits.hello_seconds:
+                return f"no features reply within {limits.hello_seconds:g} s"
+            if now - self._born >= limits.handshake_seconds:
+                return f"handshake not done within {limits.handshake_seconds:g} s"
+        if self._echo_at is not None and now - self._echo_at >= limits.dead_seconds:
+            return f"no reply to an echo request within {limits.dead_seconds:g} s"
+        if (self._batch or self._reading) and now - self._progress_at >= limits.reply_seconds:
+            return f"a {'batch' if self._batch else 'read-back'} stood still for {limits.reply_seconds:g} s"
+        return ""
+
+    def _echo(self, now: float) -> None:
+        if self._handshake.state not in (State.HELLO, State.FEATURES):
+            self._transport.write(encode.echo_request(self._take_xids(1)))
+            self._echo_at = now
+
+    async def shows_life(self, seconds: float) -> bool:
+        """Send an echo request; whether anything comes within that time."""
+        if self.ended:
+            return False
+        if self._life is None or self._life.done():
+            self._life = self._loop.create_future()
+            self._transport.write(encode.echo_request(self._take_xids(1)))
+        done, _ = await asyncio.wait([self._life], timeout=seconds)
+        return bool(done) and self._life.result() and not self.ended
+
+    # What comes
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of the switch."""
+        if not self.ended:
+            self._hear(data)
+
+    def _hear(self, data: bytes) -> None:
+        self._heard_at = self._loop.time()
+        self._echo_at = None
+        if self._life is not None and not self._life.done():
+            self._life.set_result(True)
+        try:
+            for message in self._framer.feed(data):
+                self._take(message)
+                if self.ended:
+                    return
+        except ProtocolError as error:
+            if self._handshake.state is State.HELLO:
+                self._transport.write(encode.error(0, 0, 0, str(error).encode()))
+            self.close(str(error))
+
+    def _take(self, raw: bytes) -> None:
+        if raw[1] == wire.PACKET_IN and not (self.up and self._rate.take(self._heard_at)):
+            self.packets_dropped += self.up
+            return
+        message = decode(raw)
+        if isinstance(message, EchoRequest):
+            if self._transport.get_write_buffer_size() > self._limits.waiting_bytes:
+                raise ProtocolError("switch sends echo requests but takes no replies")
+            self._transport.write(encode.echo_reply(message.xid, message.payload))
+        elif self.up:
+            self._dispatch(message)
+        else:
+            self._shake(message)
+
+    def _shake(self, message: Message) -> None:
+        state = self._handshake.state
+        self._transport.write(self._handshake.receive(message))
+        if self._handshake.state is state:
+            return
+        if self._handshake.state is State.IDENTIFIED:
+            assert self._handshake.features is not None
+            self.dpid = Dpid(self._handshake.features.dpid)
+            self._owner.identified(self)
+        elif self._handshake.state is State.UP:
+            self._come_up()
+
+    def accept(self) -> None:
+        """The datapath id is this session's: read the switch back."""
+        self._transport.write(self._handshake.accept())
+
+    def _come_up(self) -> None:
+        self.up = True
+        contents = self._handshake.contents
+        ports = tuple(port_of(contents.ports[number]) for number in sorted(contents.ports))
+        installed = installed_of(contents, with_bodies=False)
+        self._handshake = _shaken()
+        log.info("switch is up", extra={"fields": self.fields | {"ports": len(ports), "flows": len(installed.flows)}})
+        self._owner.emit(SwitchUp(self.number, self.dpid, self.peer, ports, installed, contents.description))
+
+    def _dispatch(self, message: Message) -> None:
+        match message:
+            case PacketReceived() if message.in_port:
+                self._owner.emit(
+                    PacketIn(
+                        *(self.number, self.dpid, message.in_port, message.table, message.cookie),
+                        registers=message.registers,
+                        data=message.data,
+                    )
+                )
+            case PortStatus():
+                self._owner.emit(PortChanged(self.number, self.dpid, port_of(message.port), message.removed))
+            case MultipartReply() | Error() if self._reading is not None and self._reading.expects(message.xid):
+                self._read(self._reading, message)
+            case BarrierReply() | BundleReply() | Error() if self._batch and self._batch[1].owns(message.xid):
+                self._batch_reply(*self._batch, message)
+            case Error():
+                log.debug("switch reports an error", extra={"fields": self.fields | {"error": str(message)}})
+            case _:
+                pass  # What nobody asked for.
+
+    # What is asked for
+
+    def send_batch(self, effect: SendBatch) -> None:
+        """Write a batch when those before it are done."""
+        self._jobs.append(effect)
+        self._next_job()
+
+    def read_back(self) -> None:
+        """Read the whole switch when the batches before are done."""
+        self._jobs.append(None)
+        self._next_job()
+
+    def send_packet(self, out_port: int, frame: bytes) -> None:
+        """Packet-out; dropped and counted when the switch does not take its bytes."""
+        if self._pump.paused:
+            self.packets_dropped += 1
+            return
+        try:
+            self._transport.write(encode.packet_out(self._take_xids(1), out_port, frame))
+        except MessageTooLong as error:
+            log.warning("packet-out refused", extra={"fields": self.fields | {"reason": str(error)}})
+
+    def _take_xids(self, count: int) -> int:
+        """The first of ``count`` consecutive numbers."""
+        if self._xid + count > _MAX_XID:
+            self._xid = Handshake.first_free_xid
+        first = self._xid
+        self._xid += count
+        return first
+
+    def _next_job(self) -> None:
+        while self._jobs and self._batch is None and self._reading is None and not self.ended:
+            self._progress_at = self._loop.time()
+            effect = self._jobs.popleft()
+            if effect is None:
+                self._reading = Reading(self._take_xids(Reading.size()), with_ports=False, with_bodies=True)
+                self._pump.send(iter([self._reading.requests()]))
+            else:
+                run = BatchRun(effect.batch, self._take_xids(BatchRun.size(effect.batch)))
+                self._batch = (effect.batch_id, run)
+                self._advance(effect.batch_id, run, run.begin())
+
+    def _batch_reply(self, batch_id: int, run: BatchRun, message: BarrierReply | BundleReply | Error) -> None:
+        self._progress_at = self._heard_at
+        self._advance(batch_id, run, run.receive(message))
+        self._next_job()
+
+    def _advance(self, batch_id: int, run: BatchRun, messages: Iterator[bytes]) -> None:
+        if run.stage is not Stage.DONE:
+            self._pump.send(messages)
+            return
+        self._batch = None
+        for text in run.leftovers:
+            log.warning("meter not deleted", extra={"fields": self.fields | {"error": text}})
+        self._owner.emit(BatchDone(self.number, self.dpid, batch_id, run.failures))
+
+    def _read(self, reading: Reading, message: MultipartReply | Error) -> None:
+        self._progress_at = self._heard_at
+        if isinstance(message, Error):
+            reading.refused(message)
+        else:
+            reading.reply(message)
+        if reading.complete:
+            self._reading = None
+            self._owner.emit(ReadBack(self.number, self.dpid, installed_of(reading.contents, with_bodies=True)))
+            self._next_job()
+
+    def _sent(self) -> None:
+        self._progress_at = self._loop.time()
+
+
+def _shaken() -> Handshake:
+    """Stands for a handshake that is done, without what it read."""
+    done = Handshake()
+    done.state = State.UP
+    return done
