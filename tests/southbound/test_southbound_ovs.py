@@ -258,6 +258,24 @@ async def test_what_fails_only_at_the_commit_is_named_and_rolled_back(ovs: Priva
         assert await write(rig, up, 3, flow_batch(good)) == ()
 
 
+async def test_full_table_fails_the_commit_and_all_is_rolled_back(ovs: PrivateOvs) -> None:
+    table = ("--id=@t", "create", "Flow_Table", "flow_limit=5", "--", "set", "bridge", BRIDGE, "flow_tables:9=@t")
+    ovs.vsctl("--", *table)
+    before = Match(9, 9, (REG[0], 99))()
+    flows = {Match(9, 9, (REG[0], n))(): DROP for n in range(10)}
+    async with serving() as rig:
+        connect(ovs, rig)
+        up = await rig.expect(SwitchUp)
+        assert await write(rig, up, 1, flow_batch({before: DROP})) == ()
+        groups = ((7, Group(0, b"")),)
+        (failure,) = await write(rig, up, 2, Batch(groups=groups, flows=tuple(flows.items()), meters=()))
+        assert (failure.kind, failure.key) == ("flow", list(flows)[4])
+        assert failure.text == "OFPFMFC_TABLE_FULL (5, 1)"
+        assert await installed(rig, up) == Installed({before: cookie_of(DROP)}, {}, {}, {before: DROP})
+        assert await write(rig, up, 3, Batch(deletes=(before,), flows=tuple(flows.items())[:4])) == ()
+        assert set((await installed(rig, up)).flows) == set(list(flows)[:4])
+
+
 async def test_refused_meter_keeps_the_bundle_back(ovs: PrivateOvs) -> None:
     async with serving() as rig:
         connect(ovs, rig)
