@@ -15,6 +15,7 @@ from sdn.model.program import Batch
 pytestmark = pytest.mark.lab
 
 SAME = ""
+NOTHING = "nothing"
 
 MATCHES = {
     "own order": ("00010004 00000005 80000004 00000001", "80000004 00000001 00010004 00000005"),
@@ -67,7 +68,7 @@ INSTRUCTIONS = {
         f"{APPLY} 00050008 00000000 {WRITE} 00010008 09000000",
     ),
     "meter that does not exist": ("00060008 00000063", "refused: OFPMMFC_INVALID_METER (12, 2)"),
-    "empty apply is no instruction": ("00040008 00000000", "empty"),
+    "empty apply is no instruction": ("00040008 00000000", NOTHING),
     "write actions": (WRITE, SAME),
     "clear actions": ("00050008 00000000", SAME),
 }
@@ -82,53 +83,62 @@ def ovs() -> Iterator[PrivateOvs]:
         yield ovs
 
 
-async def back(ovs: PrivateOvs, key: bytes, body: bytes) -> tuple[bytes, bytes] | str:
-    """The flow as it is read back, or why it is refused."""
+Found = dict[str, tuple[bytes, bytes] | str]
+
+
+async def back(ovs: PrivateOvs, flows: dict[str, tuple[bytes, bytes]]) -> Found:
+    """Each of the flows (key without priority, body) as it is read back, or why it is refused."""
+    found: Found = {}
+    ovs.ofctl("del-flows", "br0")
     async with serving() as rig:
-        ovs.ofctl("del-flows", "br0")
         ovs.vsctl("set-controller", "br0", f"tcp:127.0.0.1:{rig.port}")
         up = await rig.expect(SwitchUp)
-        rig.server.perform(SendBatch(up.session, 1, Batch(flows=((key, body),))))
-        rig.server.perform(RequestReadBack(up.session))
-        bodies = (await rig.expect(ReadBack)).installed.bodies
-        failures = (await rig.expect(BatchDone)).failures
-        if failures:
-            assert bodies == {}
-            return f"refused: {failures[0].text}"
-        assert bodies is not None
-        (found,) = bodies.items()
-        return found
+        for number, (name, (key, body)) in enumerate(flows.items()):
+            rig.server.perform(SendBatch(up.session, number, Batch(flows=((key, body),))))
+            failures = (await rig.expect(BatchDone)).failures
+            rig.server.perform(RequestReadBack(up.session))
+            bodies = (await rig.expect(ReadBack)).installed.bodies
+            assert bodies is not None
+            if failures:
+                assert bodies == {}
+                found[name] = f"refused: {failures[0].text}"
+            else:
+                (found[name],) = bodies.items()
+                rig.server.perform(SendBatch(up.session, number, Batch(deletes=tuple(bodies))))
+                assert (await rig.expect(BatchDone)).failures == ()
+    return found
 
 
-def form(expected: str, written: str) -> bytes:
-    return bytes.fromhex(expected or written)
+TABLE = b"\2\0\7"
 
 
-@pytest.mark.parametrize("name", MATCHES)
-async def test_match(ovs: PrivateOvs, name: str) -> None:
-    written, expected = MATCHES[name]
-    found = await back(ovs, b"\2\0\7" + bytes.fromhex(written), b"")
-    assert found == (expected if "refused" in expected else (b"\2\0\7" + form(expected, written), b""))
+async def test_matches(ovs: PrivateOvs) -> None:
+    written = {name: (TABLE + bytes.fromhex(before), b"") for name, (before, _) in MATCHES.items()}
+    expected: Found = {
+        name: after if "refused" in after else (TABLE + bytes.fromhex(after or before), b"")
+        for name, (before, after) in MATCHES.items()
+    }
+    assert await back(ovs, written) == expected
 
 
-def apply(actions: bytes) -> bytes:
-    return b"\0\4" + (8 + len(actions)).to_bytes(2, "big") + bytes(4) + actions
+def apply(actions: str) -> bytes:
+    packed = bytes.fromhex(actions)
+    return b"\0\4" + (8 + len(packed)).to_bytes(2, "big") + bytes(4) + packed
 
 
-@pytest.mark.parametrize("name", ACTIONS)
-async def test_action(ovs: PrivateOvs, name: str) -> None:
-    written, expected = ACTIONS[name]
-    key = b"\2\0\7" + bytes.fromhex("80000a02 0800")
-    found = await back(ovs, key, apply(bytes.fromhex(written)))
-    assert found == (expected if "refused" in expected else (key, apply(form(expected, written))))
+async def test_actions(ovs: PrivateOvs) -> None:
+    key = TABLE + bytes.fromhex("80000a02 0800")
+    expected: Found = {
+        name: after if "refused" in after else (key, apply(after or before))
+        for name, (before, after) in ACTIONS.items()
+    }
+    assert await back(ovs, {name: (key, apply(before)) for name, (before, _) in ACTIONS.items()}) == expected
 
 
-@pytest.mark.parametrize("name", INSTRUCTIONS)
-async def test_instructions(ovs: PrivateOvs, name: str) -> None:
-    written, expected = INSTRUCTIONS[name]
-    found = await back(ovs, b"\2\0\7", bytes.fromhex(written))
-    body = b"" if expected == "empty" else None
-    if "refused" in expected:
-        assert found == expected
-    else:
-        assert found == (b"\2\0\7", form(expected, written) if body is None else body)
+async def test_instructions(ovs: PrivateOvs) -> None:
+    written = {name: (TABLE, bytes.fromhex(before)) for name, (before, _) in INSTRUCTIONS.items()}
+    expected: Found = {
+        name: after if "refused" in after else (TABLE, b"" if after == NOTHING else bytes.fromhex(after or before))
+        for name, (before, after) in INSTRUCTIONS.items()
+    }
+    assert await back(ovs, written) == expected
