@@ -241,7 +241,7 @@ async def test_a_refused_flow_is_named_and_nothing_takes_effect(ovs: PrivateOvs)
         assert len((await installed(rig, up)).flows) == 301 - (away in good)
 
 
-async def test_what_fails_only_at_the_commit_is_named_and_rolled_back(ovs: PrivateOvs) -> None:
+async def test_missing_group_and_unknown_group_type_are_named_and_rolled_back(ovs: PrivateOvs) -> None:
     good = {Match(0, n, (IN_PORT, 1), (REG[0], n))(): DROP for n in range(10)}
     lost = Match(7, 7)()
     async with serving() as rig:
