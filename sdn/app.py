@@ -21,7 +21,7 @@ from sdn.daemon import config, logs
 from sdn.daemon.config import Config
 from sdn.daemon.engine import Engine
 from sdn.graph import load_topology
-from sdn.model.errors import InvalidInput, SdnError
+from sdn.model.errors import InvalidInput, SdnError, Unavailable
 from sdn.northbound.server import Server
 from sdn.persist import Journal
 from sdn.southbound import OpenFlowServer
@@ -57,7 +57,7 @@ async def serve(settings: Config, journal: Journal) -> None:
     running = asyncio.create_task(engine.run())
     try:
         await northbound.start()
-        bound = await southbound.start(host, port)
+        bound = await _listen(southbound, host, port)
         _log.info("sdnd runs", extra={"fields": {"version": __version__, "openflow": f"{host}:{bound}"}})
         await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if running.done():
@@ -69,6 +69,17 @@ async def serve(settings: Config, journal: Journal) -> None:
         with suppress(asyncio.CancelledError, Exception):
             await running  # what it raised was raised above, or is logged
         _log.info("sdnd ends; the switches go on forwarding")
+
+
+async def _listen(southbound: OpenFlowServer, host: str, port: int) -> int:
+    try:
+        return await southbound.start(host, port)
+    except OSError as error:
+        raise Unavailable.of(
+            "openflow",
+            f"cannot listen on {host}:{port}: {error.strerror}",
+            "Stop the program that uses it (another controller?), or choose another address.",
+        ) from None
 
 
 def _controller(settings: Config, journal: Journal) -> Controller:

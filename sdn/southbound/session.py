@@ -240,7 +240,7 @@ class Session(asyncio.Protocol):
         ports = tuple(port_of(contents.ports[number]) for number in sorted(contents.ports))
         installed = installed_of(contents, with_bodies=False)
         self._handshake = _shaken()
-        log.info("switch is up", extra={"fields": self.fields | {"ports": len(ports), "flows": len(installed.flows)}})
+        log.debug("switch is up", extra={"fields": self.fields | {"ports": len(ports), "flows": len(installed.flows)}})
         self._owner.emit(SwitchUp(self.number, self.dpid, self.peer, ports, installed, contents.description))
 
     def _dispatch(self, message: Message) -> None:
