@@ -18,7 +18,7 @@ class Switch:
     """A switch that has connected at least once in this life of the daemon.
 
     installed: read back, but not adopted yet. live: adopted, so that ``sync`` is true. batch: id of the one on its way,
-    0 if none is. audit: batch counter when a full read-back was asked for, -1 if none is under way.
+    0 if none is. last: id of the last one. audit: ``last`` when a full read-back was asked for, -1 if none was.
     """
 
     dpid: Dpid
@@ -29,6 +29,7 @@ class Switch:
     live: bool = False
     alien: int = 0
     batch: int = 0
+    last: int = 0
     audit: int = -1
 
 
@@ -107,7 +108,7 @@ class Fleet:
             batch = switch.sync.next_batch() if switch.live and not switch.batch else None
             if batch is not None and switch.session is not None:
                 self._batches += 1
-                switch.batch = self._batches
+                switch.batch = switch.last = self._batches
                 yield SendBatch(switch.session, switch.batch, batch)
 
     def done(self, event: BatchDone) -> Switch | None:
@@ -134,7 +135,7 @@ class Fleet:
         """Ask a live switch that is in sync for everything it holds."""
         if not switch.live or switch.session is None or switch.sync.pending or switch.audit >= 0:
             return None
-        switch.audit = self._batches
+        switch.audit = switch.last
         return RequestReadBack(switch.session)
 
     def audit(self, event: ReadBack, generation: int) -> Adoption | None:
@@ -143,7 +144,7 @@ class Fleet:
         if switch is None:
             return None
         asked, switch.audit = switch.audit, -1
-        if not switch.live or switch.sync.pending or asked != self._batches:
+        if not switch.live or switch.sync.pending or asked != switch.last:
             return None
         switch.installed = event.installed
         return self.adopt(switch, generation)

@@ -85,7 +85,9 @@ FIELDS = (
     IP_PROTO,
     ICMPV4_TYPE,
     ICMPV6_TYPE,
+    ND_RESERVED,
     ND_TARGET,
+    ND_OPTIONS_TYPE,
     ND_SLL,
     ND_TLL,
     ARP_OP,
@@ -93,8 +95,6 @@ FIELDS = (
     ARP_TPA,
     ARP_SHA,
     ARP_THA,
-    ND_RESERVED,
-    ND_OPTIONS_TYPE,
     *REG,
 )
 ORDER = {field: index for index, field in enumerate(FIELDS)}

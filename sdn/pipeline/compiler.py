@@ -127,6 +127,11 @@ class Compiler:
         """Whether a unit is left out at present."""
         return unit in self._blocked
 
+    @property
+    def blocked_units(self) -> tuple[Unit, ...]:
+        """All units that are left out at present."""
+        return tuple(self._blocked)
+
     def unblock(self, dpid: int) -> None:
         """Try again what a switch refused, since it has been restarted or replaced."""
         for unit in [unit for unit in self._blocked if unit.dpid == dpid]:

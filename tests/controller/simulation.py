@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sdn.controller.core import Controller, Settings
-from sdn.controller.effects import CloseSession, Effect, Log, Persist, Publish, Reply, SendBatch, SendPacket
-from sdn.controller.events import BatchDone, Event, PacketIn, PortChanged, Request, SwitchDown, SwitchUp, Tick
+from sdn.controller.effects import (
+    CloseSession,
+    Effect,
+    Log,
+    Persist,
+    Publish,
+    Reply,
+    RequestReadBack,
+    SendBatch,
+    SendPacket,
+)
+from sdn.controller.events import BatchDone, Event, PacketIn, PortChanged, ReadBack, Request, SwitchDown, SwitchUp, Tick
 from sdn.graph import load_topology
 from sdn.graph.files import assign_interfaces
 from sdn.model.command import Command, Put, Transaction, TransactionResult
@@ -128,6 +138,12 @@ class Simulation:
                     return [BatchDone(effect.session, device.dpid, effect.batch_id, device.write(effect.batch))]
             case SendPacket():
                 return self._carry(effect)
+            case RequestReadBack():
+                device = self._of_session(effect.session)
+                if device is not None:
+                    return [
+                        ReadBack(effect.session, device.dpid, replace(device.installed(), bodies=dict(device.flows)))
+                    ]
             case CloseSession():
                 device = self._of_session(effect.session)
                 if device is not None:

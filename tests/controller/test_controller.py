@@ -7,6 +7,7 @@ from ipaddress import IPv4Address, IPv4Network
 import pytest
 from simulation import Simulation
 
+from sdn.controller.events import PortChanged
 from sdn.model.command import Create, Delete
 from sdn.model.errors import InUse, Refused
 from sdn.model.intent import Binding, Connection, Network, Port, Resource, Router, Subnet, Tenant
@@ -181,8 +182,6 @@ def test_a_cut_link_changes_routes_and_its_return_restores_them(sim: Simulation)
 
 
 def test_binding_before_and_after_the_interface_appears(sim: Simulation) -> None:
-    from sdn.controller.events import PortChanged
-
     name = f"{T}/ports/vm"
     sim.put(port("vm", WEB, 150, "leaf2", "tap0"))
     assert sim.reason(name) == "InterfaceMissing"
@@ -203,6 +202,17 @@ def test_two_ports_on_one_interface_by_two_names_are_a_conflict(sim: Simulation)
     assert sim.reason(f"{T}/ports/second") == "BindingConflict"
     sim.submit(Delete(f"{T}/ports/{host.name}"))
     assert sim.state(f"{T}/ports/second") is State.PROGRAMMED
+
+
+def test_the_audit_repairs_what_somebody_changed_behind_our_back(sim: Simulation) -> None:
+    device = sim.devices["leaf1"]
+    keys = sorted(device.flows)
+    del device.flows[keys[0]]
+    device.flows[keys[1]] = b""
+    assert not sim.in_sync()
+    sim.run(300 * len(sim.devices) + 1)
+    assert sim.in_sync()
+    assert [log for log in sim.logs if log.event == "audit found differences"]
 
 
 def test_deleting_all_leaves_the_bare_fabric(sim: Simulation) -> None:
