@@ -7,7 +7,8 @@
                         └────────────────── refused at the commit ─────────────────► DONE
 
 Open vSwitch does not fail the commit for a message that it refused when it was added, so the barrier comes first and
-the bundle is discarded if anything was refused. Stages without work are skipped. Every message has its own xid, and
+the bundle is discarded if anything was refused. Stages without work are skipped (FINISHING deletes meters; the reply to
+a commit says as much as a barrier behind it). Every message has its own xid, and
 the entry follows from it by arithmetic.
 """
 
@@ -134,6 +135,8 @@ class BatchRun:
         yield encode.barrier_request(self._xid + _ADDED)
 
     def _finish(self) -> Iterator[bytes]:
+        if not self._batch.meter_deletes:
+            return self._done()
         self.stage = Stage.FINISHING
         return self._send_meter_deletes()
 

@@ -7,10 +7,11 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 _PER_TURN = 8
+"""Pieces in one turn of the event loop, written together: each write wakes the switch up."""
 
 
 class Pump:
-    """messages given to ``send`` are generated and written in order; at most one piece beyond the high-water mark.
+    """messages given to ``send`` are generated and written in order; at most one turn's beyond the high-water mark.
 
     progress: called when something was written.
     """
@@ -47,14 +48,18 @@ class Pump:
 
     def _run(self) -> None:
         self._again = None
-        for _ in range(_PER_TURN):
-            if self.paused or not self._queue:
-                return
+        if self.paused:
+            return
+        pieces: list[bytes] = []
+        while self._queue and len(pieces) < _PER_TURN:
             piece = next(self._queue[0], None)
             if piece is None:
                 self._queue.popleft()
             else:
-                self._transport.write(piece)
-                self._progress()
-        # Others want their turn too: echo replies, and the other switches.
-        self._again = asyncio.get_running_loop().call_soon(self._run)
+                pieces.append(piece)
+        if pieces:
+            self._transport.write(b"".join(pieces))
+            self._progress()
+        if self._queue:
+            # Others want their turn too: echo replies, and the other switches.
+            self._again = asyncio.get_running_loop().call_soon(self._run)
