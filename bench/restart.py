@@ -74,9 +74,8 @@ def restart(made: Cloud) -> dict[str, float]:
     frame = sender.udp(address, receiver.mac)
     with Stream(made, made.leaves[0], "from", frame) as stream:
         start = time.monotonic()
-        made.daemon.kill()
-        made.daemon.wait()
-        made.start_daemon()
+        made.daemon.stop(kill=True)
+        made.daemon.start()
         made.wait_ready()
         adopted = time.monotonic() - start
     made.network.settle()

@@ -10,11 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
-import socket
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -24,19 +20,12 @@ from pathlib import Path
 from sdn.client import Client
 from sdn.graph import load_topology
 from sdn.lab import LabNetwork
+from sdn.lab.daemon import Daemon, free_port
 from sdn.v1 import resources_pb2 as pb
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _TIMEOUT = 600.0
-
-
-def free_port() -> int:
-    """A TCP port that nobody uses at the moment."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 def cpu_seconds(pid: int) -> float:
@@ -56,18 +45,10 @@ class Cloud:
     def __init__(self, leaves: int, state: Path) -> None:
         self.leaves = [f"leaf{n}" for n in range(1, leaves + 1)]
         self.spec = f"leaf-spine:spines=2,leaves={leaves},hosts=0"
-        self.openflow, self.grpc = free_port(), free_port()
-        self.state = state
-        self.network = LabNetwork(load_topology(self.spec), controller=f"tcp:127.0.0.1:{self.openflow}", daemons="each")
-        self.client = Client(f"127.0.0.1:{self.grpc}", timeout=_TIMEOUT)
-        self.daemon: subprocess.Popen[bytes]
-
-    def start_daemon(self) -> None:
-        """sdnd on the state of the last one, if there was one."""
-        command = [sys.executable, "-m", "sdn.app", "--state-dir", str(self.state / "state"), "--topology", self.spec]
-        command += ["--openflow", f"127.0.0.1:{self.openflow}", "--grpc", f"127.0.0.1:{self.grpc}"]
-        with (self.state / "sdnd.log").open("ab") as log:
-            self.daemon = subprocess.Popen(command, stdout=log, stderr=log)
+        self.daemon = Daemon(state, self.spec, openflow=free_port(), grpc=free_port())
+        controller = f"tcp:127.0.0.1:{self.daemon.openflow}"
+        self.network = LabNetwork(load_topology(self.spec), controller=controller, daemons="each")
+        self.client = Client(self.daemon.address, timeout=_TIMEOUT)
 
     def wait_ready(self) -> None:
         """All switches in sync and all links up."""
@@ -110,15 +91,9 @@ def cloud(leaves: int) -> Iterator[Cloud]:
     """A fabric in sync, without tenants."""
     with tempfile.TemporaryDirectory(prefix="sdn-bench-") as directory:
         made = Cloud(leaves, Path(directory))
-        made.start_daemon()
-        try:
-            with made.network:
-                made.wait_ready()
-                yield made
-        finally:
-            made.client.close()
-            made.daemon.send_signal(signal.SIGTERM)
-            made.daemon.wait()
+        with made.daemon, made.client, made.network:
+            made.wait_ready()
+            yield made
 
 
 def network_objects(number: int, ports: int, leaves: list[str]) -> tuple[list[object], list[tuple[str, str]]]:

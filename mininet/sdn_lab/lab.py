@@ -13,11 +13,11 @@ from typing import Self
 
 from sdn.client import Client, load
 from sdn.graph import load_topology
+from sdn.lab.daemon import Daemon
 from sdn.v1 import resources_pb2 as pb
 
 from . import intent
 from .agents import Agents, Json
-from .daemon import Daemon
 from .intent import Endpoint, Objects
 from .machine import MachineError
 from .matrix import Protocol, Reachability, measure
@@ -27,7 +27,9 @@ _POLL_SECONDS = 0.05
 
 
 class MininetLab:
-    """A running experiment, as a context manager. Errors are MachineError, ApiError, ManifestError or AgentError.
+    """A running experiment, as a context manager.
+
+    Errors are MachineError, LabError, ApiError, ManifestError or AgentError.
 
     topology: as sdnd takes it; state: directory of sdnd's state and log, a temporary one if None.
     ``client``, ``daemon``, ``network`` and ``agents`` are there to be used; ``endpoints`` are the hosts with a port.

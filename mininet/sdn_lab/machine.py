@@ -1,10 +1,9 @@
-"""What the machine must offer, and what it has already: Open vSwitch, names of interfaces and bridges, free ports."""
+"""What the machine must offer, and what it has already: Open vSwitch, names of interfaces and bridges."""
 
 from __future__ import annotations
 
 import re
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
@@ -93,17 +92,3 @@ def bridge_names(switches: Iterable[str], taken: set[str]) -> dict[str, str]:
         names[switch] = name
         used.add(name)
     return names
-
-
-def free_port(preferred: int = 0) -> int:
-    """A TCP port on 127.0.0.1 that nobody listens on: the preferred one if possible."""
-    for wanted in (preferred, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", wanted))
-            except OSError:
-                continue
-            port: int = probe.getsockname()[1]
-            return port
-    raise MachineError("no free TCP port on 127.0.0.1.")

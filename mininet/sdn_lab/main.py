@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 
 from sdn.client import ApiError, ManifestError
+from sdn.lab import LabError
 from sdn.model.errors import SdnError
 
 from .agents import AgentError
@@ -29,7 +30,7 @@ def guarded(work: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         print("interrupted; everything was taken down", file=sys.stderr)
         return _INTERRUPTED
-    except (MachineError, AgentError, ApiError, ManifestError, SdnError) as error:
+    except (MachineError, LabError, AgentError, ApiError, ManifestError, SdnError) as error:
         print(f"error: {error}", file=sys.stderr)
     except Exception as error:
         # Mininet's own handler would delete every bridge of the machine; nothing may reach it.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from sdn.client import ApiError, Client
-
-from .machine import MachineError, free_port
+from sdn.lab.ovs import LabError
 
 _LOG_LINES = 15
 
@@ -35,9 +35,9 @@ class Daemon:
 
     @property
     def pid(self) -> int:
-        """Process id; raises MachineError when it does not run."""
+        """Process id; raises LabError when it does not run."""
         if self._process is None or self._process.poll() is not None:
-            raise MachineError(f"sdnd does not run.\n{self.log_tail()}")
+            raise LabError(f"sdnd does not run.\n{self.log_tail()}")
         return self._process.pid
 
     def __enter__(self) -> Self:
@@ -74,7 +74,7 @@ class Daemon:
             process.wait()
 
     def wait_answers(self, client: Client, timeout: float = 20.0) -> None:
-        """Return when the API serves; raises MachineError with the end of the log when the process ended."""
+        """Return when the API serves; raises LabError with the end of the log when the process ended."""
         self._wait(client, timeout, needs_network=False)
 
     def wait_ready(self, client: Client, timeout: float = 60.0) -> None:
@@ -86,7 +86,7 @@ class Daemon:
             try:
                 client.wait_ready(timeout)
             except ApiError as error:
-                raise MachineError(f"{error}\n{self.log_tail()}") from None
+                raise LabError(f"{error}\n{self.log_tail()}") from None
             return
         process = self._process
         steps = max(1, round(timeout / 0.1))
@@ -97,13 +97,27 @@ class Daemon:
                 code = process.wait(0.1) if process is not None else None
             except subprocess.TimeoutExpired:
                 continue
-            raise MachineError(f"sdnd ended with exit code {code}.\n{self.log_tail()}")
-        raise MachineError(f"sdnd does not answer at {self.address} after {timeout:g} s.\n{self.log_tail()}")
+            raise LabError(f"sdnd ended with exit code {code}.\n{self.log_tail()}")
+        raise LabError(f"sdnd does not answer at {self.address} after {timeout:g} s.\n{self.log_tail()}")
 
     def log_tail(self) -> str:
         """The end of its log, for error messages."""
         text = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
         return "\n".join([f"--- {self.log}", *text[-_LOG_LINES:]])
+
+
+def free_port(preferred: int = 0) -> int:
+    """A TCP port on 127.0.0.1 that nobody listens on: the preferred one if possible. Raises LabError."""
+    for wanted in (preferred, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", wanted))
+            except OSError:
+                continue
+            port: int = probe.getsockname()[1]
+            return port
+    raise LabError("no free TCP port on 127.0.0.1.")
 
 
 def _environment() -> dict[str, str]:
