@@ -13,7 +13,7 @@ from sdn.model.program import Entries, Entry, Unit
 from sdn.pipeline import attach, base, endpoint, fabric, flood, router
 from sdn.pipeline.facts import ConnectionFacts, PortFacts, RouterFacts, SwitchFacts
 from sdn.pipeline.membership import Membership
-from sdn.pipeline.program import SwitchProgram
+from sdn.pipeline.program import Content, SwitchProgram
 
 Changes = dict[int, list[Entry]]
 """By datapath id: entries that are new, different or gone."""
@@ -145,19 +145,19 @@ class Compiler:
         """
         made = {unit: self._permitted(unit, self._make(unit)) for unit in self._dirty if unit.dpid in self.programs}
         self._dirty.clear()
+        released = {unit: self.programs[unit.dpid].release(unit, entries) for unit, entries in made.items()}
+        before: dict[int, dict[Entry, Content]] = {}
+        for unit, gone in released.items():
+            before.setdefault(unit.dpid, {}).update(gone)
         changed: dict[int, dict[Entry, None]] = {}
-        touched: dict[Unit, None] = {}
-        for unit, entries in made.items():
-            gone = self.programs[unit.dpid].release(unit, entries)
-            if gone:
-                touched[unit] = None
-                changed.setdefault(unit.dpid, {}).update(dict.fromkeys(gone))
-        for unit, entries in made.items():
-            put = self._put(unit, entries)
-            if put:
-                touched[unit] = None
-                changed.setdefault(unit.dpid, {}).update(dict.fromkeys(put))
-        self.touched = list(touched)
+        self.touched = []
+        for unit, put in [(unit, self._put(unit, entries)) for unit, entries in made.items()]:
+            # An entry that went from one unit to another as it was has not changed.
+            program, old = self.programs[unit.dpid], before[unit.dpid]
+            news = [e for e in (*released[unit], *put) if e not in old or program.content(e) != old[e]]
+            if news:
+                changed.setdefault(unit.dpid, {}).update(dict.fromkeys(news))
+                self.touched.append(unit)
         return {dpid: list(entries) for dpid, entries in changed.items()}
 
     def _put(self, unit: Unit, entries: Entries) -> list[Entry]:

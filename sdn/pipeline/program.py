@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from sdn.model.program import Entries, Entry, FlowBody, FlowKey, Group, Meter, Unit
 
+Content = FlowBody | Group | Meter
+
 
 class OwnershipError(Exception):
     """Two units claim the same flow or meter: a bug of the pipeline, or contradictory facts."""
@@ -26,20 +28,30 @@ class SwitchProgram:
         self._group_owners: dict[int, dict[Unit, None]] = {}
         self._entries: dict[Unit, tuple[tuple[FlowKey, ...], tuple[int, ...], tuple[int, ...]]] = {}
 
-    def release(self, unit: Unit, new: Entries) -> list[Entry]:
-        """Take out what a unit no longer contributes, given what it will; answers the entries that are gone."""
+    def release(self, unit: Unit, new: Entries) -> dict[Entry, Content]:
+        """Take out what a unit no longer contributes, given what it will; answers what is gone, as it was."""
         flows, groups, meters = self._entries.pop(unit, ((), (), ()))
-        gone: list[Entry] = []
+        gone: dict[Entry, Content] = {}
         for key in flows:
             if key not in new.flows:
-                del self.flows[key], self._flow_owner[key]
-                gone.append(Entry("flow", key))
+                gone[Entry("flow", key)] = self.flows.pop(key)
+                del self._flow_owner[key]
         for number in meters:
             if number not in new.meters:
-                del self.meters[number], self._meter_owner[number]
-                gone.append(Entry("meter", number))
-        dropped = [number for number in groups if number not in new.groups and self._release_group(unit, number)]
-        return gone + [Entry("group", number) for number in dropped]
+                gone[Entry("meter", number)] = self.meters.pop(number)
+                del self._meter_owner[number]
+        for number in groups:
+            if number not in new.groups:
+                content = self.groups[number]
+                if self._release_group(unit, number):
+                    gone[Entry("group", number)] = content
+        return gone
+
+    def content(self, entry: Entry) -> Content | None:
+        """Instructions of a flow, a group or a meter; None if there is no such entry."""
+        if isinstance(entry.key, bytes):
+            return self.flows.get(entry.key)
+        return self.groups.get(entry.key) if entry.kind == "group" else self.meters.get(entry.key)
 
     def put(self, unit: Unit, new: Entries) -> list[Entry]:
         """Set what a unit contributes, after ``release``; answers the names of entries that are new or different.

@@ -1,0 +1,273 @@
+"""The compiler: incremental equals from scratch, and what it tells is exactly what changed."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sdn.model.ids import Dpid
+from sdn.model.program import Entry, Unit
+from sdn.model.route import Path
+from sdn.pipeline import Compiler
+from sdn.pipeline.facts import ConnectionFacts, InterfaceFacts, PortFacts, RouterFacts, SwitchFacts
+from sdn.pipeline.program import OwnershipError
+
+SWITCHES = (1, 2, 3, 4)
+NETWORKS = (1, 2, 3)
+PORTS = tuple(f"p{n}" for n in range(8))
+Contents = dict[int, tuple[dict[bytes, bytes], dict[int, object], dict[int, object]]]
+
+
+@dataclass
+class World:
+    """All facts, as the controller would hold them."""
+
+    switches: dict[int, SwitchFacts] = field(default_factory=dict)
+    networks: dict[int, str] = field(default_factory=dict)
+    ports: dict[str, PortFacts] = field(default_factory=dict)
+    routers: dict[str, RouterFacts] = field(default_factory=dict)
+    routes: dict[tuple[int, int], tuple[int, ...]] = field(default_factory=dict)
+    connections: dict[str, ConnectionFacts] = field(default_factory=dict)
+
+    def compiled(self) -> Compiler:
+        """From scratch, in one go."""
+        compiler = Compiler()
+        for dpid, facts in self.switches.items():
+            compiler.set_switch(dpid, facts)
+        for number, name in self.networks.items():
+            compiler.set_network(number, name)
+        for port_name, port in self.ports.items():
+            compiler.set_port(port_name, port)
+        for router_name, router in self.routers.items():
+            compiler.set_router(router_name, router)
+        compiler.set_routes(self.routes)
+        for connection_name, connection in self.connections.items():
+            compiler.set_connection(connection_name, connection)
+        compiler.compile()
+        return compiler
+
+
+def contents(compiler: Compiler) -> Contents:
+    return {d: (dict(p.flows), dict(p.groups), dict(p.meters)) for d, p in compiler.programs.items()}
+
+
+def differences(before: Contents, after: Contents) -> dict[int, set[Entry]]:
+    found: dict[int, set[Entry]] = {}
+    for dpid in after:
+        old = before.get(dpid, ({}, {}, {}))
+        for kind, a, b in zip(("flow", "group", "meter"), old, after[dpid], strict=True):
+            changed = {key for key in a.keys() | b.keys() if a.get(key) != b.get(key)}  # type: ignore[attr-defined]
+            if changed:
+                found.setdefault(dpid, set()).update(Entry(kind, key) for key in changed)
+    return found
+
+
+class Changer:
+    """Random changes, told to a compiler and noted in the world."""
+
+    def __init__(self, seed: int) -> None:
+        self.chance = random.Random(seed)
+        self.world = World()
+        self.compiler = Compiler()
+        for dpid in SWITCHES[:2]:
+            self.switch(dpid)
+
+    def step(self) -> None:
+        choice = self.chance.choice
+        what = choice(("switch", "network", "port", "port", "port", "router", "routes", "routes", "connection"))
+        if what == "switch":
+            self.switch(choice(SWITCHES))
+        elif what == "network":
+            self.network(choice(NETWORKS))
+        elif what == "port":
+            self.port(choice(PORTS))
+        elif what == "router":
+            self.router(choice(("r1", "r2")))
+        elif what == "routes":
+            self.routes()
+        else:
+            self.connection(choice(("c1", "c2")))
+
+    def switch(self, dpid: int) -> None:
+        links = frozenset(n for n in (100, 101, 102) if self.chance.random() < 0.6)
+        self.world.switches[dpid] = SwitchFacts(dpid + 10, links, links | {103})
+        self.compiler.set_switch(dpid, self.world.switches[dpid])
+
+    def network(self, number: int) -> None:
+        if self.chance.random() < 0.3:
+            self.world.networks.pop(number, None)
+        else:
+            self.world.networks[number] = f"n{number}"
+        self.compiler.set_network(number, self.world.networks.get(number))
+
+    def port(self, name: str) -> None:
+        number = PORTS.index(name) + 1
+        if self.chance.random() < 0.3 or not self.world.switches:
+            self.world.ports.pop(name, None)
+        else:
+            addresses = (bytes([10, 0, self.chance.randrange(2), number + 10]),) if self.chance.random() < 0.8 else ()
+            v6 = (bytes([0xFD]) + bytes(14) + bytes([number]),) if self.chance.random() < 0.6 else ()
+            ofport = number if self.chance.random() < 0.8 else None
+            mac, dpid = bytes([2, 0, 0, 0, 0, number]), self.chance.choice(list(self.world.switches))
+            network = self.chance.choice(NETWORKS)
+            self.world.ports[name] = PortFacts(network, number, mac, addresses, v6, dpid, ofport)
+        self.compiler.set_port(name, self.world.ports.get(name))
+
+    def router(self, name: str) -> None:
+        number = 1 if name == "r1" else 2
+        free = set(NETWORKS) - {i.network for n, r in self.world.routers.items() if n != name for i in r.interfaces}
+        chosen = sorted(network for network in free if self.chance.random() < 0.7)
+        if not chosen:
+            self.world.routers.pop(name, None)
+        else:
+            interfaces = tuple(
+                InterfaceFacts(network, bytes([10, 0, network, 0]), 24, bytes([10, 0, network, 1]))
+                for network in chosen
+            )
+            self.world.routers[name] = RouterFacts(number, interfaces)
+        self.compiler.set_router(name, self.world.routers.get(name))
+
+    def routes(self) -> None:
+        pairs = [(a, b) for a in self.world.switches for b in self.world.switches if a != b]
+        changed = {pair: self.slots() for pair in pairs if self.chance.random() < 0.5}
+        for pair, slots in changed.items():
+            if slots:
+                self.world.routes[pair] = slots
+            else:
+                self.world.routes.pop(pair, None)
+        self.compiler.set_routes(changed)
+
+    def slots(self) -> tuple[int, ...] | None:
+        return self.chance.choice((None, (100,), (101,), (100, 101), (101, 102), (100, 102)))
+
+    def connection(self, name: str) -> None:
+        switches = list(self.world.switches)
+        self.chance.shuffle(switches)
+        switches = switches[: self.chance.randrange(4)]
+        if not switches:
+            self.world.connections.pop(name, None)
+        else:
+            links = tuple((100, 101) for _ in switches[1:])
+            path = Path(tuple(Dpid(dpid) for dpid in switches), links)
+            a, b = (1, 2) if name == "c1" else (3, 4)
+            self.world.connections[name] = ConnectionFacts(a, b, path, a, b)
+        self.compiler.set_connection(name, self.world.connections.get(name))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 6))
+def test_incremental_equals_from_scratch_and_tells_exactly_what_changed(seed: int, pace: int) -> None:
+    changer = Changer(seed)
+    before = contents(changer.compiler)
+    for number in range(60):
+        changer.step()
+        if number % pace == 0:
+            told = changer.compiler.compile()
+            after = contents(changer.compiler)
+            assert {dpid: set(entries) for dpid, entries in told.items()} == differences(before, after)
+            assert all(len(entries) == len(set(entries)) for entries in told.values())
+            before = after
+    changer.compiler.compile()
+    assert changer.compiler.compile() == {}
+    assert changer.compiler.touched == []
+    assert contents(changer.compiler) == contents(changer.world.compiled())
+
+
+def port(number: int, network: int = 1, dpid: int = 1, ofport: int | None = None) -> PortFacts:
+    v4, v6 = bytes([10, 0, 0, number]), bytes([0xFD]) + bytes(14) + bytes([number])
+    mac = bytes([2, 0, 0, 0, network, number])
+    return PortFacts(network, number, mac, (v4,), (v6,), dpid, number if ofport is None else ofport)
+
+
+def two_switches() -> Compiler:
+    compiler = Compiler()
+    for dpid in (1, 2):
+        compiler.set_switch(dpid, SwitchFacts(dpid, frozenset({100}), frozenset({100})))
+    compiler.set_routes({(1, 2): (100, 101), (2, 1): (100,)})
+    for number in (1, 2):
+        compiler.set_network(number, f"n{number}")
+    compiler.compile()
+    return compiler
+
+
+def units(compiler: Compiler, name: str) -> list[Unit]:
+    return [unit for program in compiler.programs.values() for unit in program.units() if unit.object == name]
+
+
+def test_a_detached_port_leaves_nothing() -> None:
+    compiler = two_switches()
+    before = contents(compiler)
+    compiler.set_port("a", port(1))
+    compiler.set_port("b", port(2, dpid=2))
+    compiler.compile()
+    assert units(compiler, "a")
+    compiler.set_port("a", None)
+    compiler.set_port("b", None)
+    compiler.compile()
+    assert contents(compiler) == before
+    assert not units(compiler, "a")
+
+
+def test_another_port_of_a_network_that_is_there_touches_only_its_own_units() -> None:
+    compiler = two_switches()
+    compiler.set_port("a", port(1))
+    compiler.set_port("b", port(2, dpid=2))
+    compiler.compile()
+    compiler.set_port("c", port(3, dpid=1))
+    told = compiler.compile()
+    assert {(unit.object, unit.dpid) for unit in compiler.touched} == {("c", 1), ("c", 2), ("n1", 1)}
+    assert all(entry.kind != "group" for entry in told[2])
+
+
+def test_the_same_facts_again_cause_nothing() -> None:
+    compiler = two_switches()
+    compiler.set_port("a", port(1))
+    compiler.compile()
+    compiler.set_port("a", port(1))
+    compiler.set_switch(1, SwitchFacts(1, frozenset({100}), frozenset({100})))
+    compiler.set_routes({(1, 2): (100, 101)})
+    assert compiler.compile() == {}
+
+
+def test_what_a_switch_refuses_is_left_out_until_it_is_something_else() -> None:
+    compiler = two_switches()
+    compiler.set_port("a", port(1))
+    compiler.compile()
+    unit = Unit("attach", "a", 1)
+    held = set(compiler.programs[1].flows)
+    compiler.block(unit)
+    told = compiler.compile()
+    assert compiler.blocked(unit)
+    assert {entry.key for entry in told[1] if entry.kind == "flow"} == held - set(compiler.programs[1].flows)
+    assert compiler.compile() == {}
+    compiler.set_port("a", port(1, ofport=9))
+    compiler.compile()
+    assert not compiler.blocked(unit)
+    compiler.block(unit)
+    compiler.compile()
+    compiler.unblock(1)
+    compiler.compile()
+    assert not compiler.blocked(unit)
+    assert units(compiler, "a")
+
+
+def test_equal_groups_are_one() -> None:
+    compiler = two_switches()
+    before = set(compiler.programs[1].groups)
+    for dpid in (3, 4):
+        compiler.set_switch(dpid, SwitchFacts(dpid))
+    compiler.set_routes({(1, 3): (100, 101), (1, 4): (101, 100)})
+    compiler.compile()
+    assert len(set(compiler.programs[1].groups) - before) == 1, "one more for the other order"
+
+
+def test_two_ports_on_one_openflow_port_are_an_error() -> None:
+    compiler = two_switches()
+    compiler.set_port("a", port(1, ofport=7))
+    compiler.set_port("b", port(2, ofport=7))
+    with pytest.raises(OwnershipError):
+        compiler.compile()
