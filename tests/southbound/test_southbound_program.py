@@ -1,0 +1,65 @@
+"""A whole compiled program, of every feature there is, is read back from Open vSwitch byte for byte."""
+
+from __future__ import annotations
+
+import pytest
+from southbound_rig import serving
+
+from sdn.controller.effects import RequestReadBack, SendBatch
+from sdn.controller.events import BatchDone, ReadBack, SwitchUp
+from sdn.lab import PrivateOvs
+from sdn.model.ids import Dpid
+from sdn.model.program import Installed, cookie_of
+from sdn.model.route import Path
+from sdn.pipeline import Compiler
+from sdn.pipeline.facts import ConnectionFacts, InterfaceFacts, PortFacts, RouterFacts, SwitchFacts
+from sdn.reconcile import SwitchSync
+
+pytestmark = pytest.mark.lab
+
+
+def compiled() -> Compiler:
+    """Three switches in a line with two networks, a router, both IP versions, ECMP and a connection over all three."""
+    compiler = Compiler()
+    for dpid in (1, 2, 3):
+        compiler.set_switch(dpid, SwitchFacts(dpid, frozenset({1, 2}), frozenset({1, 2, 3})))
+    compiler.set_routes({(a, b): (1, 2) for a in (1, 2, 3) for b in (1, 2, 3) if a != b})
+    for number in (1, 2):
+        compiler.set_network(number, f"n{number}")
+    for number in range(1, 7):
+        network, dpid = number % 2 + 1, (number - 1) % 3 + 1
+        v4, v6 = bytes([10, 0, network, number + 9]), bytes([0xFD, network]) + bytes(13) + bytes([number + 9])
+        mac = bytes([2, 0, 0, 0, 0, number])
+        compiler.set_port(f"p{number}", PortFacts(network, number, mac, (v4,), (v6,), dpid, number + 10))
+    v4s = [InterfaceFacts(n, bytes([10, 0, n, 0]), 24, bytes([10, 0, n, 1])) for n in (1, 2)]
+    v6s = [InterfaceFacts(n, bytes([0xFD, n]) + bytes(14), 64, bytes([0xFD, n]) + bytes(13) + b"\1") for n in (1, 2)]
+    compiler.set_router("r", RouterFacts(1, (*v4s, *v6s)))
+    path = Path((Dpid(1), Dpid(2), Dpid(3)), ((1, 1), (2, 1)))
+    compiler.set_connection("c", ConnectionFacts(1, 6, path, 1, 2))
+    compiler.compile()
+    return compiler
+
+
+@pytest.mark.parametrize("dpid", [1, 2, 3])
+async def test_a_whole_program_comes_back_as_it_was_written(dpid: int) -> None:
+    program = compiled().programs[dpid]
+    sync = SwitchSync(program)
+    async with serving() as rig:
+        with PrivateOvs() as ovs:
+            bridge = ("set", "bridge", "b", "datapath_type=dummy", "fail_mode=secure", "protocols=OpenFlow13")
+            target = ("set-controller", "b", f"tcp:127.0.0.1:{rig.port}")
+            ovs.vsctl("add-br", "b", "--", *bridge, f"other_config:datapath-id={dpid:016x}", "--", *target)
+            up = await rig.expect(SwitchUp)
+            sync.adopt(up.installed, 1)
+            number = 0
+            while (batch := sync.next_batch(100)) is not None:
+                number += 1
+                rig.server.perform(SendBatch(up.session, number, batch))
+                done = await rig.expect(BatchDone)
+                assert done.failures == ()
+                sync.done(())
+            rig.server.perform(RequestReadBack(up.session))
+            found = (await rig.expect(ReadBack)).installed
+    cookies = {key: cookie_of(body) for key, body in program.flows.items()}
+    assert found == Installed(cookies, program.groups, dict(program.meters), program.flows)
+    assert sync.adopt(found, 2).differences == ()
