@@ -70,6 +70,8 @@ class Engine:
         try:
             while True:
                 await self._awake.wait()
+                # What else is ready to be read belongs to the same turn: many switches answer at once.
+                await asyncio.sleep(0)
                 self._awake.clear()
                 events, self._events = self._events, []
                 await self._carry_out(self._controller.turn(events, time.monotonic(), time.time()))
