@@ -1,0 +1,45 @@
+"""Every benchmark runs in its short form and prints the fields it promises; nothing is said about times."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+KEYS = {
+    "tenancy": {
+        "wall_s",
+        "cpu_s_all",
+        "daemon_cpu_s",
+        "flows",
+        "rss_mb",
+        "bytes_per_flow",
+        "add_port_ms_p50",
+        "add_port_ms_p99",
+        "delete_port_ms_p50",
+        "add_network_ms",
+    },
+    "restart": {"adopt_s", "flow_writes", "packets_lost"},
+}
+
+
+@pytest.mark.lab
+@pytest.mark.parametrize("name", sorted(KEYS))
+def test_short_form(name: str) -> None:
+    pytest.importorskip("scapy", reason="the extra 'lab' is not installed")
+    command = [sys.executable, str(ROOT / "bench" / f"{name}.py"), "--small"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout.splitlines()[-1])
+    assert KEYS[name] <= result.keys()
+    if name == "restart":
+        assert (result["flow_writes"], result["packets_lost"]) == (0, 0)
+
+
+def test_every_benchmark_has_its_section() -> None:
+    text = (ROOT / "docs/benchmarks.md").read_text(encoding="utf-8")
+    assert {path.stem for path in (ROOT / "bench").glob("*.py") if f"## {path.stem}\n" not in text} == set()
