@@ -131,7 +131,9 @@ class Controller:
 
     def _load(self, now: float) -> None:
         """Everything in the store is new to the other parts."""
-        changes = tuple(Change(None, resource) for resource in self.store.objects.values())
+        # In the order in which they were written: of two ports on one interface the first one had it.
+        resources = sorted(self.store.objects.values(), key=lambda resource: (resource.revision, resource.name))
+        changes = tuple(Change(None, resource) for resource in resources)
         self.underlay.load()
         self._spread(changes, now)
         self.connections.load()
@@ -145,8 +147,10 @@ class Controller:
         return not self.statuses.starting
 
     def _start_when_ready(self, now: float) -> None:
+        if self.started:
+            return
         away = [dpid for dpid in self._expected if self.fleet.session(dpid) is None]
-        if self.started or (away and now < self._deadline):
+        if away and now < self._deadline:
             return
         self.statuses.starting = ""
         self._news.update(dict.fromkeys(self.store.objects))
