@@ -17,7 +17,7 @@ from pathlib import Path
 from sdn import __version__
 from sdn.controller.core import Controller, Records, Settings
 from sdn.controller.views import Views
-from sdn.daemon import config, logs
+from sdn.daemon import collector, config, logs
 from sdn.daemon.config import Config
 from sdn.daemon.engine import Engine
 from sdn.graph import load_topology
@@ -48,7 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 async def serve(settings: Config, journal: Journal) -> None:
     """The daemon on an open journal, until a signal says to end. Switches go on forwarding afterwards."""
     host, port = _openflow_address(settings)
+    collector.tune()
     controller = _controller(settings, journal)
+    collector.keep()
     reader = Views(controller, __version__, time.time())
     southbound = OpenFlowServer(lambda event: engine.emit(event))
     engine = Engine(controller, reader, journal, southbound.perform)

@@ -53,8 +53,7 @@ class Meter:
     burst: int
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(NamedTuple):
     """The grain of compiling: what one feature makes for one object on one switch, and the owner of those entries.
 
     feature: file of the pipeline; object: resource name, or ``switches/DPID``; dpid: the switch.

@@ -145,16 +145,22 @@ class Compiler:
         """
         made = {unit: self._permitted(unit, self._make(unit)) for unit in self._dirty if unit.dpid in self.programs}
         self._dirty.clear()
-        released = {unit: self.programs[unit.dpid].release(unit, entries) for unit, entries in made.items()}
+        released: dict[Unit, dict[Entry, Content]] = {}
         before: dict[int, dict[Entry, Content]] = {}
-        for unit, gone in released.items():
-            before.setdefault(unit.dpid, {}).update(gone)
+        for unit, entries in made.items():
+            gone = self.programs[unit.dpid].release(unit, entries)
+            if gone:
+                released[unit] = gone
+                before.setdefault(unit.dpid, {}).update(gone)
         changed: dict[int, dict[Entry, None]] = {}
         self.touched = []
-        for unit, put in [(unit, self._put(unit, entries)) for unit, entries in made.items()]:
-            # An entry that went from one unit to another as it was has not changed.
-            program, old = self.programs[unit.dpid], before[unit.dpid]
-            news = [e for e in (*released[unit], *put) if e not in old or program.content(e) != old[e]]
+        for unit, news in [(unit, self._put(unit, entries)) for unit, entries in made.items()]:
+            old = before.get(unit.dpid)
+            if old:
+                # An entry that went from one unit to another as it was has not changed.
+                content = self.programs[unit.dpid].content
+                every = (*released.get(unit, ()), *news)
+                news = [entry for entry in every if entry not in old or content(entry) != old[entry]]
             if news:
                 changed.setdefault(unit.dpid, {}).update(dict.fromkeys(news))
                 self.touched.append(unit)
@@ -242,8 +248,8 @@ class Compiler:
         port = self._ports.get(name)
         if port is None or port.dpid not in self._switches:
             return Entries()
-        member = dpid in self._members.switches(port.network)
-        routed = dpid in self._members.routed(port.network)
+        member = self._members.present(port.network, dpid)
+        routed = self._members.reaches(port.network, dpid)
         return endpoint.compile_endpoint(port, self._switches[port.dpid].label, member, routed)
 
     def _make_flood(self, name: str, dpid: int) -> Entries:

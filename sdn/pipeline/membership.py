@@ -46,6 +46,18 @@ class Membership:
         """Switches with members of a network."""
         return self._ports.get(network, {}).keys()
 
+    def present(self, network: int, dpid: int) -> bool:
+        """Whether a network has members on a switch."""
+        return dpid in self._ports.get(network, ())
+
+    def reaches(self, network: int, dpid: int) -> bool:
+        """Whether packets are routed into a network on a switch: ``dpid in routed(network)`` without making the set."""
+        for router in self._routers.get(network, ()):
+            for other in self._networks[router]:
+                if dpid in self._ports.get(other, ()):
+                    return True
+        return False
+
     def ports(self, network: int) -> Iterator[str]:
         """Attached ports of a network."""
         for ports in self._ports.get(network, {}).values():

@@ -59,11 +59,12 @@ class SwitchProgram:
         Raises OwnershipError when another unit owns one of them; then nothing changed.
         """
         self._check(unit, new)
-        changed: list[Entry] = []
-        for key, body in new.flows.items():
-            if self.flows.get(key) != body:
-                changed.append(Entry("flow", key))
-            self.flows[key], self._flow_owner[key] = body, unit
+        if new.flows.keys().isdisjoint(self.flows.keys()):
+            changed = [Entry("flow", key) for key in new.flows]
+        else:
+            changed = [Entry("flow", key) for key, body in new.flows.items() if self.flows.get(key) != body]
+        self.flows.update(new.flows)
+        self._flow_owner.update(dict.fromkeys(new.flows, unit))
         for number, meter in new.meters.items():
             if self.meters.get(number) != meter:
                 changed.append(Entry("meter", number))
@@ -93,9 +94,10 @@ class SwitchProgram:
         return iter(self._entries)
 
     def _check(self, unit: Unit, new: Entries) -> None:
-        for key in new.flows:
-            if self._flow_owner.get(key, unit) != unit:
-                raise OwnershipError(f"{unit} and {self._flow_owner[key]} both claim flow {key.hex()}")
+        if not new.flows.keys().isdisjoint(self._flow_owner.keys()):
+            for key in new.flows:
+                if self._flow_owner.get(key, unit) != unit:
+                    raise OwnershipError(f"{unit} and {self._flow_owner[key]} both claim flow {key.hex()}")
         for number in new.meters:
             if self._meter_owner.get(number, unit) != unit:
                 raise OwnershipError(f"{unit} and {self._meter_owner[number]} both claim meter {number}")

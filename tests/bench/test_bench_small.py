@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 KEYS = {
+    "compile": {"flows_per_s"},
     "tenancy": {
         "wall_s",
         "cpu_s_all",
