@@ -61,7 +61,7 @@ class PacketIn:
 class BatchDone:
     """The barrier behind a batch was answered.
 
-    failures: empty when all was written. Otherwise nothing of the bundle took effect (meters before it may have).
+    failures: empty when all was written. Otherwise what is not named here may have taken effect or not: write it again.
     """
 
     session: Session

@@ -3,13 +3,18 @@
 ::
 
     METERS ─barrier─► ADDING ─barrier─► COMMITTING ─committed─► FINISHING ─barrier─► DONE
-       └ refused ───────┼─ refused ─► DISCARDING ──────────────────────────────────► DONE
-                        └────────────────── refused at the commit ─────────────────► DONE
+       │                │  refused ─► DISCARDING ──────────────────────────────────► DONE
+       └─ refused ──────┴────────────────── refused at the commit ─────────────────► DONE
 
 Open vSwitch does not fail the commit for a message that it refused when it was added, so the barrier comes first and
-the bundle is discarded if anything was refused. Stages without work are skipped (FINISHING deletes meters; the reply to
-a commit says as much as a barrier behind it). Every message has its own xid, and
-the entry follows from it by arithmetic.
+the bundle is discarded if anything was refused. Stages without work are skipped; FINISHING deletes meters, as the reply
+to a commit says as much as a barrier behind it would.
+
+A small bundle is sent with its commit at once: one time less that the switch wakes up, which is most of what a small
+change costs. If one of its messages is refused, by a switch that lacks a feature, the others take effect all the same
+and are written again with the next batch.
+
+Every message has its own xid, and the entry follows from it by arithmetic.
 """
 
 from __future__ import annotations
@@ -24,6 +29,8 @@ from sdn.openflow.messages import BarrierReply, BundleReply, Error
 
 _BUNDLE = 1
 """A bundle id belongs to its connection and is free again after commit or discard, so one is enough."""
+SMALL = 64
+"""Entries in a bundle that is committed without waiting for refusals."""
 _CHUNK = 128
 """Messages encoded at a time: some 20 KiB, and less than a millisecond."""
 _METERED, _OPEN, _ADDED, _COMMIT, _DISCARD, _FINISHED, _CONTROLS = range(7)
@@ -113,8 +120,9 @@ class BatchRun:
 
     def _begin_bundle(self) -> Iterator[bytes]:
         batch = self._batch
-        if batch.groups or batch.flows or batch.deletes or batch.group_deletes:
-            self.stage = Stage.ADDING
+        entries = len(batch.groups) + len(batch.flows) + len(batch.deletes) + len(batch.group_deletes)
+        if entries:
+            self.stage = Stage.COMMITTING if entries <= SMALL else Stage.ADDING
             return self._send_bundle()
         return self._finish()
 
@@ -132,10 +140,13 @@ class BatchRun:
             yield writes.flow_deletes(xid, _BUNDLE, keys)
         for xid, numbers in _chunks(batch.group_deletes, group_deletes):
             yield writes.group_deletes(xid, _BUNDLE, numbers)
-        yield encode.barrier_request(self._xid + _ADDED)
+        if self.stage is Stage.ADDING:
+            yield encode.barrier_request(self._xid + _ADDED)
+        else:
+            yield encode.bundle_control(self._xid + _COMMIT, _BUNDLE, wire.BUNDLE_COMMIT)
 
     def _finish(self) -> Iterator[bytes]:
-        if not self._batch.meter_deletes:
+        if self._failures or not self._batch.meter_deletes:
             return self._done()
         self.stage = Stage.FINISHING
         return self._send_meter_deletes()

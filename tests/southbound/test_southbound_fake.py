@@ -96,6 +96,7 @@ async def test_messages_of_a_batch_in_their_order() -> None:
         assert await rig.expect(BatchDone) == BatchDone(up.session, up.dpid, 42, ())
 
 
+@pytest.mark.usefixtures("patient")
 async def test_refused_adds_are_all_named_and_the_bundle_discarded() -> None:
     batch = Batch(groups=((7, Group(1, b"")),), flows=flows(10), deletes=(b"\1\0\1",), group_deletes=(8,))
     async with serving() as rig:
@@ -116,6 +117,7 @@ async def test_refused_adds_are_all_named_and_the_bundle_discarded() -> None:
         assert done.failures == tuple(WriteFailure(kind, key, 4, 9, text) for kind, key in names)
 
 
+@pytest.mark.usefixtures("patient")
 async def test_refused_commit_names_its_entry_and_the_next_batch_goes_on() -> None:
     async with serving() as rig:
         switch = await FakeSwitch.connect(rig.port)
@@ -466,6 +468,7 @@ async def test_close_ends_every_session(caplog: pytest.LogCaptureFixture) -> Non
             await FakeSwitch.connect(rig.port)
 
 
+@pytest.mark.usefixtures("patient")
 async def test_xids_wrap_without_touching_those_of_the_handshake() -> None:
     async with serving() as rig:
         switch = await FakeSwitch.connect(rig.port)

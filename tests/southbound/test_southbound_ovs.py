@@ -235,6 +235,7 @@ async def test_a_refused_flow_is_named_and_nothing_takes_effect(ovs: PrivateOvs)
         assert len((await installed(rig, up)).flows) == 301 - (away in good)
 
 
+@pytest.mark.usefixtures("patient")
 async def test_missing_group_and_unknown_group_type_are_named_and_rolled_back(ovs: PrivateOvs) -> None:
     good = {Match(0, n, (IN_PORT, 1), (REG[0], n))(): DROP for n in range(10)}
     lost = Match(7, 7)()
@@ -250,6 +251,19 @@ async def test_missing_group_and_unknown_group_type_are_named_and_rolled_back(ov
         assert (failure.kind, failure.key, failure.text) == ("group", 8, "OFPGMFC_BAD_TYPE (6, 10)")
         assert (await installed(rig, up)).groups == {}
         assert await write(rig, up, 3, flow_batch(good)) == ()
+
+
+async def test_the_rest_of_a_small_batch_takes_effect_and_may_be_written_again(ovs: PrivateOvs) -> None:
+    good = {Match(0, n, (IN_PORT, 1), (REG[0], n))(): DROP for n in range(5)}
+    bad = Match(0, 9, (IPV4_DST, 1))()  # its EtherType is missing
+    async with serving() as rig:
+        connect(ovs, rig)
+        up = await rig.expect(SwitchUp)
+        (failure,) = await write(rig, up, 1, flow_batch(good | {bad: DROP}))
+        assert (failure.kind, failure.key, failure.text) == ("flow", bad, "OFPBMC_BAD_PREREQ (4, 9)")
+        assert (await installed(rig, up)).flows.keys() == good.keys()
+        assert await write(rig, up, 2, flow_batch(good)) == ()
+        assert (await installed(rig, up)).flows.keys() == good.keys()
 
 
 async def test_full_table_fails_the_commit_and_all_is_rolled_back(ovs: PrivateOvs) -> None:
