@@ -82,7 +82,7 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Writes for one switch, carried out in this order with a barrier behind; flows and groups in one atomic bundle.
+    """Writes for one switch, carried out in this order with a barrier behind; flows and groups in one bundle.
 
     meters: (id, meter, exists) sent before the bundle; groups: add or replace; flows: (key, body), ADD with its
     content cookie; deletes: strict; group_deletes in the bundle behind everything; meter_deletes after the bundle.
