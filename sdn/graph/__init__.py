@@ -8,7 +8,8 @@ Must not know: switches, discovery, routing, the daemon. Of ours it imports only
 quantities.py  "10G" and "5ms"
 generators.py  leaf-spine, fat-tree, ring, linear
 files.py       YAML topologies
-load.py        NAME:key=value or a path
+zoo.py         GraphML of the Internet Topology Zoo to YAML
+load.py        NAME:key=value, zoo:NAME or a path
 export.py      networkx
 """
 

@@ -36,6 +36,8 @@ from sdn.model.topology import DEFAULT_CAPACITY, DEFAULT_COST, DeclaredHost, Dec
 MAX_BYTES = 16 * 1024 * 1024
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}", re.ASCII)
 _INTERFACE = re.compile(r"[!-~]+", re.ASCII)
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""libyaml's where PyYAML was built with it: ten times faster."""
 _MAX_DEPTH = 16
 _OPENING = (
     yaml.FlowSequenceStartToken,
@@ -139,11 +141,12 @@ def _compose(text: str, source: _Source) -> yaml.Node:
         raise source.at(1, "", f"larger than {MAX_BYTES} characters", "Split the network into several files.")
     try:
         _check_tokens(text, source)
-        node: yaml.Node | None = yaml.compose(text, Loader=yaml.SafeLoader)
+        node: yaml.Node | None = yaml.compose(text, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         reason = error.problem or error.context or "not YAML"
-        raise source.at(mark.line + 1 if mark else 1, "", reason, "Correct the YAML at this place.") from None
+        line = min(mark.line + 1, len(text.splitlines())) if mark else 1  # libyaml may point behind the end
+        raise source.at(line, "", reason, "Correct the YAML at this place.") from None
     except yaml.YAMLError as error:
         raise source.at(1, "", str(error).splitlines()[0], "Save the file as UTF-8 text.") from None
     if node is None:
@@ -154,7 +157,7 @@ def _compose(text: str, source: _Source) -> yaml.Node:
 def _check_tokens(text: str, source: _Source) -> None:
     """Refuse before anything is built what topologies have no use for and what would cost much time or memory."""
     depth = 0
-    for token in yaml.scan(text, Loader=yaml.SafeLoader):
+    for token in yaml.scan(text, Loader=_LOADER):
         line = token.start_mark.line + 1
         if isinstance(token, yaml.AliasToken):
             raise source.at(line, "", "aliases are not supported", "Write the value out.")

@@ -10,19 +10,22 @@ from sdn.model.errors import InvalidInput, NotFound
 from sdn.model.topology import DeclaredTopology
 
 _SHIPPED = Path(__file__).with_name("topologies")
+_ZOO = _SHIPPED / "zoo"
 
 
 def load_topology(spec: str) -> DeclaredTopology:
     """The topology that ``spec`` means: a path to a YAML file, the name of a shipped one, or ``NAME:key=value,…``.
 
-    What holds a '/' or ends in .yaml or .yml is a path. Raises InvalidInput (with file, line and field, or the
-    parameter) and NotFound.
+    ``zoo:NAME`` is a network of the Internet Topology Zoo; case does not matter there. What holds a '/' or ends in .yaml
+    or .yml is a path. Raises InvalidInput (with file, line and field, or the parameter) and NotFound.
     """
     if "/" in spec or spec.endswith((".yaml", ".yml")):
         return _read(Path(spec), spec)
     name, colon, rest = spec.partition(":")
     if name in GENERATORS:
         return generate(name, _arguments(rest))
+    if name == "zoo":
+        return _zoo(rest)
     if name not in _shipped():
         known = ", ".join(known_topologies())
         raise NotFound.of("topology", f"there is no topology {name[:80]!r}", f"Use {known}, or a path to a YAML file.")
@@ -33,7 +36,15 @@ def load_topology(spec: str) -> DeclaredTopology:
 
 def known_topologies() -> tuple[str, ...]:
     """Names of the generators and of the shipped files, sorted."""
-    return tuple(sorted({*GENERATORS, *_shipped()}))
+    return tuple(sorted({*GENERATORS, *_shipped(), *(f"zoo:{path.stem}" for path in _ZOO.glob("*.yaml"))}))
+
+
+def _zoo(name: str) -> DeclaredTopology:
+    for path in sorted(_ZOO.glob("*.yaml")):
+        if path.stem.lower() == name.lower():
+            return _read(path, f"zoo/{path.name}")
+    known = ", ".join(known for known in known_topologies() if known.startswith("zoo:"))
+    raise NotFound.of("topology", f"there is no topology zoo:{name[:80]!r}", f"Use {known}, or a path to a YAML file.")
 
 
 def _shipped() -> set[str]:
