@@ -16,7 +16,7 @@ _ZOO = _SHIPPED / "zoo"
 def load_topology(spec: str) -> DeclaredTopology:
     """The topology that ``spec`` means: a path to a YAML file, the name of a shipped one, or ``NAME:key=value,…``.
 
-    ``zoo:NAME`` is a network of the Internet Topology Zoo; case does not matter there. What holds a '/' or ends in .yaml
+    ``zoo:NAME`` is a network of the Internet Topology Zoo, in any case. What holds a '/' or ends in .yaml
     or .yml is a path. Raises InvalidInput (with file, line and field, or the parameter) and NotFound.
     """
     if "/" in spec or spec.endswith((".yaml", ".yml")):
