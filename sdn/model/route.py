@@ -11,8 +11,8 @@ from sdn.model.ids import Dpid
 class NextHops:
     """How one switch reaches one destination switch over shortest paths.
 
-    ports: OpenFlow port numbers, ascending (parallel links count each); tier: hops left to the destination along the
-    longest shortest path, used to spread load differently on successive switches.
+    ports: OpenFlow port numbers, ascending (parallel links count each); tier: on the shortest path with most of them, how
+    many switches have several next hops, this one included. Used to spread load differently on successive ones.
     """
 
     ports: tuple[int, ...]

@@ -57,11 +57,14 @@ class Compiler:
 
     def set_routes(self, routes: Mapping[tuple[int, int], tuple[int, ...] | None]) -> None:
         """Change out ports by slot for (switch, destination); None: no way. O(routes given)."""
-        for (dpid, destination), slots in routes.items():
+        for key, slots in routes.items():
+            dpid, destination = key
             if slots:
-                self._routes[dpid, destination] = slots
+                if self._routes.get(key) == slots and dpid in self.programs and destination in self._switches:
+                    continue  # compiled like this, or still marked
+                self._routes[key] = slots
             else:
-                self._routes.pop((dpid, destination), None)
+                self._routes.pop(key, None)
             self._mark(FABRIC, switch_object(destination), dpid)
 
     def set_network(self, number: int, name: str | None) -> None:

@@ -6,6 +6,7 @@ Core switches hold entries per egress switch and per path, never per endpoint.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from hashlib import blake2b
 
 from sdn.model.oxm import ETH_DST, ETH_TYPE, IN_PORT, VLAN_VID
@@ -79,11 +80,19 @@ def compile_route(transport: int, slots: tuple[int, ...], taken: Mapping[int, Gr
     if len(slots) == 1:
         flows[_FORWARD(label)] = _OUT(slots[0].to_bytes(4, "big"))
         return Entries(flows)
-    numbers = [port.to_bytes(4, "big") for port in slots]
-    content = Group(_SELECT, b"".join([_WATCHED(number, number) for number in numbers]))
-    number = hashed_group(content, taken)
+    content, number = _spreading(slots)
+    if taken.get(number, content) is not content:
+        number = hashed_group(content, taken)
     flows[_FORWARD(label)] = _TO_GROUP(number.to_bytes(4, "big"))
     return Entries(flows, {number: content})
+
+
+@lru_cache(maxsize=1 << 14)
+def _spreading(slots: tuple[int, ...]) -> tuple[Group, int]:
+    """The group of a route and its id where that is free: many destinations share the same next hops."""
+    numbers = [port.to_bytes(4, "big") for port in slots]
+    content = Group(_SELECT, b"".join([_WATCHED(number, number) for number in numbers]))
+    return content, hashed_group(content, {})
 
 
 def compile_connection(

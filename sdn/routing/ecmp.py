@@ -2,8 +2,8 @@
 
 Open vSwitch picks a bucket of a select group by the low bits of a hash that is the same on every switch, so a second
 tier that divided its flows as the first did would see only one of its choices. Here a group has many more slots than
-next hops, and successive tiers look at different bits of the slot number: at an even distance from the destination
-first at bits 5, 4, 3, at an odd one first at bits 0, 1, 2.
+next hops, and successive tiers (the switches on the way where there is a choice, counted from the destination) look at
+different bits of the slot number: an even one first at bits 5, 4, 3, an odd one first at bits 0, 1, 2.
 
 The number of slots is 64, or 256 where 64 cannot hold every pair of choices of two tiers. Never more: beyond 256 hash
 values Open vSwitch leaves dp_hash and hashes in the slow path, flow by flow, the destination MAC included (seen on
@@ -20,6 +20,7 @@ _EVEN = (5, 4, 3)
 _ODD = (0, 1, 2)
 
 
+@lru_cache(maxsize=1 << 16)
 def slots(hops: NextHops) -> tuple[int, ...]:
     """The out port of each bucket of a select group, all buckets of equal weight.
 

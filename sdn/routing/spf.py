@@ -31,6 +31,7 @@ class ShortestPaths:
     """
 
     def __init__(self) -> None:
+        self._links: dict[int, Link] = {}
         self._costs: dict[tuple[LinkEnd, LinkEnd], int] = {}
         self._arcs: dict[Dpid, list[_Arc]] = {}
         self._distances: dict[Dpid, dict[Dpid, int]] = {}
@@ -40,27 +41,37 @@ class ShortestPaths:
     def set_links(self, links: Iterable[Link]) -> set[RouteKey]:
         """Replace all links; returns exactly the (switch, destination) pairs whose next hops are now others or none.
 
-        Only ends and costs matter here; a link that joins a switch with itself is ignored. O(L) to compare, then as
-        the class says for each link that changed.
+        Only ends and costs matter here; a link that joins a switch with itself is ignored. No two links may have both
+        ends in common. O(L) to compare, quick for links that are the same objects as before, then as the class says
+        for each link that changed.
         """
-        costs = {(link.a, link.b): link.cost for link in links if link.a.dpid != link.b.dpid}
-        changes: list[_Change] = []
-        for key, cost in self._costs.items():
-            if costs.get(key) != cost:
-                self._drop_arcs(key, cost)
-                self._note(changes, key, cost, costs.get(key))
-        for key, cost in costs.items():
-            before = self._costs.get(key)
-            if before != cost:
-                self._add_arcs(key, cost)
-                if before is None:
-                    self._note(changes, key, None, cost)
-        self._costs = costs
+        now = {id(link): link for link in links}  # links are immutable, and _links keeps the old ones alive
+        gone = [link for number, link in self._links.items() if number not in now]
+        new = [link for number, link in now.items() if number not in self._links]
+        self._links = now
+        changes = self._change_arcs(gone, new)
         changed: set[RouteKey] = set()
         if changes:
             for destination in self._distances:
                 self._update(destination, changes, changed)
         return changed
+
+    def _change_arcs(self, gone: list[Link], new: list[Link]) -> list[_Change]:
+        """Bring ``_arcs`` and ``_costs`` up to date; a link that was only made anew changes nothing."""
+        costs = {(link.a, link.b): link.cost for link in new if link.a.dpid != link.b.dpid}
+        changes: list[_Change] = []
+        for key in {(link.a, link.b): None for link in (*gone, *new)}:
+            before, after = self._costs.get(key), costs.get(key)
+            if before == after:
+                continue
+            if before is not None:
+                self._drop_arcs(key, before)
+                del self._costs[key]
+            if after is not None:
+                self._add_arcs(key, after)
+                self._costs[key] = after
+            self._note(changes, key, before, after)
+        return changes
 
     def set_destinations(self, dpids: Iterable[Dpid]) -> set[RouteKey]:
         """Replace the destinations; returns the (switch, destination) pairs that gained or lost next hops."""
@@ -289,7 +300,7 @@ class ShortestPaths:
                 if beyond is not None and beyond.tier > tier:
                     tier = beyond.tier
         ports.sort()
-        key = tuple(ports), tier + 1
+        key = tuple(ports), tier + (len(ports) > 1)
         chosen = self._interned.get(key)
         if chosen is None:
             if len(self._interned) >= _MAX_INTERNED:

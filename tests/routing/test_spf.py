@@ -59,7 +59,8 @@ def oracle_table(links, destinations):
                     ports.setdefault(here, []).append(data["ends"][here])
         tiers = {}
         for switch in reversed(list(nx.topological_sort(dag))):
-            tiers[switch] = 1 + max((tiers[v] for v in dag[switch]), default=-1)
+            choice = len(ports.get(switch, ())) > 1
+            tiers[switch] = choice + max((tiers[v] for v in dag[switch]), default=0)
         for switch, own in ports.items():
             table[switch, destination] = NextHops(tuple(sorted(own)), tiers[switch])
     return table
@@ -163,33 +164,33 @@ def test_all_shortest_paths_in_order(links, source, destination):
     assert spf.paths(source, destination, 2) == found[:2]
 
 
-def test_parallel_links_count_each_and_tiers_count_switches():
+def test_parallel_links_count_each_and_tiers_count_choices():
     spf = ShortestPaths()
     spf.set_links([link(1, 5, 2, 1), link(1, 4, 2, 2), link(2, 3, 3, 1, cost=7)])
     spf.set_destinations([3])
-    assert spf.next_hops(1, 3) == NextHops((4, 5), 2)
-    assert spf.next_hops(2, 3) == NextHops((3,), 1)
+    assert spf.next_hops(1, 3) == NextHops((4, 5), 1)
+    assert spf.next_hops(2, 3) == NextHops((3,), 0)
     assert spf.next_hops(3, 3) is None
     assert spf.next_hops(1, 2) is None
     assert spf.distance(1, 3) == 17
     assert spf.distance(1, 2) == 10
 
 
-def test_the_tier_is_the_longest_shortest_path():
+def test_the_tier_counts_switches_with_a_choice():
     spf = ShortestPaths()
     spf.set_links([*line(1, 2, 3, cost=5), link(1, 9, 3, 9, cost=10)])
     spf.set_destinations([3])
-    assert spf.next_hops(1, 3) == NextHops((2, 9), 2)
+    assert spf.next_hops(1, 3) == NextHops((2, 9), 1)
 
 
 def test_a_tier_that_moves_far_away_is_reported():
-    base = [link(1, 1, 2, 1), link(2, 2, 4, 1, cost=20), link(2, 3, 3, 1)]
+    base = [link(1, 1, 2, 1), link(1, 2, 2, 4), link(2, 2, 4, 1, cost=20), link(2, 3, 3, 1)]
     spf = ShortestPaths()
     spf.set_destinations([4])
     spf.set_links(base)
-    assert spf.next_hops(1, 4) == NextHops((1,), 2)
+    assert spf.next_hops(1, 4) == NextHops((1, 2), 1)
     changed = spf.set_links([*base, link(3, 2, 4, 2)])
-    assert spf.next_hops(1, 4) == NextHops((1,), 3)
+    assert spf.next_hops(1, 4) == NextHops((1, 2), 2)
     assert changed == {(1, 4), (2, 4), (3, 4)}
 
 
@@ -229,7 +230,7 @@ def test_a_detour_of_equal_cost_takes_over_without_touching_others():
     spf = ShortestPaths()
     spf.set_destinations([3])
     spf.set_links(sides)
-    assert spf.next_hops(1, 3) == NextHops((1, 2), 2)
+    assert spf.next_hops(1, 3) == NextHops((1, 2), 1)
     assert spf.set_links([s for s in sides if s != sides[1]]) == {(1, 3), (2, 3)}
-    assert spf.next_hops(2, 3) == NextHops((1,), 3)
-    assert spf.next_hops(1, 3) == NextHops((2,), 2)
+    assert spf.next_hops(2, 3) == NextHops((1,), 0)
+    assert spf.next_hops(1, 3) == NextHops((2,), 0)
