@@ -171,7 +171,8 @@ class Compiler:
 
     def _put(self, unit: Unit, entries: Entries) -> list[Entry]:
         program = self.programs[unit.dpid]
-        if any(program.groups.get(number, content) != content for number, content in entries.groups.items()):
+        groups = entries.groups
+        if groups and any(program.groups.get(number, content) != content for number, content in groups.items()):
             mine = {number for number in entries.groups if program.owners(Entry("group", number)) in ((), (unit,))}
             if mine != entries.groups.keys():
                 entries = self._make(unit)  # a group id was taken by other content since: choose another

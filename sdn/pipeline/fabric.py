@@ -66,8 +66,7 @@ def compile_wiring(switch: SwitchFacts) -> Entries:
 
 def compile_own(transport: int) -> Entries:
     """A switch delivers what carries its own label."""
-    label = node_label(transport) + bytes(3)
-    return Entries({_STAMP(b"\x00" + label[1:]): _OWN, _FORWARD(label): _OWN})
+    return Entries(dict.fromkeys(_node_keys(transport), _OWN))
 
 
 def compile_route(transport: int, slots: tuple[int, ...], taken: Mapping[int, Group]) -> Entries:
@@ -75,16 +74,20 @@ def compile_route(transport: int, slots: tuple[int, ...], taken: Mapping[int, Gr
 
     slots: out port per bucket, at least one. taken: groups of this switch, to find a free id for a new one.
     """
-    label = node_label(transport) + bytes(3)
-    flows = {_STAMP(b"\x00" + label[1:]): _STAMPED}
+    stamp, forward = _node_keys(transport)
     if len(slots) == 1:
-        flows[_FORWARD(label)] = _OUT(slots[0].to_bytes(4, "big"))
-        return Entries(flows)
+        return Entries({stamp: _STAMPED, forward: _OUT(slots[0].to_bytes(4, "big"))})
     content, number = _spreading(slots)
     if taken.get(number, content) is not content:
         number = hashed_group(content, taken)
-    flows[_FORWARD(label)] = _TO_GROUP(number.to_bytes(4, "big"))
-    return Entries(flows, {number: content})
+    return Entries({stamp: _STAMPED, forward: _TO_GROUP(number.to_bytes(4, "big"))}, {number: content})
+
+
+@lru_cache(maxsize=1 << 16)
+def _node_keys(transport: int) -> tuple[bytes, bytes]:
+    """Keys of the flows that stamp and that forward the label of an egress switch, the same on every switch."""
+    label = node_label(transport) + bytes(3)
+    return _STAMP(b"\x00" + label[1:]), _FORWARD(label)
 
 
 @lru_cache(maxsize=1 << 14)

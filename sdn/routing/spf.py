@@ -194,8 +194,9 @@ class ShortestPaths:
         heap = self._offers(distances, orphans, better, touched)
         moved = self._settle(distances, heap) | orphans
         touched |= moved
+        arcs_of = self._arcs.get
         for switch in moved:
-            touched.update(arc[0] for arc in self._arcs.get(switch, ()))
+            touched.update([arc[0] for arc in arcs_of(switch, ())])
         touched.discard(destination)
         self._refresh(destination, touched, changed)
 
@@ -270,9 +271,10 @@ class ShortestPaths:
         for switch in switches:
             distance = distances.get(switch)
             if distance is not None:
-                heappush(queue, (distance, switch))
+                queue.append((distance, switch))
             elif hops.pop(switch, None) is not None:
                 changed.add((switch, destination))
+        queue.sort()  # a sorted list is a heap
         queued = set(switches)
         while queue:
             distance, switch = heappop(queue)
@@ -293,14 +295,17 @@ class ShortestPaths:
     def _choose(self, switch: Dpid, distance: int, distances: dict[Dpid, int], hops: dict[Dpid, NextHops]) -> NextHops:
         ports = []
         tier = 0
+        get = distances.get
         for neighbour, cost, port, _ in self._arcs[switch]:
-            if distances.get(neighbour, distance) + cost == distance:
+            if get(neighbour, distance) + cost == distance:
                 ports.append(port)
                 beyond = hops.get(neighbour)
                 if beyond is not None and beyond.tier > tier:
                     tier = beyond.tier
-        ports.sort()
-        key = tuple(ports), tier + (len(ports) > 1)
+        if len(ports) > 1:
+            ports.sort()
+            tier += 1
+        key = tuple(ports), tier
         chosen = self._interned.get(key)
         if chosen is None:
             if len(self._interned) >= _MAX_INTERNED:
