@@ -7,10 +7,11 @@ that a flow never refers to a missing group, and a switch forwards by new entrie
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
-from typing import Protocol
+from itertools import chain, islice
+from typing import Any, Protocol
 
 from sdn.model.program import (
     OUR_GROUPS_FROM,
@@ -49,14 +50,23 @@ class Adoption:
     alien: int
 
 
+_Queue = dict[Any, int]
+"""Generation by key: of a flow its key, of groups and meters the number."""
+
+
+def _queues() -> dict[str, _Queue]:
+    """Empty queues by kind."""
+    return {kind: {} for kind in PUT_ORDER}
+
+
 class SwitchSync:
     """Brings one switch to its program. Generations number the changes; they only grow."""
 
     def __init__(self, desired: Desired) -> None:
         self._desired = desired
-        self._waiting: dict[Entry, int] = {}
-        self._deletes: dict[Entry, int] = {}
-        self._flying: dict[Entry, int] = {}
+        self._waiting = _queues()
+        self._deletes = _queues()
+        self._flying = _queues()
         self._open: dict[int, int] = {}
         self._meters: set[int] = set()
         self._adding = True
@@ -65,50 +75,64 @@ class SwitchSync:
         """Start from what the switch holds; the differences wait to be written. O(installed + desired)."""
         self.reset()
         self._meters = set(installed.meters)
-        differences: list[Entry] = []
-        alien = self._compare_flows(installed, differences)
-        differences += _compare(installed.groups, self._desired.groups, "group", OUR_GROUPS_FROM)
-        differences += _compare(installed.meters, self._desired.meters, "meter", 0)
-        self.touch(differences, generation)
-        return Adoption(tuple(differences), len(installed.flows) - alien, alien)
+        wrong, extra, alien = self._compare_flows(installed)
+        self._waiting["flow"] = dict.fromkeys(wrong, generation)
+        self._deletes["flow"] = dict.fromkeys(extra, generation)
+        self._begin(generation, len(wrong) + len(extra))
+        numbered = [
+            *_compare(installed.groups, self._desired.groups, "group", OUR_GROUPS_FROM),
+            *_compare(installed.meters, self._desired.meters, "meter", 0),
+        ]
+        self.touch(numbered, generation)
+        flows = (Entry("flow", key) for key in chain(wrong, extra))
+        return Adoption((*flows, *numbered), len(installed.flows) - alien, alien)
 
-    def _compare_flows(self, installed: Installed, differences: list[Entry]) -> int:
-        flows, bodies, alien = self._desired.flows, installed.bodies, 0
+    def _compare_flows(self, installed: Installed) -> tuple[list[FlowKey], list[FlowKey], int]:
+        """Flows to write, flows to delete, and how many are not ours."""
+        flows, there, bodies = self._desired.flows, installed.flows, installed.bodies
+        wrong = []
         for key, body in flows.items():
-            cookie = installed.flows.get(key)
-            if cookie != cookie_of(body) or (bodies is not None and bodies.get(key) != body):
-                differences.append(Entry("flow", key))
-        for key, cookie in installed.flows.items():
-            if key not in flows:
-                if is_ours(cookie):
-                    differences.append(Entry("flow", key))
-                else:
-                    alien += 1
-        return alien
+            cookie = there.get(key)
+            if cookie is None or cookie != cookie_of(body) or (bodies is not None and bodies.get(key) != body):
+                wrong.append(key)
+        unknown = [(key, cookie) for key, cookie in there.items() if key not in flows]
+        extra = [key for key, cookie in unknown if is_ours(cookie)]
+        return wrong, extra, len(unknown) - len(extra)
 
     def touch(self, entries: Iterable[Entry], generation: int) -> None:
         """These entries were changed by this generation: write or delete them, as the program says by then."""
-        for entry in entries:
-            wanted = entry.key in self._table(entry.kind)
-            there, other = (self._waiting, self._deletes) if wanted else (self._deletes, self._waiting)
-            first = other.pop(entry, None)
+        desired = self._desired
+        tables: dict[str, Mapping[Any, object]] = {
+            "flow": desired.flows,
+            "group": desired.groups,
+            "meter": desired.meters,
+        }
+        begun = 0
+        for kind, key in entries:
+            there, other = self._waiting[kind], self._deletes[kind]
+            if key not in tables[kind]:
+                there, other = other, there
+            first = other.pop(key, None)
             if first is None:
-                first = there.get(entry)
+                first = there.get(key)
             if first is None:
                 first = generation
-                self._open[generation] = self._open.get(generation, 0) + 1
-            there[entry] = first
+                begun += 1
+            there[key] = first
+        self._begin(generation, begun)
 
     def next_batch(self, limit: int = BATCH_LIMIT) -> Batch | None:
         """The next writes, at most ``limit`` entries; None when nothing waits or a batch is on its way."""
-        if self._flying:
+        if any(self._flying.values()):
             return None
-        self._adding = bool(self._waiting)
+        self._adding = any(self._waiting.values())
         if self._adding:
-            chosen = self._take(self._waiting, limit, PUT_ORDER)
-            return self._put_batch(chosen)
-        if self._deletes:
-            return _delete_batch(self._take(self._deletes, limit, DELETE_ORDER))
+            self._take(self._waiting, limit, PUT_ORDER)
+            return self._put_batch()
+        if any(self._deletes.values()):
+            self._take(self._deletes, limit, DELETE_ORDER)
+            flows, groups, meters = (self._flying[kind] for kind in DELETE_ORDER)
+            return Batch(deletes=tuple(flows), group_deletes=tuple(groups), meter_deletes=tuple(meters))
         return None
 
     def done(self, failures: Iterable[WriteFailure]) -> None:
@@ -117,33 +141,35 @@ class SwitchSync:
         Meters are written before the bundle: those that are not named in ``failures`` are there in any case.
         """
         refused = {Entry(failure.kind, failure.key) for failure in failures}
-        flying, self._flying = self._flying, {}
-        for entry, generation in flying.items():
-            self._close(generation)
-            if entry.kind == "meter" and isinstance(entry.key, int):
-                if self._adding and entry not in refused:
-                    self._meters.add(entry.key)
-                elif not self._adding and not refused:
-                    self._meters.discard(entry.key)
-            if refused:
-                self.touch([entry], generation)
+        flying, self._flying = self._flying, _queues()
+        if self._adding:
+            self._meters.update(number for number in flying["meter"] if Entry("meter", number) not in refused)
+        elif not refused:
+            self._meters.difference_update(flying["meter"])
+        for queue in flying.values():
+            for generation, count in Counter(queue.values()).items():
+                self._close(generation, count)
+        if refused:
+            for kind, queue in flying.items():
+                for key, generation in queue.items():
+                    self.touch([Entry(kind, key)], generation)
 
     def give_up(self, entry: Entry) -> bool:
         """Do not write an entry that waits: the switch refuses it, and nobody is there who could be told.
 
         Returns whether it did wait.
         """
-        for queue in (self._waiting, self._deletes):
-            generation = queue.pop(entry, None)
+        for queues in (self._waiting, self._deletes):
+            generation = queues[entry.kind].pop(entry.key, None)
             if generation is not None:
-                self._close(generation)
+                self._close(generation, 1)
                 return True
         return False
 
     def reset(self) -> None:
         """The session ended: nothing is known about the switch until it is adopted again."""
-        for pending in (self._waiting, self._deletes, self._flying, self._open):
-            pending.clear()
+        self._waiting, self._deletes, self._flying = _queues(), _queues(), _queues()
+        self._open.clear()
 
     @property
     def oldest(self) -> int | None:
@@ -153,47 +179,44 @@ class SwitchSync:
     @property
     def pending(self) -> int:
         """Entries not yet confirmed."""
-        return len(self._waiting) + len(self._deletes) + len(self._flying)
+        return sum(len(queue) for queues in self._every() for queue in queues.values())
 
     def is_pending(self, entry: Entry) -> bool:
         """Whether this entry is not yet confirmed."""
-        return entry in self._waiting or entry in self._deletes or entry in self._flying
+        return any(entry.key in queues[entry.kind] for queues in self._every())
 
-    def _close(self, generation: int) -> None:
-        left = self._open[generation] - 1
+    def _every(self) -> tuple[dict[str, _Queue], ...]:
+        return self._waiting, self._deletes, self._flying
+
+    def _begin(self, generation: int, count: int) -> None:
+        """So many more entries of a generation are not confirmed."""
+        if count:
+            self._open[generation] = self._open.get(generation, 0) + count
+
+    def _close(self, generation: int, count: int) -> None:
+        left = self._open[generation] - count
         if left:
             self._open[generation] = left
         else:
             del self._open[generation]
 
-    def _table(self, kind: str) -> Mapping[FlowKey | int, object]:
-        tables: dict[str, Mapping[FlowKey | int, object]] = {
-            "flow": self._desired.flows,  # type: ignore[dict-item]
-            "group": self._desired.groups,  # type: ignore[dict-item]
-            "meter": self._desired.meters,  # type: ignore[dict-item]
-        }
-        return tables[kind]
-
-    def _take(self, queue: dict[Entry, int], limit: int, order: tuple[str, ...]) -> list[Entry]:
+    def _take(self, queues: dict[str, _Queue], limit: int, order: tuple[str, ...]) -> None:
         """Send up to ``limit`` entries on their way, by kind, within a kind in the order in which they came."""
-        chosen: list[Entry] = []
         for kind in order:
-            if len(chosen) < limit:
-                chosen += islice((entry for entry in queue if entry.kind == kind), limit - len(chosen))
-        for entry in chosen:
-            self._flying[entry] = queue.pop(entry)
-        return chosen
+            queue = queues[kind]
+            if len(queue) <= limit:
+                self._flying[kind], queues[kind] = queue, {}
+            else:
+                self._flying[kind] = {key: queue.pop(key) for key in list(islice(queue, limit))}
+            limit -= len(self._flying[kind])
 
-    def _put_batch(self, chosen: list[Entry]) -> Batch:
+    def _put_batch(self) -> Batch:
         flows, groups, meters = self._desired.flows, self._desired.groups, self._desired.meters
+        keys = self._flying["flow"]
         return Batch(
-            meters=tuple(
-                (e.key, meters[e.key], e.key in self._meters)
-                for e in chosen
-                if e.kind == "meter" and isinstance(e.key, int)
-            ),
-            groups=tuple((e.key, groups[e.key]) for e in chosen if e.kind == "group" and isinstance(e.key, int)),
-            flows=tuple((e.key, flows[e.key]) for e in chosen if isinstance(e.key, bytes)),
+            meters=tuple((number, meters[number], number in self._meters) for number in self._flying["meter"]),
+            groups=tuple((number, groups[number]) for number in self._flying["group"]),
+            flows=tuple(zip(keys, map(flows.__getitem__, keys), strict=True)),
         )
 
 
@@ -207,11 +230,3 @@ def _compare(
     for number in installed:
         if number >= ours_from and number not in desired:
             yield Entry(kind, number)
-
-
-def _delete_batch(chosen: list[Entry]) -> Batch:
-    return Batch(
-        deletes=tuple(entry.key for entry in chosen if isinstance(entry.key, bytes)),
-        group_deletes=tuple(e.key for e in chosen if e.kind == "group" and isinstance(e.key, int)),
-        meter_deletes=tuple(e.key for e in chosen if e.kind == "meter" and isinstance(e.key, int)),
-    )
