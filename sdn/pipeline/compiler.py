@@ -150,16 +150,23 @@ class Compiler:
         self._dirty.clear()
         released: dict[Unit, dict[Entry, Content]] = {}
         before: dict[int, dict[Entry, Content]] = {}
+        rewritten: dict[Unit, list[Entry]] = {}
         for unit, entries in made.items():
+            same = self.programs[unit.dpid].rewrite(unit, entries)
+            if same is not None:
+                rewritten[unit] = same
+                continue
             gone = self.programs[unit.dpid].release(unit, entries)
             if gone:
                 released[unit] = gone
                 before.setdefault(unit.dpid, {}).update(gone)
         changed: dict[int, dict[Entry, None]] = {}
         self.touched = []
-        for unit, news in [(unit, self._put(unit, entries)) for unit, entries in made.items()]:
+        put = {unit: self._put(unit, entries) for unit, entries in made.items() if unit not in rewritten}
+        for unit in made:
+            news = rewritten[unit] if unit in rewritten else put[unit]
             old = before.get(unit.dpid)
-            if old:
+            if old and unit not in rewritten:
                 # An entry that went from one unit to another as it was has not changed.
                 content = self.programs[unit.dpid].content
                 every = (*released.get(unit, ()), *news)
