@@ -19,11 +19,11 @@ Every message has its own xid, and the entry follows from it by arithmetic.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum, auto
 from typing import TypeVar
 
-from sdn.model.program import Batch, WriteFailure, cookie_of
+from sdn.model.program import Batch, FlowBody, FlowKey, WriteFailure, cookie_of
 from sdn.openflow import BAD_LENGTH, ProtocolError, encode, error_text, wire, writes
 from sdn.openflow.messages import BarrierReply, BundleReply, Error
 
@@ -33,6 +33,8 @@ SMALL = 64
 """Entries in a bundle that is committed without waiting for refusals."""
 _CHUNK = 128
 """Messages encoded at a time: some 20 KiB, and less than a millisecond."""
+_SURELY_FITS = wire.MAX_MESSAGE - 128
+"""Bytes of key and instructions that leave room for everything else of the message."""
 _METERED, _OPEN, _ADDED, _COMMIT, _DISCARD, _FINISHED, _CONTROLS = range(7)
 """Offsets of the xids that do not belong to an entry, and their number."""
 
@@ -135,7 +137,7 @@ class BatchRun:
                 xid, _BUNDLE, ((number, group.type, group.buckets) for number, group in some_groups)
             )
         for xid, some in _chunks(batch.flows, flows):
-            yield writes.flow_adds(xid, _BUNDLE, ((key, body, cookie_of(body)) for key, body in some))
+            yield writes.flow_adds(xid, _BUNDLE, _with_cookies(some))
         for xid, keys in _chunks(batch.deletes, deletes):
             yield writes.flow_deletes(xid, _BUNDLE, keys)
         for xid, numbers in _chunks(batch.group_deletes, group_deletes):
@@ -214,16 +216,27 @@ class BatchRun:
         raise AssertionError(f"xid {xid} is not of this batch")
 
     def _refuse_oversized(self) -> None:
-        sizes: tuple[tuple[int, Iterator[tuple[bytes | int, int]]], ...] = (
-            (1, ((number, writes.group_size(group.buckets)) for number, group in self._batch.groups)),
-            (2, ((key, writes.flow_size(key, body)) for key, body in self._batch.flows)),
-        )
-        for part, entries in sizes:
-            first, kind, _ = self._parts[part]
-            for xid, (key, size) in enumerate(entries, first):
-                if size > wire.MAX_MESSAGE:
-                    text = f"message of {size} bytes is longer than the {wire.MAX_MESSAGE} of OpenFlow"
-                    self._failures[xid] = WriteFailure(kind, key, *BAD_LENGTH, text)
+        groups, flows = self._parts[1][0], self._parts[2][0]
+        for xid, (number, group) in enumerate(self._batch.groups, groups):
+            self._check_size(xid, "group", number, writes.group_size(group.buckets))
+        for xid, (key, body) in enumerate(self._batch.flows, flows):
+            if len(key) + len(body) > _SURELY_FITS:
+                self._check_size(xid, "flow", key, writes.flow_size(key, body))
+
+    def _check_size(self, xid: int, kind: str, key: bytes | int, size: int) -> None:
+        if size > wire.MAX_MESSAGE:
+            text = f"message of {size} bytes is longer than the {wire.MAX_MESSAGE} of OpenFlow"
+            self._failures[xid] = WriteFailure(kind, key, *BAD_LENGTH, text)
+
+
+def _with_cookies(flows: Iterable[tuple[FlowKey, FlowBody]]) -> Iterator[tuple[FlowKey, FlowBody, int]]:
+    """(key, body, cookie). Hashing is most of the work, and flows of one object often do the same."""
+    known: dict[FlowBody, int] = {}
+    for key, body in flows:
+        cookie = known.get(body)
+        if cookie is None:
+            cookie = known[body] = cookie_of(body)
+        yield key, body, cookie
 
 
 def _chunks(entries: Sequence[_T], first: int) -> Iterator[tuple[int, Sequence[_T]]]:
