@@ -204,3 +204,17 @@ def test_any_sequence_of_changes_refusals_and_reconnects_ends_in_the_program(see
     assert same(program, switch)
     assert sync.oldest is None
     assert sync.pending == 0
+
+
+def test_a_batch_holds_what_fits_meters_before_groups_before_flows() -> None:
+    program = Program({b"a": b"1", b"b": b"1"}, {OUR_GROUPS_FROM: Group(0, b"")}, {1: Meter(1, 1), 2: Meter(1, 1)})
+    sync = SwitchSync(program)
+    sync.adopt(Installed({}, {}, {}), 1)
+    sizes = []
+    while (batch := sync.next_batch(2)) is not None:
+        sizes.append((len(batch.meters), len(batch.groups), len(batch.flows)))
+        assert sync.pending == 5 - sum(sum(size) for size in sizes[:-1])
+        assert sync.oldest == 1
+        sync.done(())
+    assert sizes == [(2, 0, 0), (0, 1, 1), (0, 0, 1)]
+    assert (sync.oldest, sync.pending) == (None, 0)
