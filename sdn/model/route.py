@@ -11,8 +11,8 @@ from sdn.model.ids import Dpid
 class NextHops:
     """How one switch reaches one destination switch over shortest paths.
 
-    ports: OpenFlow port numbers, ascending (parallel links count each); tier: on the shortest path with most of them, how
-    many switches have several next hops, this one included. Used to spread load differently on successive ones.
+    ports: OpenFlow port numbers, ascending (parallel links count each). tier: how many switches have several next
+    hops, this one included, on the shortest path with most of them; such switches spread load by it differently.
     """
 
     ports: tuple[int, ...]
