@@ -42,14 +42,17 @@ class Compiler:
         self._members = Membership()
         self._dirty: dict[Unit, None] = {}
         self._blocked: dict[Unit, Entries] = {}
+        self._waiting: dict[int, dict[Unit, None]] = {}
+        """By datapath id of a switch not yet known: units that were made without it, and that its coming changes."""
         self.touched: list[Unit] = []
         """The units whose entries changed in the last ``compile``."""
 
     def set_switch(self, dpid: int, facts: SwitchFacts) -> None:
-        """Add a switch or change its wiring; its label stays what it was. O(1)."""
+        """Add a switch or change its wiring; its label stays what it was. O(1), and the units that waited for it."""
         if dpid not in self.programs:
             self.programs[dpid] = SwitchProgram()
             self._mark(BASE, switch_object(dpid), dpid)
+            self._dirty.update(self._waiting.pop(dpid, {}))
         if self._switches.get(dpid) != facts:
             self._switches[dpid] = facts
             self._mark(WIRING, switch_object(dpid), dpid)
@@ -60,8 +63,8 @@ class Compiler:
         for key, slots in routes.items():
             dpid, destination = key
             if slots:
-                if self._routes.get(key) == slots and dpid in self.programs and destination in self._switches:
-                    continue  # compiled like this, or still marked
+                if self._routes.get(key) == slots:
+                    continue  # compiled like this, still marked, or waiting for a switch
                 self._routes[key] = slots
             else:
                 self._routes.pop(key, None)
@@ -146,7 +149,8 @@ class Compiler:
 
         Raises OwnershipError if facts contradict each other (two ports on one OpenFlow port).
         """
-        made = {unit: self._permitted(unit, self._make(unit)) for unit in self._dirty if unit.dpid in self.programs}
+        dirty = [unit for unit in self._dirty if self._known(unit, unit.dpid)]
+        made = {unit: self._permitted(unit, self._make(unit)) for unit in dirty}
         self._dirty.clear()
         released: dict[Unit, dict[Entry, Content]] = {}
         before: dict[int, dict[Entry, Content]] = {}
@@ -231,60 +235,70 @@ class Compiler:
                 for name in self._members.ports(network):
                     self._mark(ENDPOINT, name, dpid)
 
+    def _known(self, unit: Unit, dpid: int) -> bool:
+        """Whether there is this switch; if not, the unit is made anew when it comes."""
+        if dpid in self._switches:
+            return True
+        self._waiting.setdefault(dpid, {})[unit] = None
+        return False
+
     # Making
 
     def _make(self, unit: Unit) -> Entries:
         """What a unit contributes, from the facts as they are now."""
         feature, name, dpid = unit.feature, unit.object, unit.dpid
         if feature == ENDPOINT:
-            return self._make_endpoint(name, dpid)
+            return self._make_endpoint(unit)
         if feature == ATTACH:
             port = self._ports.get(name)
             return attach.compile_attachment(port) if port and port.dpid == dpid else Entries()
         if feature == FLOOD:
-            return self._make_flood(name, dpid)
+            return self._make_flood(unit)
         if feature == ROUTER:
             facts = self._routers.get(name)
             here = facts is not None and dpid in self._members.reach(name)
             return router.compile_router(facts) if facts and here else Entries()
         if feature == CONNECTION:
-            return self._make_connection(name, dpid)
+            return self._make_connection(unit)
         if feature == FABRIC:
-            return self._make_fabric(int(name.rpartition("/")[2], 16), dpid)
+            return self._make_fabric(unit)
         if feature == WIRING:
             return fabric.compile_wiring(self._switches[dpid])
         return base.compile_base()
 
-    def _make_endpoint(self, name: str, dpid: int) -> Entries:
-        port = self._ports.get(name)
-        if port is None or port.dpid not in self._switches:
+    def _make_endpoint(self, unit: Unit) -> Entries:
+        port = self._ports.get(unit.object)
+        if port is None or not self._known(unit, port.dpid):
             return Entries()
-        member = self._members.present(port.network, dpid)
-        routed = self._members.reaches(port.network, dpid)
+        member = self._members.present(port.network, unit.dpid)
+        routed = self._members.reaches(port.network, unit.dpid)
         return endpoint.compile_endpoint(port, self._switches[port.dpid].label, member, routed)
 
-    def _make_flood(self, name: str, dpid: int) -> Entries:
-        number = self._network_numbers.get(name)
-        if number is None or dpid not in self._members.switches(number):
+    def _make_flood(self, unit: Unit) -> Entries:
+        number = self._network_numbers.get(unit.object)
+        if number is None or unit.dpid not in self._members.switches(number):
             return Entries()
-        transports = [self._switches[d].label for d in self._members.switches(number) if d in self._switches]
-        services = [self._ports[p].service for p in self._members.ports_on(number, dpid)]
+        members = [dpid for dpid in self._members.switches(number) if self._known(unit, dpid)]
+        transports = [self._switches[dpid].label for dpid in members]
+        services = [self._ports[name].service for name in self._members.ports_on(number, unit.dpid)]
         return flood.compile_flood(number, transports, services)
 
-    def _make_fabric(self, destination: int, dpid: int) -> Entries:
-        target = self._switches.get(destination)
-        if target is None:
-            return Entries()
-        if destination == dpid:
-            return fabric.compile_own(target.label)
+    def _make_fabric(self, unit: Unit) -> Entries:
+        destination, dpid = int(unit.object.rpartition("/")[2], 16), unit.dpid
         slots = self._routes.get((dpid, destination))
-        return fabric.compile_route(target.label, slots, self.programs[dpid].groups) if slots else Entries()
+        if (slots is None and destination != dpid) or not self._known(unit, destination):
+            return Entries()
+        label = self._switches[destination].label
+        if slots is None:
+            return fabric.compile_own(label)
+        return fabric.compile_route(label, slots, self.programs[dpid].groups)
 
-    def _make_connection(self, name: str, dpid: int) -> Entries:
-        facts = self._connections.get(name)
-        if facts is None or dpid not in facts.path.switches:
+    def _make_connection(self, unit: Unit) -> Entries:
+        facts = self._connections.get(unit.object)
+        if facts is None or unit.dpid not in facts.path.switches:
             return Entries()
-        transports: dict[int, int] = {d: self._switches[d].label for d in facts.path.switches if d in self._switches}
-        if len(transports) < len(facts.path.switches):
+        known = [dpid for dpid in facts.path.switches if self._known(unit, dpid)]
+        if len(known) < len(facts.path.switches):
             return Entries()
-        return fabric.compile_connection(facts, dpid, transports, self.programs[dpid].groups)
+        transports: dict[int, int] = {dpid: self._switches[dpid].label for dpid in known}
+        return fabric.compile_connection(facts, unit.dpid, transports, self.programs[unit.dpid].groups)

@@ -106,13 +106,13 @@ class Changer:
 
     def port(self, name: str) -> None:
         number = PORTS.index(name) + 1
-        if self.chance.random() < 0.3 or not self.world.switches:
+        if self.chance.random() < 0.3:
             self.world.ports.pop(name, None)
         else:
             addresses = (bytes([10, 0, self.chance.randrange(2), number + 10]),) if self.chance.random() < 0.8 else ()
             v6 = (bytes([0xFD]) + bytes(14) + bytes([number]),) if self.chance.random() < 0.6 else ()
             ofport = number if self.chance.random() < 0.8 else None
-            mac, dpid = bytes([2, 0, 0, 0, 0, number]), self.chance.choice(list(self.world.switches))
+            mac, dpid = bytes([2, 0, 0, 0, 0, number]), self.chance.choice(SWITCHES)
             network = self.chance.choice(NETWORKS)
             self.world.ports[name] = PortFacts(network, number, mac, addresses, v6, dpid, ofport)
         self.compiler.set_port(name, self.world.ports.get(name))
@@ -132,7 +132,7 @@ class Changer:
         self.compiler.set_router(name, self.world.routers.get(name))
 
     def routes(self) -> None:
-        pairs = [(a, b) for a in self.world.switches for b in self.world.switches if a != b]
+        pairs = [(a, b) for a in SWITCHES for b in SWITCHES if a != b]  # also of switches not yet there
         changed = {pair: self.slots() for pair in pairs if self.chance.random() < 0.5}
         for pair, slots in changed.items():
             if slots:
@@ -145,7 +145,7 @@ class Changer:
         return self.chance.choice((None, (100,), (101,), (100, 101), (101, 102), (100, 102)))
 
     def connection(self, name: str) -> None:
-        switches = list(self.world.switches)
+        switches = list(SWITCHES)
         self.chance.shuffle(switches)
         switches = switches[: self.chance.randrange(4)]
         if not switches:
