@@ -20,6 +20,7 @@ import socket
 import struct
 import sys
 import time
+from abc import ABC, abstractmethod
 
 PORT = 7777
 MARK = b"sdn-lab:"
@@ -170,7 +171,7 @@ class Agent:
             query.answer(tag, who)
 
 
-class Query:
+class Query(ABC):
     """Something that waits for answers until a deadline. targets: (tag, address)."""
 
     def __init__(self, agent: Agent, command: dict[str, object]) -> None:
@@ -181,9 +182,9 @@ class Query:
         self.got: dict[str, str] = {}
         self.send()
 
+    @abstractmethod
     def send(self) -> None:
         """Send to all targets."""
-        raise NotImplementedError
 
     def answer(self, tag: str, who: str) -> None:
         """An answer with this tag came."""
@@ -205,8 +206,9 @@ class Query:
         """The answer to the command."""
         return {"answered": self.got}
 
+    @abstractmethod
     def close(self) -> None:
-        """Give sockets back."""
+        """Give sockets of its own back."""
 
 
 class Ping(Query):
@@ -222,6 +224,9 @@ class Ping(Query):
             if not six:  # for ICMPv6 the kernel computes it
                 packet = packet[:2] + struct.pack("!H", checksum(packet)) + packet[4:]
             send(self.agent.icmp6 if six else self.agent.icmp4, packet, (address, 0))
+
+    def close(self) -> None:
+        pass  # the sockets are the agent's
 
 
 class Udp(Query):
@@ -297,7 +302,8 @@ class Stream(Udp):
         self.count = int(command["count"])  # type: ignore[call-overload]
         self.start = time.monotonic()
         self.sent = 0
-        self.last = self.start
+        self.last = 0.0
+        """When the last answer came, in seconds from the start."""
         self.gap = 0.0
         super().__init__(agent, command)
         self.deadline = self.start + self.count * self.interval + float(command.get("timeout", 1.0))  # type: ignore[arg-type]
@@ -305,7 +311,7 @@ class Stream(Udp):
     def answer(self, tag: str, who: str) -> None:
         if not tag.startswith(f"s{self.id}-"):
             return
-        now = time.monotonic()
+        now = time.monotonic() - self.start
         self.gap = max(self.gap, now - self.last)
         self.last = now
         self.got[tag] = who
@@ -324,7 +330,7 @@ class Stream(Udp):
         return over
 
     def result(self) -> dict[str, object]:
-        silence = self.start + self.count * self.interval - self.last
+        silence = self.count * self.interval - self.last
         return {"sent": self.sent, "lost": self.sent - len(self.got), "gap": max(self.gap, silence)}
 
 

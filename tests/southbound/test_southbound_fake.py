@@ -169,7 +169,7 @@ async def test_barrier_replies_nobody_asked_for() -> None:
         assert "barrier reply" in (await rig.expect(SwitchDown)).reason
 
 
-async def test_batch_bigger_than_all_buffers_waits_for_the_switch() -> None:
+async def test_batch_bigger_than_all_buffers_waits_for_the_switch(monkeypatch: pytest.MonkeyPatch) -> None:
     """The switch reads nothing at first: encoding stops at the high-water mark, and goes on when it reads."""
     body = bytes.fromhex("0004004800000000") + bytes.fromhex("0000001000000001ffff000000000000") * 4
     many = tuple((b"\0\0\1" + bytes.fromhex("80000004") + n.to_bytes(4, "big"), body) for n in range(100_000))
@@ -178,10 +178,11 @@ async def test_batch_bigger_than_all_buffers_waits_for_the_switch() -> None:
         up = await switch.come_up(rig, 5)
         switch.reader._transport.pause_reading()  # type: ignore[attr-defined]
         session = rig.server._sessions[up.session]
+        full = asyncio.Event()
+        monkeypatch.setattr(session, "pause_writing", lambda: (session._pump.pause(), full.set()))
         rig.server.perform(SendBatch(up.session, 1, Batch(flows=many)))
         async with asyncio.timeout(20):
-            while not session._pump.paused:  # noqa: ASYNC110 - there is no event for it
-                await asyncio.sleep(0)
+            await full.wait()
         assert session._transport.get_write_buffer_size() < 1 << 20
         rig.server.perform(SendPacket(up.session, 1, b"frame"))
         assert session.packets_dropped == 1

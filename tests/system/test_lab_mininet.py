@@ -133,7 +133,7 @@ def test_stream_counts_what_is_lost(agents: Agents) -> None:
     assert (good["sent"], good["lost"]) == (100, 0)
     bad = agents.ask({"h1": {**command, "target": "10.9.0.4"}}, 2)["h1"]
     assert (bad["sent"], bad["lost"]) == (100, 100)
-    assert bad["gap"] > 0.199  # 100 packets, 2 ms each, up to rounding
+    assert bad["gap"] >= 0.2
 
 
 def test_broadcast_stays_in_its_half(agents: Agents) -> None:
