@@ -38,6 +38,7 @@ from sdn.model.program import Entry
 from sdn.model.status import ChangeType
 from sdn.model.topology import DeclaredTopology
 from sdn.pipeline import Compiler
+from sdn.pipeline.routes import switch_object
 from sdn.reconcile import Adoption
 from sdn.store import Change, Prepared, Store
 from sdn.store.resolve import name_of
@@ -319,6 +320,8 @@ class Controller:
         changes = self.compiler.compile()
         for unit in self.compiler.touched:
             self._touch(unit.object, unit.dpid)
+        for at, destination, _ in self.compiler.rerouted:
+            self._touch(switch_object(destination), at)
         for dpid, entries in changes.items():
             switch = self.fleet.touched(dpid)
             if switch is not None:

@@ -13,7 +13,7 @@ from sdn.model.intent import Connection, Network, Port, Resource, Subnet
 from sdn.model.program import Unit
 from sdn.model.status import State, Status
 from sdn.pipeline import Compiler
-from sdn.pipeline.compiler import switch_object
+from sdn.pipeline.routes import switch_object
 from sdn.store import Store
 
 DONE = Status(State.PROGRAMMED)

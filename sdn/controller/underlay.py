@@ -7,10 +7,9 @@ from collections.abc import Callable
 
 from sdn.controller.attachments import Place
 from sdn.model.ids import Dpid, format_dpid, parse_dpid
-from sdn.model.route import RouteKey
 from sdn.pipeline import Compiler
 from sdn.pipeline.facts import PortFacts, SwitchFacts
-from sdn.routing import ShortestPaths, slots
+from sdn.routing import ShortestPaths
 from sdn.store import Store
 from sdn.topology import TopologyState
 from sdn.topology.discovery import MAX_PORT
@@ -63,24 +62,17 @@ class Underlay:
 
     def follow(self) -> bool:
         """Tell the compiler what has changed; returns whether the links have."""
-        changed: set[RouteKey] = set()
         version = self._topology.version
         rerouted = version != self._version
         if rerouted:
             self._version = version
-            changed |= self.paths.set_links(self._topology.links())
+            self._compiler.set_routes(self.paths.set_links(self._topology.links()))
             self._note_links()
         if self._moved:
             self._moved = False
-            changed |= self.paths.set_destinations(Dpid(dpid) for dpid in self._members)
+            self._compiler.set_routes(self.paths.set_destinations(Dpid(dpid) for dpid in self._members))
         self._rewire()
-        if changed:
-            self._compiler.set_routes({key: self._slots(*key) for key in sorted(changed)})
         return rerouted
-
-    def _slots(self, dpid: Dpid, destination: Dpid) -> tuple[int, ...] | None:
-        hops = self.paths.next_hops(dpid, destination)
-        return None if hops is None else slots(hops)
 
     def _note_links(self) -> None:
         ends: dict[int, set[int]] = {}

@@ -7,13 +7,14 @@ all, and what it contains, follows from the facts alone, so incremental equals f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
+from sdn.model.ids import Dpid
 from sdn.model.program import Entries, Entry, Unit
+from sdn.model.route import Reroute
 from sdn.pipeline import attach, base, endpoint, fabric, flood, router
 from sdn.pipeline.facts import ConnectionFacts, PortFacts, RouterFacts, SwitchFacts
 from sdn.pipeline.membership import Membership
 from sdn.pipeline.program import Content, SwitchProgram
+from sdn.pipeline.routes import ROUTE, Routes, destination_of, switch_object
 
 Changes = dict[int, list[Entry]]
 """By datapath id: entries that are new, different or gone."""
@@ -22,15 +23,11 @@ BASE, WIRING, FABRIC, CONNECTION = "base", "wiring", "fabric", "connection"
 ATTACH, ENDPOINT, FLOOD, ROUTER = "attach", "endpoint", "flood", "router"
 
 
-def switch_object(dpid: int) -> str:
-    """Owner of what belongs to a switch as such."""
-    return f"switches/{dpid:016x}"
-
-
 class Compiler:
     """Holds all facts and the program of every switch. Nothing happens before ``compile``."""
 
-    def __init__(self) -> None:
+    def __init__(self, routes: Routes | None = None) -> None:
+        """routes: none yet; of the compiled form if not given."""
         self.programs: dict[int, SwitchProgram] = {}
         self._switches: dict[int, SwitchFacts] = {}
         self._ports: dict[str, PortFacts] = {}
@@ -38,19 +35,22 @@ class Compiler:
         self._network_numbers: dict[str, int] = {}
         self._routers: dict[str, RouterFacts] = {}
         self._connections: dict[str, ConnectionFacts] = {}
-        self._routes: dict[tuple[int, int], tuple[int, ...]] = {}
+        self._routes = routes or Routes()
         self._members = Membership()
         self._dirty: dict[Unit, None] = {}
         self._blocked: dict[Unit, Entries] = {}
         self._waiting: dict[int, dict[Unit, None]] = {}
         """By datapath id of a switch not yet known: units that were made without it, and that its coming changes."""
         self.touched: list[Unit] = []
-        """The units whose entries changed in the last ``compile``."""
+        """The units whose entries changed in the last ``compile``, but for routes."""
+        self.rerouted: list[Reroute] = []
+        """The routes whose entries changed in the last ``compile``."""
 
     def set_switch(self, dpid: int, facts: SwitchFacts) -> None:
         """Add a switch or change its wiring; its label stays what it was. O(1), and the units that waited for it."""
         if dpid not in self.programs:
-            self.programs[dpid] = SwitchProgram()
+            self.programs[dpid] = SwitchProgram(Dpid(dpid), self._routes)
+            self._routes.add(Dpid(dpid), facts.label, self.programs[dpid])
             self._mark(BASE, switch_object(dpid), dpid)
             self._dirty.update(self._waiting.pop(dpid, {}))
         if self._switches.get(dpid) != facts:
@@ -58,17 +58,9 @@ class Compiler:
             self._mark(WIRING, switch_object(dpid), dpid)
             self._mark(FABRIC, switch_object(dpid), dpid)
 
-    def set_routes(self, routes: Mapping[tuple[int, int], tuple[int, ...] | None]) -> None:
-        """Change out ports by slot for (switch, destination); None: no way. O(routes given)."""
-        for key, slots in routes.items():
-            dpid, destination = key
-            if slots:
-                if self._routes.get(key) == slots:
-                    continue  # compiled like this, still marked, or waiting for a switch
-                self._routes[key] = slots
-            else:
-                self._routes.pop(key, None)
-            self._mark(FABRIC, switch_object(destination), dpid)
+    def set_routes(self, reroutes: list[Reroute]) -> None:
+        """Other routes from now on, each (switch, destination) at most once. O(1)."""
+        self._routes.set(reroutes)
 
     def set_network(self, number: int, name: str | None) -> None:
         """Add a network; None removes it. O(switches with members)."""
@@ -126,29 +118,41 @@ class Compiler:
 
     def block(self, unit: Unit) -> None:
         """Leave out what a unit contributes, because a switch refused it, until it would be something else."""
+        if unit.feature == ROUTE:
+            self._routes.block(Dpid(unit.dpid), destination_of(unit))
+            return
         self._blocked[unit] = self._make(unit)
         self._dirty[unit] = None
 
     def blocked(self, unit: Unit) -> bool:
         """Whether a unit is left out at present."""
-        return unit in self._blocked
+        return unit in (self._routes.blocked() if unit.feature == ROUTE else self._blocked)
 
     @property
     def blocked_units(self) -> tuple[Unit, ...]:
         """All units that are left out at present."""
-        return tuple(self._blocked)
+        return (*self._blocked, *self._routes.blocked())
 
     def unblock(self, dpid: int) -> None:
         """Try again what a switch refused, since it has been restarted or replaced."""
+        self._routes.unblock(Dpid(dpid))
         for unit in [unit for unit in self._blocked if unit.dpid == dpid]:
             del self._blocked[unit]
             self._dirty[unit] = None
 
     def compile(self) -> Changes:
-        """Make all dirty units anew and answer the entries that changed. O(dirty units).
+        """Make all dirty units anew and answer the entries that changed. O(dirty units + routes that changed).
 
         Raises OwnershipError if facts contradict each other (two ports on one OpenFlow port).
         """
+        self.touched = []
+        changes = self._compile_units() if self._dirty else {}
+        entries, self.rerouted = self._routes.compile()
+        for dpid, changed in entries.items():
+            changes.setdefault(dpid, []).extend(changed)
+        return changes
+
+    def _compile_units(self) -> Changes:
         dirty = [unit for unit in self._dirty if self._known(unit, unit.dpid)]
         made = {unit: self._permitted(unit, self._make(unit)) for unit in dirty}
         self._dirty.clear()
@@ -165,7 +169,6 @@ class Compiler:
                 released[unit] = gone
                 before.setdefault(unit.dpid, {}).update(gone)
         changed: dict[int, dict[Entry, None]] = {}
-        self.touched = []
         put = {unit: self._put(unit, entries) for unit, entries in made.items() if unit not in rewritten}
         for unit in made:
             news = rewritten[unit] if unit in rewritten else put[unit]
@@ -261,7 +264,7 @@ class Compiler:
         if feature == CONNECTION:
             return self._make_connection(unit)
         if feature == FABRIC:
-            return self._make_fabric(unit)
+            return fabric.compile_own(self._switches[dpid].label)
         if feature == WIRING:
             return fabric.compile_wiring(self._switches[dpid])
         return base.compile_base()
@@ -282,16 +285,6 @@ class Compiler:
         transports = [self._switches[dpid].label for dpid in members]
         services = [self._ports[name].service for name in self._members.ports_on(number, unit.dpid)]
         return flood.compile_flood(number, transports, services)
-
-    def _make_fabric(self, unit: Unit) -> Entries:
-        destination, dpid = int(unit.object.rpartition("/")[2], 16), unit.dpid
-        slots = self._routes.get((dpid, destination))
-        if (slots is None and destination != dpid) or not self._known(unit, destination):
-            return Entries()
-        label = self._switches[destination].label
-        if slots is None:
-            return fabric.compile_own(label)
-        return fabric.compile_route(label, slots, self.programs[dpid].groups)
 
     def _make_connection(self, unit: Unit) -> Entries:
         facts = self._connections.get(unit.object)

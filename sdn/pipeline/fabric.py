@@ -6,16 +6,18 @@ Core switches hold entries per egress switch and per path, never per endpoint.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from hashlib import blake2b
 
 from sdn.model.oxm import ETH_DST, ETH_TYPE, IN_PORT, VLAN_VID
-from sdn.model.program import Entries, Group, Meter
+from sdn.model.program import Entries, Entry, Group, Meter
+from sdn.model.route import NextHops
 from sdn.pipeline.base import LLDP
+from sdn.pipeline.ecmp import slots
 from sdn.pipeline.facts import ConnectionFacts, SwitchFacts
 from sdn.pipeline.layout import (
     GROUP_ALIVE,
-    GROUP_HASHED,
+    GROUP_PATH,
+    GROUP_ROUTE,
     KIND_NODE,
     PROBE_PACKETS_PER_SECOND,
     SOURCE,
@@ -24,6 +26,7 @@ from sdn.pipeline.layout import (
     octet0,
     path_label,
 )
+from sdn.pipeline.route_table import Route
 from sdn.pipeline.shapes import ARG, Body, Bucket, Match, group, load, output, resubmit, to_controller
 
 _SELECT, _FAST_FAILOVER = 1, 3
@@ -66,36 +69,26 @@ def compile_wiring(switch: SwitchFacts) -> Entries:
 
 def compile_own(transport: int) -> Entries:
     """A switch delivers what carries its own label."""
-    return Entries(dict.fromkeys(_node_keys(transport), _OWN))
+    return Entries(dict.fromkeys(node_keys(transport), _OWN))
 
 
-def compile_route(transport: int, slots: tuple[int, ...], taken: Mapping[int, Group]) -> Entries:
-    """Frames for another switch.
-
-    slots: out port per bucket, at least one. taken: groups of this switch, to find a free id for a new one.
-    """
-    stamp, forward = _node_keys(transport)
-    if len(slots) == 1:
-        return Entries({stamp: _STAMPED, forward: _OUT(slots[0].to_bytes(4, "big"))})
-    content, number = _spreading(slots)
-    if taken.get(number, content) is not content:
-        number = hashed_group(content, taken)
-    return Entries({stamp: _STAMPED, forward: _TO_GROUP(number.to_bytes(4, "big"))}, {number: content})
-
-
-@lru_cache(maxsize=1 << 16)
-def _node_keys(transport: int) -> tuple[bytes, bytes]:
+def node_keys(transport: int) -> tuple[bytes, bytes]:
     """Keys of the flows that stamp and that forward the label of an egress switch, the same on every switch."""
     label = node_label(transport) + bytes(3)
     return _STAMP(b"\x00" + label[1:]), _FORWARD(label)
 
 
-@lru_cache(maxsize=1 << 14)
-def _spreading(slots: tuple[int, ...]) -> tuple[Group, int]:
-    """The group of a route and its id where that is free: many destinations share the same next hops."""
-    numbers = [port.to_bytes(4, "big") for port in slots]
-    content = Group(_SELECT, b"".join([_WATCHED(number, number) for number in numbers]))
-    return content, hashed_group(content, {})
+def compile_route(hops: NextHops, taken: Mapping[int, Group]) -> Route:
+    """What frames for another switch do; the bodies belong to ``node_keys``.
+
+    taken: groups of the switch, to find a free id for a new one.
+    """
+    ports = [port.to_bytes(4, "big") for port in slots(hops)]
+    if len(ports) == 1:
+        return Route(hops, (_STAMPED, _OUT(ports[0])), ())
+    content = Group(_SELECT, b"".join([_WATCHED(port, port) for port in ports]))
+    number = hashed_group(GROUP_ROUTE, content, taken)
+    return Route(hops, (_STAMPED, _TO_GROUP(number.to_bytes(4, "big"))), ((number, content, Entry("group", number)),))
 
 
 def compile_connection(
@@ -123,21 +116,21 @@ def compile_connection(
             continue
         port, node = out.to_bytes(4, "big"), node_label(transports[path.switches[end]])
         content = Group(_FAST_FAILOVER, _ALONG(port, port) + _FALLBACK(bytes(5) + node))
-        group_number = hashed_group(content, {**taken, **entries.groups})
+        group_number = hashed_group(GROUP_PATH, content, {**taken, **entries.groups})
         entries.groups[group_number] = content
         entries.flows[_FORWARD(label + bytes(3))] = _TO_GROUP(group_number.to_bytes(4, "big"))
     return entries
 
 
-def hashed_group(content: Group, taken: Mapping[int, Group]) -> int:
-    """Id of a group by its content; another one if that id is taken by other content.
+def hashed_group(space: int, content: Group, taken: Mapping[int, Group]) -> int:
+    """Id of a group by its content within a space of 30 bits; another one if that id is taken by other content.
 
-    31 bits: among 1,000 groups of a switch two collide with a probability of 1 in 4,000.
+    Among 1,000 groups of a switch two collide with a probability of 1 in 2,000.
     """
     salt = 0
     while True:
         digest = blake2b(content.buckets, digest_size=4, key=bytes([content.type, salt])).digest()
-        number = GROUP_HASHED | int.from_bytes(digest, "big")
+        number = space | int.from_bytes(digest, "big") >> 2
         if number < 0xFFFFFF00 and taken.get(number, content) == content:
             return number
         salt += 1
