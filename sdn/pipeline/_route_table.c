@@ -5,15 +5,23 @@
  */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
-#include <stdint.h>
+#include <string.h>
 
 #define MAX_MADE 65536
 
+/* A group of a switch that routes use. */
+typedef struct {
+    unsigned long number;
+    Py_ssize_t users;
+    PyObject *content;
+} Use;
+
 typedef struct {
     PyObject *flows, *groups; /* of the program */
-    PyObject *users;          /* dict: group id -> routes that use it */
     PyObject **routes;        /* by destination; NULL: none */
     Py_ssize_t room;
+    Use *uses; /* by number */
+    Py_ssize_t use_count, use_room;
 } Switch;
 
 typedef struct {
@@ -23,7 +31,8 @@ typedef struct {
 
 typedef struct {
     Py_ssize_t place;
-    PyObject *dpid, *number, *entry;
+    unsigned long number;
+    PyObject *dpid, *entry;
 } Idle;
 
 typedef struct {
@@ -93,7 +102,11 @@ static PyObject *make_route(RouteTable *self, PyObject *hops, PyObject *groups) 
                 PyTuple_Check(BODIES(route)) && PyTuple_Check(GROUPS(route));
     for (Py_ssize_t i = 0; right && i < PyTuple_GET_SIZE(GROUPS(route)); i++) {
         PyObject *group = PyTuple_GET_ITEM(GROUPS(route), i);
-        right = PyTuple_Check(group) && PyTuple_GET_SIZE(group) == 3;
+        right = PyTuple_Check(group) && PyTuple_GET_SIZE(group) == 3 && PyLong_Check(PyTuple_GET_ITEM(group, 0));
+        if (right && PyLong_AsUnsignedLong(PyTuple_GET_ITEM(group, 0)) == (unsigned long)-1 && PyErr_Occurred()) {
+            Py_DECREF(route);
+            return NULL;
+        }
     }
     if (!right) {
         PyErr_SetString(PyExc_TypeError, "a route is (hops as given, bodies, ((id, group, entry), ...))");
@@ -102,11 +115,30 @@ static PyObject *make_route(RouteTable *self, PyObject *hops, PyObject *groups) 
     return route;
 }
 
+/* Where a group is among those in use, or would be inserted. */
+static Py_ssize_t find_use(const Switch *sw, unsigned long number) {
+    Py_ssize_t low = 0, high = sw->use_count;
+    while (low < high) {
+        Py_ssize_t middle = (low + high) / 2;
+        if (sw->uses[middle].number < number)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static Use *use_of(const Switch *sw, unsigned long number) {
+    Py_ssize_t at = find_use(sw, number);
+    return at < sw->use_count && sw->uses[at].number == number ? &sw->uses[at] : NULL;
+}
+
 /* Whether every group of a route is on the switch as it is, or not at all. */
-static int fits(PyObject *route, PyObject *groups) {
+static int fits(PyObject *route, const Switch *sw) {
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(GROUPS(route)); i++) {
         PyObject *group = PyTuple_GET_ITEM(GROUPS(route), i);
-        PyObject *there = PyDict_GetItemWithError(groups, PyTuple_GET_ITEM(group, 0));
+        Use *use = use_of(sw, PyLong_AsUnsignedLong(PyTuple_GET_ITEM(group, 0)));
+        PyObject *there = use ? use->content : PyDict_GetItemWithError(sw->groups, PyTuple_GET_ITEM(group, 0));
         int right = there == NULL ? (PyErr_Occurred() ? -1 : 1) : same(there, PyTuple_GET_ITEM(group, 1));
         if (right != 1)
             return right;
@@ -128,7 +160,7 @@ static PyObject *route_of(RouteTable *self, PyObject *hops, const Switch *sw) {
             Py_CLEAR(route);
     }
     Py_DECREF(address);
-    int right = route == NULL ? -1 : fits(route, sw->groups);
+    int right = route == NULL ? -1 : fits(route, sw);
     if (right == 1)
         return route;
     Py_XDECREF(route);
@@ -160,46 +192,38 @@ static int write_flows(Switch *sw, const Destination *to, PyObject *old, PyObjec
     return 0;
 }
 
-/* So many users more for a group; answers how many there are now, -1 on error. */
-static Py_ssize_t count_user(Switch *sw, PyObject *number, Py_ssize_t more) {
-    PyObject *known = PyDict_GetItemWithError(sw->users, number);
-    if (known == NULL && PyErr_Occurred())
-        return -1;
-    Py_ssize_t users = (known ? PyLong_AsSsize_t(known) : 0) + more;
-    PyObject *count = PyLong_FromSsize_t(users);
-    int status = count == NULL ? -1 : PyDict_SetItem(sw->users, number, count);
-    Py_XDECREF(count);
-    return status < 0 ? -1 : users;
-}
-
+/* One user more for the groups of a route; those that are new are added to entries. */
 static int take_groups(Switch *sw, PyObject *route, PyObject *entries) {
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(GROUPS(route)); i++) {
-        PyObject *group = PyTuple_GET_ITEM(GROUPS(route), i), *number = PyTuple_GET_ITEM(group, 0);
-        if (PyDict_GetItemWithError(sw->groups, number) == NULL) {
-            if (PyErr_Occurred() || PyDict_SetItem(sw->groups, number, PyTuple_GET_ITEM(group, 1)) < 0 ||
+        PyObject *group = PyTuple_GET_ITEM(GROUPS(route), i), *content = PyTuple_GET_ITEM(group, 1);
+        unsigned long number = PyLong_AsUnsignedLong(PyTuple_GET_ITEM(group, 0));
+        Py_ssize_t at = find_use(sw, number);
+        if (at == sw->use_count || sw->uses[at].number != number) {
+            if (grow((void **)&sw->uses, &sw->use_room, sw->use_count + 1, sizeof(Use)) < 0 ||
+                PyDict_SetItem(sw->groups, PyTuple_GET_ITEM(group, 0), content) < 0 ||
                 PyList_Append(entries, PyTuple_GET_ITEM(group, 2)) < 0)
                 return -1;
+            memmove(&sw->uses[at + 1], &sw->uses[at], (size_t)(sw->use_count - at) * sizeof(Use));
+            sw->use_count++;
+            sw->uses[at] = (Use){number, 0, Py_NewRef(content)};
         }
-        if (count_user(sw, number, 1) < 0)
-            return -1;
+        sw->uses[at].users++;
     }
     return 0;
 }
 
 /* One user less for the groups of a route; those without any are noted, as they may find another one yet. */
 static int leave_groups(RouteTable *self, PyObject *dpid, Py_ssize_t place, PyObject *route) {
-    Switch *sw = &self->switches[place];
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(GROUPS(route)); i++) {
-        PyObject *group = PyTuple_GET_ITEM(GROUPS(route), i), *number = PyTuple_GET_ITEM(group, 0);
-        Py_ssize_t users = count_user(sw, number, -1);
-        if (users < 0)
+        PyObject *group = PyTuple_GET_ITEM(GROUPS(route), i);
+        unsigned long number = PyLong_AsUnsignedLong(PyTuple_GET_ITEM(group, 0));
+        Use *use = use_of(&self->switches[place], number);
+        if (use == NULL || --use->users > 0)
+            continue;
+        if (grow((void **)&self->idle, &self->idle_room, self->idle_count + 1, sizeof(Idle)) < 0)
             return -1;
-        if (users == 0) {
-            if (grow((void **)&self->idle, &self->idle_room, self->idle_count + 1, sizeof(Idle)) < 0)
-                return -1;
-            PyObject *entry = PyTuple_GET_ITEM(group, 2);
-            self->idle[self->idle_count++] = (Idle){place, Py_NewRef(dpid), Py_NewRef(number), Py_NewRef(entry)};
-        }
+        PyObject *entry = PyTuple_GET_ITEM(group, 2);
+        self->idle[self->idle_count++] = (Idle){place, number, Py_NewRef(dpid), Py_NewRef(entry)};
     }
     return 0;
 }
@@ -264,15 +288,16 @@ static int drop_idle(RouteTable *self, PyObject *changed) {
     for (Py_ssize_t i = 0; i < self->idle_count; i++) {
         Idle *idle = &self->idle[i];
         Switch *sw = &self->switches[idle->place];
-        PyObject *users = PyDict_GetItemWithError(sw->users, idle->number);
-        if (users == NULL && PyErr_Occurred())
-            return -1;
-        if (users == NULL || PyLong_AsSsize_t(users) > 0)
+        Use *use = use_of(sw, idle->number);
+        if (use == NULL || use->users > 0)
             continue;
-        PyObject *entries = list_of(changed, idle->dpid);
-        if (entries == NULL || PyDict_DelItem(sw->users, idle->number) < 0 ||
-            PyDict_DelItem(sw->groups, idle->number) < 0 || PyList_Append(entries, idle->entry) < 0)
+        PyObject *entries = list_of(changed, idle->dpid), *number = PyLong_FromUnsignedLong(idle->number);
+        int status = entries && number ? PyDict_DelItem(sw->groups, number) : -1;
+        Py_XDECREF(number);
+        if (status < 0 || PyList_Append(entries, idle->entry) < 0)
             return -1;
+        Py_DECREF(use->content);
+        memmove(use, use + 1, (size_t)(&sw->uses[--sw->use_count] - use) * sizeof(Use));
     }
     return 0;
 }
@@ -282,7 +307,6 @@ static int drop_idle(RouteTable *self, PyObject *changed) {
 static void clear_idle(RouteTable *self) {
     for (Py_ssize_t i = 0; i < self->idle_count; i++) {
         Py_DECREF(self->idle[i].dpid);
-        Py_DECREF(self->idle[i].number);
         Py_DECREF(self->idle[i].entry);
     }
     self->idle_count = 0;
@@ -319,14 +343,10 @@ static PyObject *table_add_switch(RouteTable *self, PyObject *args) {
     PyObject *dpid, *flows, *groups;
     if (is_busy(self) || !PyArg_ParseTuple(args, "OO!O!", &dpid, &PyDict_Type, &flows, &PyDict_Type, &groups))
         return NULL;
-    PyObject *users = PyDict_New();
-    if (users == NULL ||
-        grow((void **)&self->switches, &self->switch_room, self->switch_count + 1, sizeof(Switch)) < 0 ||
-        add_place(self->switch_places, dpid, self->switch_count) < 0) {
-        Py_XDECREF(users);
+    if (grow((void **)&self->switches, &self->switch_room, self->switch_count + 1, sizeof(Switch)) < 0 ||
+        add_place(self->switch_places, dpid, self->switch_count) < 0)
         return NULL;
-    }
-    self->switches[self->switch_count++] = (Switch){Py_NewRef(flows), Py_NewRef(groups), users, NULL, 0};
+    self->switches[self->switch_count++] = (Switch){Py_NewRef(flows), Py_NewRef(groups), NULL, 0, NULL, 0, 0};
     Py_RETURN_NONE;
 }
 
@@ -391,10 +411,12 @@ static int table_clear(RouteTable *self) {
         Switch *sw = &self->switches[i];
         Py_CLEAR(sw->flows);
         Py_CLEAR(sw->groups);
-        Py_CLEAR(sw->users);
         for (Py_ssize_t j = 0; j < sw->room; j++)
             Py_CLEAR(sw->routes[j]);
+        for (Py_ssize_t j = 0; j < sw->use_count; j++)
+            Py_CLEAR(sw->uses[j].content);
         PyMem_Free(sw->routes);
+        PyMem_Free(sw->uses);
     }
     self->switch_count = 0;
     return 0;

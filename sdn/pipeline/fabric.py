@@ -6,6 +6,7 @@ Core switches hold entries per egress switch and per path, never per endpoint.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from hashlib import blake2b
 
 from sdn.model.oxm import ETH_DST, ETH_TYPE, IN_PORT, VLAN_VID
@@ -83,12 +84,21 @@ def compile_route(hops: NextHops, taken: Mapping[int, Group]) -> Route:
 
     taken: groups of the switch, to find a free id for a new one.
     """
-    ports = [port.to_bytes(4, "big") for port in slots(hops)]
-    if len(ports) == 1:
-        return Route(hops, (_STAMPED, _OUT(ports[0])), ())
-    content = Group(_SELECT, b"".join([_WATCHED(port, port) for port in ports]))
-    number = hashed_group(GROUP_ROUTE, content, taken)
+    if len(hops.ports) == 1:
+        return Route(hops, (_STAMPED, _OUT(hops.ports[0].to_bytes(4, "big"))), ())
+    content, number = _spreading(hops)
+    if taken.get(number, content) != content:
+        number = hashed_group(GROUP_ROUTE, content, taken)
     return Route(hops, (_STAMPED, _TO_GROUP(number.to_bytes(4, "big"))), ((number, content, Entry("group", number)),))
+
+
+@lru_cache(maxsize=1 << 14)
+def _spreading(hops: NextHops) -> tuple[Group, int]:
+    """The group of next hops and its id where that is free; the same next hops come and go with links."""
+    packed = {port: port.to_bytes(4, "big") for port in hops.ports}
+    buckets = {port: _WATCHED(number, number) for port, number in packed.items()}
+    content = Group(_SELECT, b"".join(map(buckets.__getitem__, slots(hops))))
+    return content, hashed_group(GROUP_ROUTE, content, {})
 
 
 def compile_connection(
