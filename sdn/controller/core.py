@@ -212,13 +212,15 @@ class Controller:
             return
         discovery = self.topology.discovery
         before = discovery.interface(event.dpid, event.port.number)
+        moved_from = self.topology.port_number(event.dpid, event.port.name)
         if event.removed:
             discovery.port_removed(event.dpid, event.port.number)
         else:
             discovery.port_changed(event.dpid, event.port, now)
         for interface in {before, event.port.name} - {None}:
             self.attachments.interface_changed((event.dpid, str(interface)))
-        self.underlay.switch_changed(event.dpid)
+        for number in {event.port.number, moved_from} - {None}:
+            self.underlay.port_changed(event.dpid, int(number or 0))
 
     def _packet_in(self, event: PacketIn, now: float) -> None:
         if self.fleet.current(event.dpid, event.session) is None:
@@ -275,8 +277,8 @@ class Controller:
             name = change.name
             if isinstance(change.new or change.old, Port):
                 port = change.new if isinstance(change.new, Port) else None
-                for dpid in self.attachments.port_changed(name, port, now):
-                    self.underlay.bindings_changed(dpid)
+                for place in self.attachments.port_changed(name, port, now):
+                    self.underlay.binding_changed(place)
             before = self._written.get(name)
             self._written[name] = change if before is None else Change(before.old, change.new)
             self._news[name] = None
@@ -300,20 +302,22 @@ class Controller:
             self.underlay.port_moved(before, after)
             self.connections.port_changed(name)
             self._news[name] = None
-        if self.underlay.follow():
-            self.connections.set_links(self.topology.links())
-            self._note_links()
+        changes, records = self.underlay.follow()
+        if changes.gone or changes.new:
+            self.connections.change_links(changes)
+        self._note_links(records)
         self._news.update(dict.fromkeys(self.connections.settle()))
 
-    def _note_links(self) -> None:
+    def _note_links(self, records: Mapping[str, str | None]) -> None:
         """Remember the links for a restart."""
-        links = self.topology.records()
-        for key in self._links.keys() - links.keys():
-            self._puts[LINKS, key] = None
-        for key, text in links.items():
-            if self._links.get(key) != text:
-                self._puts[LINKS, key] = text
-        self._links = links
+        for key, text in records.items():
+            if self._links.get(key) == text:
+                continue
+            self._puts[LINKS, key] = text
+            if text is None:
+                del self._links[key]
+            else:
+                self._links[key] = text
 
     def _compile(self) -> None:
         self.progress.generation += 1

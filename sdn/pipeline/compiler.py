@@ -23,13 +23,25 @@ BASE, WIRING, FABRIC, CONNECTION = "base", "wiring", "fabric", "connection"
 ATTACH, ENDPOINT, FLOOD, ROUTER = "attach", "endpoint", "flood", "router"
 
 
+def port_object(dpid: int, number: int) -> str:
+    """Owner of what belongs to a port of a switch as such, whoever uses it."""
+    return f"{switch_object(dpid)}/ports/{number}"
+
+
+def port_number(name: str) -> int:
+    """The OpenFlow number of a ``port_object``."""
+    return int(name.rpartition("/")[2])
+
+
 class Compiler:
     """Holds all facts and the program of every switch. Nothing happens before ``compile``."""
 
     def __init__(self, routes: Routes | None = None) -> None:
         """routes: none yet; of the compiled form if not given."""
         self.programs: dict[int, SwitchProgram] = {}
-        self._switches: dict[int, SwitchFacts] = {}
+        self._labels: dict[int, int] = {}
+        self._wiring: dict[int, dict[int, tuple[bool, bool]]] = {}
+        """By switch and port number: whether it is a link, whether it is probed. Ports that are neither are missing."""
         self._ports: dict[str, PortFacts] = {}
         self._networks: dict[int, str] = {}
         self._network_numbers: dict[str, int] = {}
@@ -47,16 +59,26 @@ class Compiler:
         """The routes whose entries changed in the last ``compile``."""
 
     def set_switch(self, dpid: int, facts: SwitchFacts) -> None:
-        """Add a switch or change its wiring; its label stays what it was. O(1), and the units that waited for it."""
+        """Add a switch or change its wiring; its label stays what it was. O(its ports, units that waited)."""
         if dpid not in self.programs:
             self.programs[dpid] = SwitchProgram(Dpid(dpid), self._routes)
+            self._labels[dpid], self._wiring[dpid] = facts.label, {}
             self._routes.add(Dpid(dpid), facts.label, self.programs[dpid])
             self._mark(BASE, switch_object(dpid), dpid)
-            self._dirty.update(self._waiting.pop(dpid, {}))
-        if self._switches.get(dpid) != facts:
-            self._switches[dpid] = facts
-            self._mark(WIRING, switch_object(dpid), dpid)
             self._mark(FABRIC, switch_object(dpid), dpid)
+            self._dirty.update(self._waiting.pop(dpid, {}))
+        for number in {*facts.links, *facts.probes, *self._wiring[dpid]}:
+            self.set_wiring(dpid, number, link=number in facts.links, probe=number in facts.probes)
+
+    def set_wiring(self, dpid: int, number: int, *, link: bool, probe: bool) -> None:
+        """Change the wiring of one port of a known switch: as fields of SwitchFacts. O(1)."""
+        if self._wiring[dpid].get(number, (False, False)) == (link, probe):
+            return
+        if link or probe:
+            self._wiring[dpid][number] = link, probe
+        else:
+            del self._wiring[dpid][number]
+        self._mark(WIRING, port_object(dpid, number), dpid)
 
     def set_routes(self, reroutes: list[Reroute]) -> None:
         """Other routes from now on, each (switch, destination) at most once. O(1)."""
@@ -240,7 +262,7 @@ class Compiler:
 
     def _known(self, unit: Unit, dpid: int) -> bool:
         """Whether there is this switch; if not, the unit is made anew when it comes."""
-        if dpid in self._switches:
+        if dpid in self._labels:
             return True
         self._waiting.setdefault(dpid, {})[unit] = None
         return False
@@ -264,9 +286,10 @@ class Compiler:
         if feature == CONNECTION:
             return self._make_connection(unit)
         if feature == FABRIC:
-            return fabric.compile_own(self._switches[dpid].label)
+            return fabric.compile_own(self._labels[dpid])
         if feature == WIRING:
-            return fabric.compile_wiring(self._switches[dpid])
+            number = port_number(name)
+            return fabric.compile_wiring(number, *self._wiring[dpid].get(number, (False, False)))
         return base.compile_base()
 
     def _make_endpoint(self, unit: Unit) -> Entries:
@@ -275,14 +298,14 @@ class Compiler:
             return Entries()
         member = self._members.present(port.network, unit.dpid)
         routed = self._members.reaches(port.network, unit.dpid)
-        return endpoint.compile_endpoint(port, self._switches[port.dpid].label, member, routed)
+        return endpoint.compile_endpoint(port, self._labels[port.dpid], member, routed)
 
     def _make_flood(self, unit: Unit) -> Entries:
         number = self._network_numbers.get(unit.object)
         if number is None or unit.dpid not in self._members.switches(number):
             return Entries()
         members = [dpid for dpid in self._members.switches(number) if self._known(unit, dpid)]
-        transports = [self._switches[dpid].label for dpid in members]
+        transports = [self._labels[dpid] for dpid in members]
         services = [self._ports[name].service for name in self._members.ports_on(number, unit.dpid)]
         return flood.compile_flood(number, transports, services)
 
@@ -293,5 +316,5 @@ class Compiler:
         known = [dpid for dpid in facts.path.switches if self._known(unit, dpid)]
         if len(known) < len(facts.path.switches):
             return Entries()
-        transports: dict[int, int] = {dpid: self._switches[dpid].label for dpid in known}
+        transports: dict[int, int] = {dpid: self._labels[dpid] for dpid in known}
         return fabric.compile_connection(facts, unit.dpid, transports, self.programs[unit.dpid].groups)

@@ -14,7 +14,7 @@ from sdn.model.program import Entries, Entry, Group, Meter
 from sdn.model.route import NextHops
 from sdn.pipeline.base import LLDP
 from sdn.pipeline.ecmp import slots
-from sdn.pipeline.facts import ConnectionFacts, SwitchFacts
+from sdn.pipeline.facts import ConnectionFacts
 from sdn.pipeline.layout import (
     GROUP_ALIVE,
     GROUP_PATH,
@@ -56,15 +56,15 @@ _ALONG = Bucket([output(ARG)], watch_port=ARG)
 _FALLBACK = Bucket([load(ETH_DST, 24, 24, ARG), resubmit(Table.FABRIC)], watch_group=GROUP_ALIVE)
 
 
-def compile_wiring(switch: SwitchFacts) -> Entries:
-    """Which ports of a switch accept labels, and which only probes."""
+def compile_wiring(number: int, link: bool, probe: bool) -> Entries:
+    """Whether a port of a switch accepts labels (link) and probes."""
+    port = number.to_bytes(4, "big")
     entries = Entries()
-    for number in switch.probes:
-        port = number.to_bytes(4, "big")
+    if probe:
         entries.flows[_PROBE(port)] = _TO_CONTROLLER(port)
         entries.meters[number] = _METER
-    for number in switch.links:
-        entries.flows[_LABELED(number.to_bytes(4, "big"))] = _TO_FABRIC
+    if link:
+        entries.flows[_LABELED(port)] = _TO_FABRIC
     return entries
 
 
