@@ -55,6 +55,10 @@ class Compiler:
         """By datapath id of a switch not yet known: units that were made without it, and that its coming changes."""
         self.touched: list[Unit] = []
         """The units whose entries changed in the last ``compile``, but for routes."""
+        self.made = 0
+        """How many units have ever been made: the work that changes have caused."""
+        self.routes_moved = 0
+        """How many routes have ever had other entries than before."""
         self.rerouted: list[Reroute] = []
         """The routes whose entries changed in the last ``compile``."""
 
@@ -170,6 +174,7 @@ class Compiler:
         self.touched = []
         changes = self._compile_units() if self._dirty else {}
         entries, self.rerouted = self._routes.compile()
+        self.routes_moved += len(self.rerouted)
         for dpid, changed in entries.items():
             changes.setdefault(dpid, []).extend(changed)
         return changes
@@ -177,6 +182,7 @@ class Compiler:
     def _compile_units(self) -> Changes:
         dirty = [unit for unit in self._dirty if self._known(unit, unit.dpid)]
         made = {unit: self._permitted(unit, self._make(unit)) for unit in dirty}
+        self.made += len(made)
         self._dirty.clear()
         released: dict[Unit, dict[Entry, Content]] = {}
         before: dict[int, dict[Entry, Content]] = {}
