@@ -112,7 +112,7 @@ def main() -> None:
     """The command line."""
     parser = arguments(__doc__, "fat-tree:k=4, all links once")
     parser.add_argument("--topology", default="fat-tree:k=16")
-    parser.add_argument("--failures", type=int, default=100, help="links to fail, a seeded sample; 0: all")
+    parser.add_argument("--failures", type=int, default=0, help="links to fail, a seeded sample; 0: all")
     parser.add_argument("--runs", type=int, default=3, help="of everything from scratch; the median counts")
     args = parser.parse_args()
     if args.small:
