@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -179,7 +180,7 @@ class PrivateOvs:
                 raise LabError("Open vSwitch is not installed. Install it (Debian: openvswitch-switch).")
             self._run(["ovsdb-tool", "create", str(path / "conf.db"), schema])
         self._db = self._spawn(["ovsdb-server", f"{path}/conf.db", f"--remote=punix:{path}/db.sock"], "ovsdb")
-        self._await((path / "db.sock").exists, "ovsdb-server", self._db)
+        self._await(lambda: _listens(path / "db.sock"), "ovsdb-server", self._db)
         self.vsctl("--no-wait", "init")
 
     def _spawn(self, args: Sequence[str], name: str) -> subprocess.Popen[bytes]:
@@ -229,6 +230,16 @@ class PrivateOvs:
         if done.returncode:
             raise LabError(f"{' '.join(args[:8])} … failed: {done.stderr.strip() or done.stdout.strip()}")
         return done.stdout
+
+
+def _listens(path: Path) -> bool:
+    """Whether somebody takes connections at a Unix socket; it exists a moment before."""
+    with socket.socket(socket.AF_UNIX) as client:
+        try:
+            client.connect(str(path))
+        except OSError:
+            return False
+    return True
 
 
 def _environment() -> dict[str, str]:
