@@ -7,6 +7,8 @@ all, and what it contains, follows from the facts alone, so incremental equals f
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from sdn.model.ids import Dpid
 from sdn.model.program import Entries, Entry, Unit
 from sdn.model.route import Reroute
@@ -184,22 +186,35 @@ class Compiler:
         made = {unit: self._permitted(unit, self._make(unit)) for unit in dirty}
         self.made += len(made)
         self._dirty.clear()
+        return self._write(made)
+
+    def _write(self, made: Mapping[Unit, Entries]) -> Changes:
+        """Bring units into programs: what is gone before what is new, as keys change hands."""
         released: dict[Unit, dict[Entry, Content]] = {}
         before: dict[int, dict[Entry, Content]] = {}
-        rewritten: dict[Unit, list[Entry]] = {}
+        done: dict[Unit, list[Entry]] = {}
+        rewritten: set[Unit] = set()
         for unit, entries in made.items():
-            same = self.programs[unit.dpid].rewrite(unit, entries)
-            if same is not None:
-                rewritten[unit] = same
+            program = self.programs[unit.dpid]
+            added = program.add(unit, entries)
+            if added is not None:
+                done[unit] = added
                 continue
-            gone = self.programs[unit.dpid].release(unit, entries)
+            same = program.rewrite(unit, entries)
+            if same is not None:
+                done[unit] = same
+                rewritten.add(unit)
+                continue
+            gone = program.release(unit, entries)
             if gone:
                 released[unit] = gone
                 before.setdefault(unit.dpid, {}).update(gone)
         changed: dict[int, dict[Entry, None]] = {}
-        put = {unit: self._put(unit, entries) for unit, entries in made.items() if unit not in rewritten}
+        for unit, entries in made.items():
+            if unit not in done:
+                done[unit] = self._put(unit, entries)
         for unit in made:
-            news = rewritten[unit] if unit in rewritten else put[unit]
+            news = done[unit]
             old = before.get(unit.dpid)
             if old and unit not in rewritten:
                 # An entry that went from one unit to another as it was has not changed.

@@ -62,6 +62,20 @@ class SwitchProgram:
                     gone[Entry("group", number)] = content
         return gone
 
+    def add(self, unit: Unit, new: Entries) -> list[Entry] | None:
+        """Shortcut for a unit that was not there, with flows alone that nobody has; answers them.
+
+        None, and nothing is done, for any other unit.
+        """
+        flows = new.flows
+        if new.groups or new.meters or unit in self._entries or not flows.keys().isdisjoint(self.flows.keys()):
+            return None
+        self.flows.update(flows)
+        self._flow_owner.update(dict.fromkeys(flows, unit))
+        if flows:
+            self._entries[unit] = tuple(flows), (), ()
+        return [Entry("flow", key) for key in flows]
+
     def rewrite(self, unit: Unit, new: Entries) -> list[Entry] | None:
         """Shortcut for a unit that keeps its flows and has nothing else: answers those whose instructions changed.
 
