@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from sdn.controller.attachments import Attachments
+from sdn.controller.audits import Audits, owners_of, report_of
 from sdn.controller.connections import PATHS, Connections
-from sdn.controller.effects import CloseSession, Effect, Log, Persist, Publish, Reply, SendPacket
+from sdn.controller.effects import CloseSession, Effect, Persist, Publish, Reply, SendPacket
 from sdn.controller.events import (
+    Audit,
     BatchDone,
     Event,
     PacketIn,
@@ -24,15 +26,18 @@ from sdn.controller.events import (
     SwitchUp,
     Tick,
 )
+from sdn.controller.faultwatch import FaultWatch
 from sdn.controller.fleet import Fleet, Switch
 from sdn.controller.logical import Logical
+from sdn.controller.notices import NOTICES, Notices
 from sdn.controller.packets import RejectLog, answer_expired, is_probe
 from sdn.controller.progress import Progress
+from sdn.controller.reporter import Reporter
 from sdn.controller.statuses import DONE, Statuses
 from sdn.controller.underlay import Underlay
 from sdn.model.command import Transaction, TransactionResult
 from sdn.model.errors import SdnError
-from sdn.model.ids import Dpid, format_dpid, parse_dpid
+from sdn.model.ids import parse_dpid
 from sdn.model.intent import Port
 from sdn.model.program import Entry
 from sdn.model.status import ChangeType
@@ -103,13 +108,15 @@ class Controller:
             self.connections,
             self.topology.name_of,
         )
+        self.notices = Notices(records.get(NOTICES, {}))
+        self.reporter = Reporter(self.notices, lambda effect: self._effects.append(effect))
+        self.audits = Audits(self.fleet, self.topology.name_of, self.settings.audit_interval, now)
+        self._faults = FaultWatch(self.topology, self.reporter, interval * (misses + 1))
         self._random_bytes = random_bytes
         self._rejects = RejectLog()
         self._links = dict(records.get(LINKS, {}))
         self._expected = {parse_dpid(name) for name, _ in self.store.numbers.items("switch")}
         self._deadline = now + self.settings.start_grace
-        self._audit_due = now + self.settings.audit_interval
-        self._audited: Dpid | None = None
         self._effects: list[Effect] = []
         self._puts: dict[tuple[str, str], str | None] = {}
         self._news: dict[str, None] = {}
@@ -121,6 +128,7 @@ class Controller:
 
         now: monotonic seconds; wall: Unix time in seconds, for what users see.
         """
+        self.reporter.wall = wall
         for event in events:
             self._take(event, now, wall)
         self._settle(now)
@@ -155,8 +163,7 @@ class Controller:
         self.statuses.starting = ""
         self._news.update(dict.fromkeys(self.store.objects))
         if away:
-            names = ", ".join(sorted(self.topology.name_of(dpid) for dpid in away)[:10])
-            self._log("warning", "started without switches", count=len(away), switches=names)
+            self.reporter.started_without([self.topology.name_of(dpid) for dpid in away])
 
     # Events
 
@@ -176,6 +183,10 @@ class Controller:
                 self._switch_down(event, now)
             case ReadBack():
                 self._read_back(event)
+            case Audit():
+                answer = self.audits.want(event.token, event.switch, self.topology.resolve(event.switch))
+                if answer is not None:
+                    self._effects.append(answer)
             case Tick():
                 self._tick(now)
 
@@ -189,22 +200,14 @@ class Controller:
         self.attachments.switch_changed(event.dpid)
         self.fleet.up(event)
         self.compiler.unblock(event.dpid)
-        self._log(
-            "info",
-            "switch connected",
-            switch=self.topology.name_of(event.dpid),
-            dpid=format_dpid(event.dpid),
-            peer=event.peer,
-            ports=len(event.ports),
-            flows=len(event.installed.flows),
-            description=event.description,
-        )
+        self.reporter.connected(self.topology.name_of(event.dpid), event)
 
     def _switch_down(self, event: SwitchDown, now: float) -> None:
         if self.fleet.down(event):
             self.topology.discovery.switch_down(event.dpid, now)
             self._news.update(dict.fromkeys(self.progress.owners(event.dpid)))
-            self._log("warning", "switch disconnected", switch=self.topology.name_of(event.dpid), reason=event.reason)
+            self._effects.extend(self.audits.lost(event.dpid))
+            self.reporter.disconnected(self.topology.name_of(event.dpid), event.reason)
 
     def _port_changed(self, event: PortChanged, now: float) -> None:
         if self.fleet.current(event.dpid, event.session) is None:
@@ -224,9 +227,8 @@ class Controller:
             return
         if is_probe(event):
             reject = self.topology.discovery.receive(event.dpid, event.in_port, event.data, now)
-            report = reject and self._rejects.report(reject, self.topology.name_of(event.dpid), now)
-            if report:
-                self._effects.append(report)
+            if reject is not None and self._rejects.is_new(reject, now):
+                self.reporter.rejected(self.topology.name_of(event.dpid), reject)
         else:
             answer = answer_expired(self.store, event)
             if answer is not None:
@@ -238,8 +240,8 @@ class Controller:
             session = self.fleet.session(dpid)
             if session is not None:
                 self._effects.append(SendPacket(session, port, frame))
-        if now >= self._audit_due and self.started:
-            self._audit(now)
+        if self.started:
+            self._faults.tick(now)
 
     # Requests
 
@@ -289,6 +291,8 @@ class Controller:
             self._compile()
             for switch in self.fleet.waiting():
                 self._adopt(switch)
+            # Behind the read-backs: these show what was sent before.
+            self._effects.extend(self.audits.questions(now))
             self._effects.extend(self.fleet.batches())
         self._publish()
 
@@ -337,21 +341,15 @@ class Controller:
     def _adopt(self, switch: Switch) -> None:
         adoption = self.fleet.adopt(switch, self.progress.first(switch.dpid))
         self._await(switch, adoption)
-        self._log(
-            "info",
-            "switch adopted",
-            switch=self.topology.name_of(switch.dpid),
-            kept=adoption.kept,
-            to_write=len(adoption.differences),
-            alien=adoption.alien,
-        )
+        self.reporter.adopted(self.topology.name_of(switch.dpid), adoption)
 
     def _await(self, switch: Switch, adoption: Adoption) -> None:
         """The owners of what differs wait for it; all others have what they want."""
         program = self.compiler.programs[switch.dpid]
         for entry in adoption.differences:
             for unit in program.owners(entry):
-                self.progress.touch(unit.object, switch.dpid, live=True)
+                self.progress.lost(unit.object, switch.dpid)
+                self._news[unit.object] = None
         self._confirm(switch)
 
     def _confirm(self, switch: Switch) -> None:
@@ -361,10 +359,9 @@ class Controller:
         switch = self.fleet.done(event)
         if switch is None:
             return
-        name = self.topology.name_of(event.dpid)
         helped = not event.failures
+        refusals: list[tuple[str, str, str]] = []
         for failure in event.failures:
-            self._log("error", "entry refused", switch=name, kind=failure.kind, error=failure.text)
             entry = Entry(failure.kind, failure.key)
             units = self.compiler.programs[event.dpid].owners(entry)
             for unit in units:
@@ -374,31 +371,25 @@ class Controller:
             if not units:
                 helped = switch.sync.give_up(entry) or helped
             helped = helped or bool(units)
+            refusals += ((owner, failure.kind, failure.text) for owner in [unit.object for unit in units] or [""])
+        self.reporter.refused(self.topology.name_of(event.dpid), refusals)
         if not helped and switch.session is not None:
             self._effects.append(CloseSession(switch.session, "refuses what cannot be attributed"))
         self._confirm(switch)
 
-    # Audit
-
-    def _audit(self, now: float) -> None:
-        """Ask the next switch for everything it holds."""
-        self._audit_due = now + self.settings.audit_interval
-        switches = sorted((s for s in self.fleet if s.live), key=lambda s: (s.dpid <= (self._audited or 0), s.dpid))
-        for switch in switches[:1]:
-            self._audited = switch.dpid
-            question = self.fleet.ask(switch)
-            if question is not None:
-                self._effects.append(question)
-
     def _read_back(self, event: ReadBack) -> None:
-        adoption = self.fleet.audit(event, self.progress.generation)
+        found = self.fleet.audit(event, self.progress.generation)
         switch = self.fleet.get(event.dpid)
-        if adoption is None or switch is None:
+        if found is None or switch is None:
             return
-        self._await(switch, adoption)
-        if adoption.differences:
-            name = self.topology.name_of(event.dpid)
-            self._log("error", "audit found differences", switch=name, entries=len(adoption.differences))
+        program = self.compiler.programs[event.dpid]
+        report = report_of(self.topology.name_of(event.dpid), found, program)
+        if not report.clean:
+            self._await(switch, found)
+            # Perhaps it was refused because something else was missing.
+            self.compiler.unblock(event.dpid)
+        self.reporter.audited(report, owners_of(found.differences, program))
+        self._effects.extend(self.audits.answers(event.dpid, report))
 
     # Results
 
@@ -427,6 +418,8 @@ class Controller:
         number_puts, number_deletes = self.store.numbers.drain_records()
         for name, text in self.connections.records().items():
             self._puts[PATHS, name] = text
+        for key, text in self.notices.records().items():
+            self._puts[NOTICES, key] = text
         for bucket, key, value in number_puts:
             self._puts[bucket, key] = value
         for record in number_deletes:
@@ -436,9 +429,6 @@ class Controller:
             return []
         puts = tuple((bucket, key, value) for (bucket, key), value in records.items() if value is not None)
         return [Persist(puts, tuple(record for record, value in records.items() if value is None))]
-
-    def _log(self, level: str, event: str, **fields: str | int | float) -> None:
-        self._effects.append(Log(level, event, tuple(fields.items())))
 
 
 def _fields(transaction: Transaction) -> Callable[[str], str]:
