@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from time import monotonic
 
 import pytest
 
@@ -41,7 +42,7 @@ class MemoryJournal:
 async def running(
     journal: MemoryJournal, perform: Callable[[SwitchEffect], None] = lambda effect: None
 ) -> AsyncIterator[tuple[Engine, asyncio.Task[None]]]:
-    controller = Controller({}, key=b"k" * 32, random_bytes=bytes, now=0.0)
+    controller = Controller({}, key=b"k" * 32, random_bytes=bytes, now=monotonic())
     engine = Engine(controller, Views(controller, "test", 0.0), journal, perform)
     task = asyncio.create_task(engine.run())
     try:
