@@ -115,16 +115,24 @@ class Statuses:
             status = self._brief(resource)
             if status.state is State.PENDING and status.reason not in ("Unbound", "BindingConflict", PROGRAMMING):
                 return False
-        return all(self._confirmed(owner, generation) for owner in self._concerns(name, resource))
+        return self._confirmed(name, generation, away=True) and all(
+            self._confirmed(owner, generation, away=False) for owner in self._concerns(name, resource)
+        )
 
-    def _confirmed(self, owner: str, generation: int) -> bool:
+    def _confirmed(self, owner: str, generation: int, *, away: bool) -> bool:
+        """Whether switches have confirmed; away: also those that are not connected.
+
+        For what an object merely depends on, these do not count: nobody could wait for them, and the object's own
+        status would not say why.
+        """
         return all(
-            self._fleet.confirmed(dpid, min(asked, generation)) for dpid, asked in self._progress.waits(owner).items()
+            self._fleet.confirmed(dpid, min(asked, generation))
+            for dpid, asked in self._progress.waits(owner).items()
+            if away or self._fleet.session(dpid) is not None
         )
 
     def _concerns(self, name: str, resource: Resource | None) -> Iterator[str]:
-        """Owners of entries without which an object does not work."""
-        yield name
+        """Other owners of entries without which an object does not work."""
         network = ""
         if isinstance(resource, Port | Subnet):
             network = resource.network

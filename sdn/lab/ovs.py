@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -179,7 +180,7 @@ class PrivateOvs:
                 raise LabError("Open vSwitch is not installed. Install it (Debian: openvswitch-switch).")
             self._run(["ovsdb-tool", "create", str(path / "conf.db"), schema])
         self._db = self._spawn(["ovsdb-server", f"{path}/conf.db", f"--remote=punix:{path}/db.sock"], "ovsdb")
-        self._await((path / "db.sock").exists, "ovsdb-server", self._db)
+        self._await(lambda: _listens(path / "db.sock"), "ovsdb-server", self._db)
         self.vsctl("--no-wait", "init")
 
     def _spawn(self, args: Sequence[str], name: str) -> subprocess.Popen[bytes]:
@@ -240,6 +241,16 @@ def _environment() -> dict[str, str]:
 def _short_temporary() -> str | None:
     """The usual temporary directory unless its name is too long for sockets."""
     return None if len(tempfile.gettempdir()) <= _MAX_DIRECTORY - 20 else "/tmp"
+
+
+def _listens(path: Path) -> bool:
+    """Whether a socket takes connections; its file is there a little before."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+    return True
 
 
 def _end(process: subprocess.Popen[bytes] | None, how: signal.Signals, timeout: float) -> None:

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 from simulation import Simulation
-from test_controller import T, cloud
+from test_controller import WEB, T, cloud, port
 
-from sdn.controller.events import Audit, ReadBack, SwitchDown
+from sdn.controller.events import Audit, PortChanged, ReadBack, SwitchDown
 from sdn.controller.reporter import MAX_AT_ONCE
+from sdn.model.command import Delete
 from sdn.model.errors import NotFound, Unavailable
 from sdn.model.notice import AuditReport, Severity
 from sdn.model.program import Group, Meter, WriteFailure, cookie_of
@@ -81,18 +82,18 @@ def test_an_audit_on_request_finds_names_and_repairs(sim: Simulation) -> None:
 
 def test_objects_that_lost_entries_are_pending_until_they_are_there_again(sim: Simulation) -> None:
     device = sim.devices["leaf1"]
-    port = f"{T}/ports/{next(host.name for host in sim.declared.hosts if host.switch == 'leaf1')}"
+    name = f"{T}/ports/{next(host.name for host in sim.declared.hosts if host.switch == 'leaf1')}"
     before = device.writes
     sim.published.clear()
     device.flows.clear()
     sim.audit("leaf1")
-    states = [(p.status.state, p.status.reason) for p in sim.published if p.resource.name == port]
+    states = [(p.status.state, p.status.reason) for p in sim.published if p.resource.name == name]
     assert states == [(State.PENDING, "Repairing"), (State.PROGRAMMED, "")]
     assert device.writes > before
     device.flows.clear()
     device.silent = True
     sim.audit("leaf1")
-    status = sim.controller.statuses.of(sim.controller.store.objects[port])
+    status = sim.controller.statuses.of(sim.controller.store.objects[name])
     assert (status.state, status.reason, status.switches_pending) == (State.PENDING, "Repairing", ("leaf1",))
     assert "leaf1" in status.message
 
@@ -118,8 +119,8 @@ def test_what_changes_during_an_audit_is_not_judged(sim: Simulation) -> None:
     before = replace(device.installed(), bodies=dict(device.flows))
     host = next(host for host in sim.declared.hosts if host.switch == "leaf1")
     sim.put(*(o for o in cloud(sim) if o.name == f"{T}/ports/{host.name}"))
-    port = sim.controller.store.objects[f"{T}/ports/{host.name}"]
-    sim.put(replace(port, mac="02:aa:00:00:00:fe"))  # type: ignore[call-arg]
+    before_port = sim.controller.store.objects[f"{T}/ports/{host.name}"]
+    sim.put(replace(before_port, mac="02:aa:00:00:00:fe"))  # type: ignore[call-arg]
     assert sim.writes() > 0
     sim.turn(ReadBack(device.session, device.dpid, before))
     report = sim.audits[900]
@@ -221,3 +222,35 @@ def test_cookies_alone_do_not_hide_a_changed_body(sim: Simulation) -> None:
     report = sim.audits[900]
     assert isinstance(report, AuditReport)
     assert report.changed == 1
+
+
+def test_nobody_waits_for_a_switch_that_is_away_where_nothing_of_the_object_is_missing(sim: Simulation) -> None:
+    """The network waits for leaf1, the port on leaf2 does not."""
+    device = sim.devices["leaf1"]
+    sim.turn(PortChanged(device.session, device.dpid, device.add_port("tap0")))
+    sim.put(port("vm", WEB, 150, "leaf1", "tap0"))
+    sim.disconnect("leaf1")
+    sim.submit(Delete(f"{T}/ports/vm"))
+    statuses, progress = sim.controller.statuses, sim.controller.progress
+    assert sim.reason(WEB) == "SwitchAway"
+    other = next(h for i, h in enumerate(sim.declared.hosts) if i % 2 == 0 and h.switch == "leaf2")
+    name = f"{T}/ports/{other.name}"
+    sim.put(replace(sim.controller.store.objects[name], description="another"))
+    assert sim.state(name) is State.PROGRAMMED
+    assert statuses.settled(name, progress.generation)
+    assert not statuses.settled(WEB, progress.generation)
+
+
+def test_pending_names_the_switches(sim: Simulation) -> None:
+    for name in ("leaf2", "leaf3"):
+        sim.devices[name].silent = True
+    sim.disconnect("leaf1")
+    host = sim.declared.hosts[0]
+    sim.submit(Delete(f"{T}/ports/{host.name}"))
+    status = sim.controller.statuses.of(sim.controller.store.objects[WEB])
+    assert (status.reason, status.switches_away, status.switches_pending) == (
+        "SwitchAway",
+        ("leaf1",),
+        ("leaf2", "leaf3"),
+    )
+    assert status.message == "Waiting for switches; not connected: leaf1; not confirmed by: leaf2, leaf3."
