@@ -47,7 +47,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """A packet-rate limiter with one drop band. rate: packets/s; burst: packets."""
+    """A packet-rate limiter with one drop band. rate: packets/s; burst: packets, not 0, which OVS turns into the rate."""
 
     rate: int
     burst: int
