@@ -78,6 +78,7 @@ class Reporter:
             "extra": len(found.extra),
             "alien": found.alien,
             "alien_groups": found.alien_groups,
+            "older": found.older,
         }
         message = f"Switch {switch} held {found.kept} flows of ours; {write} entries are to be written."
         self._tell(_INFO, "SwitchAdopted", switch, message, "switch adopted", details)

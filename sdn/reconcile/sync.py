@@ -3,6 +3,8 @@
 What the switch holds is not stored twice: everything that is neither waiting nor on its way is installed as desired.
 Order: meters, groups, flows, and only when nothing is left to add, deletions of flows, then of groups and meters, so
 that a flow never refers to a missing group, and a switch forwards by new entries before it loses the old ones.
+A switch with flows of another layout gets the new ones table by table against the direction of packets, so that table 0
+leads into the new layout when that is complete; the old ones are deleted in the direction of packets.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from sdn.model.program import (
     Meter,
     WriteFailure,
     cookie_of,
+    is_older,
     is_ours,
 )
 
@@ -46,7 +49,7 @@ class Adoption:
     """Result of comparing a switch with its program.
 
     missing: not there; changed: there with other content; extra: ours, there and not wanted. kept: flows of ours that
-    were there; alien, alien_groups: flows and groups that are not ours.
+    were there; alien, alien_groups: flows and groups that are not ours. older: flows of ours of another layout version.
     """
 
     missing: tuple[Entry, ...]
@@ -55,6 +58,7 @@ class Adoption:
     kept: int
     alien: int
     alien_groups: int
+    older: int = 0
 
     @property
     def differences(self) -> tuple[Entry, ...]:
@@ -90,10 +94,14 @@ class SwitchSync:
         self.reset()
         self._meters = set(installed.meters)
         found = self._compare(installed)
-        for entries, queues in (((*found.missing, *found.changed), self._waiting), (found.extra, self._deletes)):
+        puts: Iterable[Entry] = (*found.missing, *found.changed)
+        deletes: Iterable[Entry] = found.extra
+        if found.older:
+            puts, deletes = sorted(puts, key=_table, reverse=True), sorted(deletes, key=_table)
+        for entries, queues in ((puts, self._waiting), (deletes, self._deletes)):
             for kind, key in entries:
                 queues[kind][key] = generation
-            self._begin(generation, len(entries))
+        self._begin(generation, len(found.differences))
         return found
 
     def begin_audit(self) -> None:
@@ -121,15 +129,18 @@ class SwitchSync:
         flows, there, bodies = self._desired.flows, installed.flows, installed.bodies
         missing: list[Entry] = []
         changed: list[Entry] = []
+        older = 0
         for key, body in flows.items():
             cookie = there.get(key)
             if cookie is None:
                 missing.append(Entry("flow", key))
             elif cookie != cookie_of(body) or (bodies is not None and bodies.get(key) != body):
                 changed.append(Entry("flow", key))
+                older += is_older(cookie)
         unknown = [(key, cookie) for key, cookie in there.items() if key not in flows]
         extra = [Entry("flow", key) for key, cookie in unknown if is_ours(cookie)]
         alien = len(unknown) - len(extra)
+        older += sum(is_older(cookie) for _, cookie in unknown)
         for kind, found, desired, first in (
             ("group", installed.groups, self._desired.groups, OUR_GROUPS_FROM),
             ("meter", installed.meters, self._desired.meters, 0),
@@ -140,7 +151,7 @@ class SwitchSync:
             extra += (Entry(kind, number) for number in found if number >= first and number not in desired)
         alien_groups = sum(number < OUR_GROUPS_FROM for number in installed.groups)
         kept = len(installed.flows) - alien
-        return Adoption(tuple(missing), tuple(changed), tuple(extra), kept, alien, alien_groups)
+        return Adoption(tuple(missing), tuple(changed), tuple(extra), kept, alien, alien_groups, older)
 
     def touch(self, entries: Iterable[Entry], generation: int) -> None:
         """These entries were changed by this generation: write or delete them, as the program says by then."""
@@ -264,3 +275,8 @@ class SwitchSync:
             groups=tuple((number, groups[number]) for number in self._flying["group"]),
             flows=tuple(zip(keys, map(flows.__getitem__, keys), strict=True)),
         )
+
+
+def _table(entry: Entry) -> int:
+    """The table of a flow; groups and meters have queues of their own."""
+    return entry.key[0] if isinstance(entry.key, bytes) else 0

@@ -208,3 +208,24 @@ def test_events_come_to_a_watcher(lab: CloudLab) -> None:
         lab.network.ofctl(LEAF, "del-flows", "--strict", a_flow(lab, "table=48, priority=100")[1])
         lab.client.audit(LEAF)
         assert seen.until(bool) == ["AuditFoundDifferences"]
+
+
+def test_a_daemon_with_another_layout_version_takes_over_what_the_old_one_left(lab: CloudLab) -> None:
+    """As after an upgrade: all flows bear another version, and one is not wanted any more."""
+    before = flows(lab, LEAF)
+    lab.daemon.stop()
+    file = lab.state / "older.flows"
+    present, other = (f"cookie={base >> 40:#x}" for base in (COOKIE_BASE, COOKIE_BASE ^ 1 << 46))
+    older = [line.replace(present, other).replace(" actions", ",actions") for line in before]
+    file.write_text("\n".join([*older, f"{other}0000000001,table=50,priority=5,actions=drop\n"]))
+    lab.network.ofctl(LEAF, "add-flows", str(file))
+    assert not [line for line in flows(lab, LEAF) if present in line]
+    assert lab.differences(4) == ""
+    lab.daemon.start()
+    lab.daemon.wait_answers(lab.client)
+    lab.ready()
+    adopted = dict(last_event(lab, "SwitchAdopted").details)
+    assert (adopted["older"], adopted["alien"]) == (str(len(before) + 1), "0")
+    assert (adopted["missing"], adopted["changed"], adopted["extra"]) == ("0", str(len(before)), "1")
+    assert flows(lab, LEAF) == before
+    assert lab.differences(4) == ""
