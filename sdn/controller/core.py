@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from sdn.controller.attachments import Attachments
+from sdn.controller.attachments import CLAIMS, Attachments, claim_order
 from sdn.controller.audits import Audits, owners_of, report_of
 from sdn.controller.connections import PATHS, Connections
 from sdn.controller.effects import CloseSession, Effect, Persist, Publish, Reply, SendPacket
@@ -43,6 +43,7 @@ from sdn.model.program import Entry
 from sdn.model.status import ChangeType
 from sdn.model.topology import DeclaredTopology
 from sdn.pipeline import Compiler
+from sdn.pipeline.salts import GROUPS, SaltTable
 from sdn.reconcile import Adoption
 from sdn.store import Change, Prepared, Store
 from sdn.store.resolve import name_of
@@ -90,7 +91,7 @@ class Controller:
         self.store = Store.load(records)
         self.topology = TopologyState(key, declared, interval=interval, misses=misses)
         self.topology.load(records.get(LINKS, {}), now)
-        self.compiler = Compiler()
+        self.compiler = Compiler(SaltTable(records.get(GROUPS, {})))
         self.fleet = Fleet(self.compiler.programs)
         self.progress = Progress()
         self.attachments = Attachments(self.store, self.topology)
@@ -121,7 +122,7 @@ class Controller:
         self._puts: dict[tuple[str, str], str | None] = {}
         self._news: dict[str, None] = {}
         self._written: dict[str, Change] = {}
-        self._load(now)
+        self._load(now, claim_order(records.get(CLAIMS, {})))
 
     def turn(self, events: Iterable[Event], now: float, wall: float) -> list[Effect]:
         """Take events in order and answer what is to be done.
@@ -137,10 +138,9 @@ class Controller:
 
     # Start
 
-    def _load(self, now: float) -> None:
-        """Everything in the store is new to the other parts."""
-        # In the order in which they were written: of two ports on one interface the first one had it.
-        resources = sorted(self.store.objects.values(), key=lambda resource: (resource.revision, resource.name))
+    def _load(self, now: float, claims: Mapping[str, int]) -> None:
+        """Everything in the store is new to the other parts. claims: order of ports bound to one interface."""
+        resources = sorted(self.store.objects.values(), key=lambda r: (claims.get(r.name, 0), r.revision, r.name))
         changes = tuple(Change(None, resource) for resource in resources)
         self.underlay.load()
         self._spread(changes, now)
@@ -418,6 +418,10 @@ class Controller:
         number_puts, number_deletes = self.store.numbers.drain_records()
         for name, text in self.connections.records().items():
             self._puts[PATHS, name] = text
+        for key, salt in self.compiler.salts.records():
+            self._puts[GROUPS, key] = salt
+        for key, order in self.attachments.records().items():
+            self._puts[CLAIMS, key] = order
         for key, text in self.notices.records().items():
             self._puts[NOTICES, key] = text
         for bucket, key, value in number_puts:

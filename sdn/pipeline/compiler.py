@@ -14,6 +14,7 @@ from sdn.pipeline import attach, base, endpoint, fabric, flood, router
 from sdn.pipeline.facts import ConnectionFacts, PortFacts, RouterFacts, SwitchFacts
 from sdn.pipeline.membership import Membership
 from sdn.pipeline.program import Content, SwitchProgram
+from sdn.pipeline.salts import SaltTable
 
 Changes = dict[int, list[Entry]]
 """By datapath id: entries that are new, different or gone."""
@@ -28,9 +29,13 @@ def switch_object(dpid: int) -> str:
 
 
 class Compiler:
-    """Holds all facts and the program of every switch. Nothing happens before ``compile``."""
+    """Holds all facts and the program of every switch. Nothing happens before ``compile``.
 
-    def __init__(self) -> None:
+    salts: choices of group ids in an earlier life; those of this one are added.
+    """
+
+    def __init__(self, salts: SaltTable | None = None) -> None:
+        self.salts = salts or SaltTable({})
         self.programs: dict[int, SwitchProgram] = {}
         self._switches: dict[int, SwitchFacts] = {}
         self._ports: dict[str, PortFacts] = {}
@@ -291,7 +296,7 @@ class Compiler:
         label = self._switches[destination].label
         if slots is None:
             return fabric.compile_own(label)
-        return fabric.compile_route(label, slots, self.programs[dpid].groups)
+        return fabric.compile_route(label, slots, self.programs[dpid].groups, self.salts.of(dpid))
 
     def _make_connection(self, unit: Unit) -> Entries:
         facts = self._connections.get(unit.object)
@@ -301,4 +306,5 @@ class Compiler:
         if len(known) < len(facts.path.switches):
             return Entries()
         transports: dict[int, int] = {dpid: self._switches[dpid].label for dpid in known}
-        return fabric.compile_connection(facts, unit.dpid, transports, self.programs[unit.dpid].groups)
+        taken, salts = self.programs[unit.dpid].groups, self.salts.of(unit.dpid)
+        return fabric.compile_connection(facts, unit.dpid, transports, taken, salts)

@@ -24,6 +24,7 @@ from sdn.pipeline.layout import (
     octet0,
     path_label,
 )
+from sdn.pipeline.salts import MAX_SALT, Salts
 from sdn.pipeline.shapes import ARG, Body, Bucket, Match, group, load, output, resubmit, to_controller
 
 _SELECT, _FAST_FAILOVER = 1, 3
@@ -69,17 +70,18 @@ def compile_own(transport: int) -> Entries:
     return Entries(dict.fromkeys(_node_keys(transport), _OWN))
 
 
-def compile_route(transport: int, slots: tuple[int, ...], taken: Mapping[int, Group]) -> Entries:
+def compile_route(transport: int, slots: tuple[int, ...], taken: Mapping[int, Group], salts: Salts) -> Entries:
     """Frames for another switch.
 
-    slots: out port per bucket, at least one. taken: groups of this switch, to find a free id for a new one.
+    slots: out port per bucket, at least one. taken: groups of this switch, to find a free id for a new one, and the
+    salts of those whose first choice was not free.
     """
     stamp, forward = _node_keys(transport)
     if len(slots) == 1:
         return Entries({stamp: _STAMPED, forward: _OUT(slots[0].to_bytes(4, "big"))})
     content, number = _spreading(slots)
-    if taken.get(number, content) is not content:
-        number = hashed_group(content, taken)
+    if salts or taken.get(number, content) is not content:
+        number = hashed_group(content, taken, salts)
     return Entries({stamp: _STAMPED, forward: _TO_GROUP(number.to_bytes(4, "big"))}, {number: content})
 
 
@@ -95,15 +97,15 @@ def _spreading(slots: tuple[int, ...]) -> tuple[Group, int]:
     """The group of a route and its id where that is free: many destinations share the same next hops."""
     numbers = [port.to_bytes(4, "big") for port in slots]
     content = Group(_SELECT, b"".join([_WATCHED(number, number) for number in numbers]))
-    return content, hashed_group(content, {})
+    return content, hashed_group(content, {}, Salts())
 
 
 def compile_connection(
-    connection: ConnectionFacts, dpid: int, transports: Mapping[int, int], taken: Mapping[int, Group]
+    connection: ConnectionFacts, dpid: int, transports: Mapping[int, int], taken: Mapping[int, Group], salts: Salts
 ) -> Entries:
     """Entries of a connection on one switch of its path, both directions.
 
-    transports: labels of switches, for the fallback at the point of failure.
+    transports: labels of switches, for the fallback at the point of failure. taken, salts: as for routes.
     """
     path = connection.path
     entries = Entries()
@@ -123,21 +125,25 @@ def compile_connection(
             continue
         port, node = out.to_bytes(4, "big"), node_label(transports[path.switches[end]])
         content = Group(_FAST_FAILOVER, _ALONG(port, port) + _FALLBACK(bytes(5) + node))
-        group_number = hashed_group(content, {**taken, **entries.groups})
+        group_number = hashed_group(content, {**taken, **entries.groups}, salts)
         entries.groups[group_number] = content
         entries.flows[_FORWARD(label + bytes(3))] = _TO_GROUP(group_number.to_bytes(4, "big"))
     return entries
 
 
-def hashed_group(content: Group, taken: Mapping[int, Group]) -> int:
-    """Id of a group by its content; another one if that id is taken by other content.
+def hashed_group(content: Group, taken: Mapping[int, Group], salts: Salts) -> int:
+    """Id of a group by its content; another one if that id is taken by other content, and that one ever after.
 
     31 bits: among 1,000 groups of a switch two collide with a probability of 1 in 4,000.
     """
-    salt = 0
-    while True:
+    noted = salts.get(content)
+    for salt in range(MAX_SALT + 1):
         digest = blake2b(content.buckets, digest_size=4, key=bytes([content.type, salt])).digest()
         number = GROUP_HASHED | int.from_bytes(digest, "big")
-        if number < 0xFFFFFF00 and taken.get(number, content) == content:
+        there = taken.get(number)
+        # Below what was noted only where it is already, for another unit of the same compile.
+        if number < 0xFFFFFF00 and (there == content or (there is None and salt >= noted)):
+            if salt != noted:
+                salts.note(content, salt)
             return number
-        salt += 1
+    raise AssertionError(f"{MAX_SALT + 1} ids of groups are taken in a row")
