@@ -7,6 +7,7 @@ asks is answered from a read-back that began after the question.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from math import inf
 
 from sdn.controller.effects import Audited, RequestReadBack
 from sdn.controller.fleet import Fleet, Switch
@@ -34,6 +35,8 @@ class Audits:
         self._interval = interval
         self._due = now + interval
         self._last: Dpid | None = None
+        self._suspects: dict[Dpid, None] = {}
+        self._suspected: dict[Dpid, float] = {}
         self._wanted: dict[Dpid, list[int]] = {}
         self._asked: dict[Dpid, list[int]] = {}
 
@@ -58,13 +61,20 @@ class Audits:
         name = self._name_of(switch.dpid)
         return f"switch {name} is not connected" if switch.session is None else f"switch {name} is not adopted yet"
 
+    def suspect(self, dpid: Dpid, now: float) -> None:
+        """A switch refused an entry, perhaps because somebody took away what that needs: look, once in an interval."""
+        if now - self._suspected.get(dpid, -inf) >= self._interval:
+            self._suspected[dpid] = now
+            self._suspects[dpid] = None
+
     def questions(self, now: float) -> Iterator[RequestReadBack]:
         """Read-backs to be asked for: those that are wanted, and the next switch's when it is time."""
-        for dpid in list(self._wanted):
+        for dpid in [*self._wanted, *(dpid for dpid in self._suspects if dpid not in self._wanted)]:
             switch = self._fleet.get(dpid)
             question = self._fleet.ask(switch) if switch is not None else None
             if question is not None:
-                self._asked[dpid] = self._wanted.pop(dpid)
+                self._suspects.pop(dpid, None)
+                self._asked[dpid] = self._wanted.pop(dpid, [])
                 yield question
         if now >= self._due:
             self._due = now + self._interval
@@ -86,6 +96,7 @@ class Audits:
 
     def lost(self, dpid: Dpid) -> Iterator[Audited]:
         """A session ended: for those who wait for its switch."""
+        self._suspects.pop(dpid, None)
         text = f"switch {self._name_of(dpid)} went away before it was read back"
         for token in (*self._asked.pop(dpid, ()), *self._wanted.pop(dpid, ())):
             yield Audited(token, Unavailable.of("switch", text, "Ask again when it is connected."))

@@ -172,7 +172,7 @@ class Controller:
             case Request():
                 self._request(event, now, wall)
             case BatchDone():
-                self._batch_done(event)
+                self._batch_done(event, now)
             case PacketIn():
                 self._packet_in(event, now)
             case PortChanged():
@@ -355,7 +355,7 @@ class Controller:
     def _confirm(self, switch: Switch) -> None:
         self._news.update(dict.fromkeys(self.progress.confirm(switch.dpid, switch.sync.oldest)))
 
-    def _batch_done(self, event: BatchDone) -> None:
+    def _batch_done(self, event: BatchDone, now: float) -> None:
         switch = self.fleet.done(event)
         if switch is None:
             return
@@ -372,6 +372,8 @@ class Controller:
                 helped = switch.sync.give_up(entry) or helped
             helped = helped or bool(units)
             refusals += ((owner, failure.kind, failure.text) for owner in [unit.object for unit in units] or [""])
+        if refusals:
+            self.audits.suspect(event.dpid, now)
         self.reporter.refused(self.topology.name_of(event.dpid), refusals)
         if not helped and switch.session is not None:
             self._effects.append(CloseSession(switch.session, "refuses what cannot be attributed"))

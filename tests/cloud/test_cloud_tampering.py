@@ -131,6 +131,24 @@ def test_a_deleted_group_takes_its_flows_with_it(lab: CloudLab) -> None:
     told(lab, report)
 
 
+def test_a_flow_refused_for_want_of_a_deleted_group_is_written_all_the_same(lab: CloudLab) -> None:
+    """The second connection shares the group of the first one, which is therefore not written anew."""
+    first = lab.client.connections.get(CONNECTION)
+    red = [lab.port_of(host) for host in lab.hosts if lab.tenant[host] == "red"]
+    other = pb.Connection(name=f"{CONNECTION}2", a=red[1], b=red[3], bandwidth_bps=1)
+    for number in {re.search(r"group:(\d+)", f)[1] for f in flows(lab, LEAF) if "dl_dst=82:" in f and "group:" in f}:  # type: ignore[index]
+        lab.network.ofctl(LEAF, "del-groups", f"group_id={number}")
+    last = lab.client.events()[-1].number
+    with Observer(lab.client.watch_events(last + 1, severity="ERROR"), lambda event: event) as seen:
+        second = lab.client.connections.create(other, wait=20)
+        assert [hop.switch for hop in second.status.path] == [hop.switch for hop in first.status.path]
+        events = seen.until(lambda events: "AuditFoundDifferences" in [event.reason for event in events])  # type: ignore[attr-defined]
+    assert (events[0].reason, events[0].object) == ("EntryRefused", other.name)  # type: ignore[attr-defined]
+    lab.ready()
+    assert lab.client.connections.get(other.name).status.state == pb.State.PROGRAMMED
+    lab.client.connections.delete(other.name, wait=20)
+
+
 def test_a_changed_and_a_deleted_meter(lab: CloudLab) -> None:
     lab.network.ofctl(LEAF, "mod-meter", "meter=1,pktps,burst,band=type=drop,rate=1,burst_size=1")
     report = lab.client.audit(LEAF)

@@ -13,10 +13,10 @@ from sdn.controller.reporter import MAX_AT_ONCE
 from sdn.model.command import Delete
 from sdn.model.errors import NotFound, Unavailable
 from sdn.model.notice import AuditReport, Severity
-from sdn.model.program import Group, Meter, WriteFailure, cookie_of
+from sdn.model.program import Batch, Group, Meter, WriteFailure, cookie_of
 from sdn.model.status import State
 from sdn.pipeline.base import DROP
-from sdn.pipeline.layout import GROUP_LOCAL
+from sdn.pipeline.layout import GROUP_LOCAL, Table
 
 
 @pytest.fixture
@@ -176,6 +176,39 @@ def test_an_audit_that_repairs_tries_again_what_was_refused(sim: Simulation) -> 
     sim.audit("leaf1")
     assert not sim.controller.compiler.blocked_units
     assert sim.in_sync()
+
+
+def test_a_refusal_makes_the_switch_suspect_once_in_an_interval(sim: Simulation) -> None:
+    """Somebody took away a group, and a flow that needs it is refused: both are there again, and nobody had to ask."""
+    device = sim.devices["leaf1"]
+    missing = next(iter(device.groups))
+    del device.groups[missing]
+    original = device.write
+    refusals = []
+
+    def write(batch: Batch) -> tuple[WriteFailure, ...]:
+        needing = [key for key, _ in batch.flows if key[0] == Table.CLASSIFY]
+        if missing not in device.groups and missing not in dict(batch.groups) and needing:
+            refusals.append(batch)
+            return tuple(WriteFailure("flow", key, 2, 9, "no such group") for key in needing)
+        return original(batch)
+
+    device.write = write  # type: ignore[method-assign]
+    host = next(host for host in sim.declared.hosts if host.switch == "leaf1")
+    name = f"{T}/ports/{host.name}"
+    sim.put(replace(sim.controller.store.objects[name], mac="02:aa:00:00:00:fe"))  # type: ignore[call-arg]
+    assert len(refusals) == 1
+    assert sim.in_sync()
+    assert sim.state(name) is State.PROGRAMMED
+    assert [n.reason for n in sim.events(severity=Severity.ERROR)] == ["EntryRefused", "AuditFoundDifferences"]
+    device.write = lambda batch: (
+        refusals.append(batch)
+        or (  # type: ignore[method-assign, func-returns-value]
+            (WriteFailure("flow", batch.flows[0][0], 4, 9, "no"),) if batch.flows else original(batch)
+        )
+    )
+    sim.put(replace(sim.controller.store.objects[name], mac="02:aa:00:00:00:fd"))  # type: ignore[call-arg]
+    assert sim.state(name) is State.FAILED, "it does not go on for ever"
 
 
 def test_wiring_faults_are_told_when_they_last_and_when_they_are_gone(sim: Simulation) -> None:
