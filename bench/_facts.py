@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sdn.model.ids import Dpid
+from sdn.model.route import NextHops, Reroute
 from sdn.pipeline import Compiler
 from sdn.pipeline.facts import InterfaceFacts, PortFacts, RouterFacts, SwitchFacts
 
@@ -16,9 +18,10 @@ class Facts:
         self.switches = {n: SwitchFacts(n, leaf_ports, leaf_ports) for n in range(1, leaves + 1)}
         down = frozenset(range(1, leaves + 1))
         self.switches |= {leaves + n: SwitchFacts(leaves + n, down, down) for n in range(1, SPINES + 1)}
-        up = tuple(1 + i % SPINES for i in range(64))
-        self.routes = {(a, b): up for a in range(1, leaves + 1) for b in range(1, leaves + 1) if a != b}
-        self.routes |= {(leaves + s, b): (b,) for s in range(1, SPINES + 1) for b in range(1, leaves + 1)}
+        edges = [Dpid(n) for n in range(1, leaves + 1)]
+        up = NextHops(tuple(range(1, SPINES + 1)), 1)
+        self.routes: list[Reroute] = [(a, b, up) for a in edges for b in edges if a != b]
+        self.routes += [(Dpid(leaves + s), b, NextHops((b,), 0)) for s in range(1, SPINES + 1) for b in edges]
         self.networks = {n: f"tenants/t{n}/networks/n" for n in range(1, networks + 1)}
         self.ports: dict[str, PortFacts] = {}
         self.routers: dict[str, RouterFacts] = {}

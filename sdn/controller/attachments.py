@@ -70,8 +70,8 @@ class Attachments:
 
     # What happened
 
-    def port_changed(self, name: str, port: Port | None, now: float) -> set[Dpid]:
-        """A port was created, updated or (None) deleted in the store; returns the switches with other bindings now."""
+    def port_changed(self, name: str, port: Port | None, now: float) -> set[Place]:
+        """A port was created, updated or (None) deleted in the store; returns the places bound otherwise now."""
         self._changed[name] = None
         place, before = self._place_of(port) if port else None, self._places.get(name)
         if place == before:
@@ -79,7 +79,7 @@ class Attachments:
         self._leave(name, now)
         if place is not None:
             self._enter(name, place, now)
-        return {found[0] for found in (before, place) if found is not None}
+        return {found for found in (before, place) if found is not None}
 
     def switch_changed(self, dpid: Dpid) -> None:
         """A switch came."""

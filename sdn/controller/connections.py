@@ -17,7 +17,7 @@ from sdn.model.ids import Dpid, Kind, format_dpid, parse_dpid
 from sdn.model.intent import Connection, Port
 from sdn.model.route import Path
 from sdn.model.status import PathHop, State
-from sdn.model.topology import Link
+from sdn.model.topology import LinkChanges
 from sdn.pipeline.facts import ConnectionFacts
 from sdn.routing import Ledger, constrained_path
 from sdn.store import Change, Store
@@ -55,7 +55,6 @@ class Connections:
         self._set_facts = set_facts
         self._saved = dict(saved)
         self._ledger = Ledger()
-        self._links: tuple[Link, ...] = ()
         self._trouble: dict[str, Trouble] = {}
         self._changed: dict[str, None] = {}
         self._admitted: dict[str, None] = {}
@@ -123,11 +122,9 @@ class Connections:
             if isinstance(self._store.objects.get(user), Connection):
                 self._changed[user] = None
 
-    def set_links(self, links: tuple[Link, ...]) -> None:
-        """The topology changed."""
-        self._links = links
-        self._ledger.set_links(links)
-        for name in self._ledger.broken():
+    def change_links(self, changes: LinkChanges) -> None:
+        """The topology changed. O(links given, connections on them, and those without a path)."""
+        for name in self._ledger.change_links(changes):
             self._withdraw(name)
             self._changed[name] = None
         self._changed.update(dict.fromkeys(self._trouble))
@@ -215,7 +212,9 @@ class Connections:
             else:
                 return saved
         try:
-            path = constrained_path(self._links, self._ledger, a, b, connection.bandwidth, self._topology.show)
+            path = constrained_path(
+                self._topology.links(), self._ledger, a, b, connection.bandwidth, self._topology.show
+            )
         except Refused as error:
             state = State.DEGRADED if name in self._admitted else State.REJECTED
             violation = error.violations[0]
@@ -238,7 +237,11 @@ class Connections:
                 return None
             ends.append(dpid)
         a, b = ends
-        return constrained_path(self._links, self._ledger, a, b, connection.bandwidth, self._topology.show)
+        return self._constrained_path(connection, a, b)
+
+    def _constrained_path(self, connection: Connection, a: Dpid, b: Dpid) -> Path:
+        links, show = self._topology.links(), self._topology.show
+        return constrained_path(links, self._ledger, a, b, connection.bandwidth, show)
 
     def _withdraw(self, name: str) -> None:
         """Give the path back; others that wait for room are tried."""

@@ -43,6 +43,7 @@ from sdn.model.program import Entry
 from sdn.model.status import ChangeType
 from sdn.model.topology import DeclaredTopology
 from sdn.pipeline import Compiler
+from sdn.pipeline.routes import Routes, switch_object
 from sdn.pipeline.salts import GROUPS, SaltTable
 from sdn.reconcile import Adoption
 from sdn.store import Change, Prepared, Store
@@ -91,7 +92,7 @@ class Controller:
         self.store = Store.load(records)
         self.topology = TopologyState(key, declared, interval=interval, misses=misses)
         self.topology.load(records.get(LINKS, {}), now)
-        self.compiler = Compiler(SaltTable(records.get(GROUPS, {})))
+        self.compiler = Compiler(Routes(salts=SaltTable(records.get(GROUPS, {}))))
         self.fleet = Fleet(self.compiler.programs)
         self.progress = Progress()
         self.attachments = Attachments(self.store, self.topology)
@@ -214,13 +215,15 @@ class Controller:
             return
         discovery = self.topology.discovery
         before = discovery.interface(event.dpid, event.port.number)
+        moved_from = self.topology.port_number(event.dpid, event.port.name)
         if event.removed:
             discovery.port_removed(event.dpid, event.port.number)
         else:
             discovery.port_changed(event.dpid, event.port, now)
         for interface in {before, event.port.name} - {None}:
             self.attachments.interface_changed((event.dpid, str(interface)))
-        self.underlay.switch_changed(event.dpid)
+        for number in {event.port.number, moved_from} - {None}:
+            self.underlay.port_changed(event.dpid, int(number or 0))
 
     def _packet_in(self, event: PacketIn, now: float) -> None:
         if self.fleet.current(event.dpid, event.session) is None:
@@ -276,8 +279,8 @@ class Controller:
             name = change.name
             if isinstance(change.new or change.old, Port):
                 port = change.new if isinstance(change.new, Port) else None
-                for dpid in self.attachments.port_changed(name, port, now):
-                    self.underlay.bindings_changed(dpid)
+                for place in self.attachments.port_changed(name, port, now):
+                    self.underlay.binding_changed(place)
             before = self._written.get(name)
             self._written[name] = change if before is None else Change(before.old, change.new)
             self._news[name] = None
@@ -303,26 +306,30 @@ class Controller:
             self.underlay.port_moved(before, after)
             self.connections.port_changed(name)
             self._news[name] = None
-        if self.underlay.follow():
-            self.connections.set_links(self.topology.links())
-            self._note_links()
+        changes, records = self.underlay.follow()
+        if changes.gone or changes.new:
+            self.connections.change_links(changes)
+        self._note_links(records)
         self._news.update(dict.fromkeys(self.connections.settle()))
 
-    def _note_links(self) -> None:
+    def _note_links(self, records: Mapping[str, str | None]) -> None:
         """Remember the links for a restart."""
-        links = self.topology.records()
-        for key in self._links.keys() - links.keys():
-            self._puts[LINKS, key] = None
-        for key, text in links.items():
-            if self._links.get(key) != text:
-                self._puts[LINKS, key] = text
-        self._links = links
+        for key, text in records.items():
+            if self._links.get(key) == text:
+                continue
+            self._puts[LINKS, key] = text
+            if text is None:
+                del self._links[key]
+            else:
+                self._links[key] = text
 
     def _compile(self) -> None:
         self.progress.generation += 1
         changes = self.compiler.compile()
         for unit in self.compiler.touched:
             self._touch(unit.object, unit.dpid)
+        for at, destination, _ in self.compiler.rerouted:
+            self._touch(switch_object(destination), at)
         for dpid, entries in changes.items():
             switch = self.fleet.touched(dpid)
             if switch is not None:

@@ -14,7 +14,8 @@ from sdn.model.intent import Connection, Network, Port, Resource, Subnet
 from sdn.model.program import Unit
 from sdn.model.status import State, Status
 from sdn.pipeline import Compiler
-from sdn.pipeline.compiler import switch_object
+from sdn.pipeline.compiler import port_object
+from sdn.pipeline.routes import switch_object
 from sdn.store import Store
 
 DONE = Status(State.PROGRAMMED)
@@ -146,6 +147,8 @@ class Statuses:
         facts = self._attachments.facts(name)
         if facts is not None:
             yield switch_object(facts.dpid)
+            if facts.ofport is not None:
+                yield port_object(facts.dpid, facts.ofport)
 
     def _refusal(self, name: str) -> str:
         refused = self._refused.get(name)

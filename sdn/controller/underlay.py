@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 from sdn.controller.attachments import Place
 from sdn.model.ids import Dpid, format_dpid, parse_dpid
-from sdn.model.route import RouteKey
+from sdn.model.topology import LinkChanges
 from sdn.pipeline import Compiler
 from sdn.pipeline.facts import PortFacts, SwitchFacts
-from sdn.routing import ShortestPaths, slots
+from sdn.routing import ShortestPaths
 from sdn.store import Store
 from sdn.topology import TopologyState
 from sdn.topology.discovery import MAX_PORT
@@ -27,9 +27,9 @@ class Underlay:
         self._topology = topology
         self._compiler = compiler
         self._bound = bound
-        self._version = -1
-        self._links: dict[int, frozenset[int]] = {}
-        self._rewired: dict[int, None] = {}
+        self._links: dict[Dpid, set[int]] = {}
+        self._rewired: dict[Dpid, None] = {}
+        self._replugged: dict[tuple[Dpid, int], None] = {}
         self._members: Counter[int] = Counter()
         self._moved = False
         self.paths = ShortestPaths()
@@ -40,15 +40,21 @@ class Underlay:
             self._rewired[parse_dpid(key)] = None
 
     def switch_changed(self, dpid: Dpid) -> None:
-        """A switch connected, or its ports are others. A new one gets a label and a program. Raises Exhausted."""
+        """A switch connected. A new one gets a label and a program. Raises Exhausted."""
         label = self._store.numbers.allocate("switch", format_dpid(dpid))
         if dpid not in self._compiler.programs:
             self._compiler.set_switch(dpid, SwitchFacts(label))
         self._rewired[dpid] = None
 
-    def bindings_changed(self, dpid: Dpid) -> None:
-        """Another set of ports of a switch, which need not have been seen, is bound."""
-        self._rewired[dpid] = None
+    def port_changed(self, dpid: Dpid, number: int) -> None:
+        """A port of a switch came, went or is another one."""
+        self._replugged[dpid, number] = None
+
+    def binding_changed(self, place: Place) -> None:
+        """Something was plugged in or out there, which need not have been seen."""
+        number = self._topology.port_number(*place)
+        if number is not None:
+            self._replugged[place[0], number] = None
 
     def port_moved(self, before: PortFacts | None, after: PortFacts | None) -> None:
         """A port was attached, moved or detached."""
@@ -61,47 +67,41 @@ class Underlay:
             self._moved = self._moved or after.dpid not in self._members
             self._members[after.dpid] += 1
 
-    def follow(self) -> bool:
-        """Tell the compiler what has changed; returns whether the links have."""
-        changed: set[RouteKey] = set()
-        version = self._topology.version
-        rerouted = version != self._version
-        if rerouted:
-            self._version = version
-            changed |= self.paths.set_links(self._topology.links())
-            self._note_links()
+    def follow(self) -> tuple[LinkChanges, dict[str, str | None]]:
+        """Tell the compiler what has changed; answers the links that did, and their records (None: gone)."""
+        changes, records = self._topology.take_changes()
+        if changes.gone or changes.new:
+            self._compiler.set_routes(self.paths.change_links(changes.gone, changes.new))
+            self._note_links(changes)
         if self._moved:
             self._moved = False
-            changed |= self.paths.set_destinations(Dpid(dpid) for dpid in self._members)
+            self._compiler.set_routes(self.paths.set_destinations(Dpid(dpid) for dpid in self._members))
         self._rewire()
-        if changed:
-            self._compiler.set_routes({key: self._slots(*key) for key in sorted(changed)})
-        return rerouted
+        return changes, records
 
-    def _slots(self, dpid: Dpid, destination: Dpid) -> tuple[int, ...] | None:
-        hops = self.paths.next_hops(dpid, destination)
-        return None if hops is None else slots(hops)
-
-    def _note_links(self) -> None:
-        ends: dict[int, set[int]] = {}
-        for link in self._topology.links():
-            for end in (link.a, link.b):
-                ends.setdefault(end.dpid, set()).add(end.port)
-        now = {dpid: frozenset(ports) for dpid, ports in ends.items()}
-        for dpid in now.keys() | self._links.keys():
-            if now.get(dpid) != self._links.get(dpid):
-                self._rewired[dpid] = None
-        self._links = now
+    def _note_links(self, changes: LinkChanges) -> None:
+        for end in (end for link in changes.gone for end in (link.a, link.b)):
+            self._links[end.dpid].discard(end.port)
+            self._replugged[end.dpid, end.port] = None
+        for end in (end for link in changes.new for end in (link.a, link.b)):
+            self._links.setdefault(end.dpid, set()).add(end.port)
+            self._replugged[end.dpid, end.port] = None
 
     def _rewire(self) -> None:
         rewired, self._rewired = self._rewired, {}
+        replugged, self._replugged = self._replugged, {}
         for dpid in rewired:
             label = self._store.numbers.get("switch", format_dpid(dpid))
             if label is None:
                 continue  # known from a link only: it comes here again when it connects
-            numbers = (
-                port.number
-                for port in self._topology.discovery.ports(Dpid(dpid))
-                if port.number < MAX_PORT and not self._bound((Dpid(dpid), port.name))
-            )
-            self._compiler.set_switch(dpid, SwitchFacts(label, self._links.get(dpid, frozenset()), frozenset(numbers)))
+            numbers = (port.number for port in self._topology.discovery.ports(dpid))
+            probes = frozenset(number for number in numbers if self._probed(dpid, number))
+            self._compiler.set_switch(dpid, SwitchFacts(label, frozenset(self._links.get(dpid, ())), probes))
+        for dpid, number in replugged:
+            if dpid in self._compiler.programs and dpid not in rewired:
+                link = number in self._links.get(dpid, ())
+                self._compiler.set_wiring(dpid, number, link=link, probe=self._probed(dpid, number))
+
+    def _probed(self, dpid: Dpid, number: int) -> bool:
+        name = self._topology.discovery.interface(dpid, number)
+        return name is not None and number < MAX_PORT and not self._bound((dpid, name))

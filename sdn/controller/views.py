@@ -17,6 +17,7 @@ from sdn.model.status import PathHop, Status
 from sdn.model.topology import LinkEnd
 from sdn.pipeline.layout import TABLE_NAMES
 from sdn.pipeline.program import SwitchProgram
+from sdn.routing import shortest_paths
 from sdn.topology.state import LinkState
 
 _MAX_PATHS = 16
@@ -111,7 +112,7 @@ class Views:
         """All shortest paths (at most 16) between two switches or bound ports; raises NotFound."""
         a, ingress = self._place(source, "source")
         b, egress = self._place(destination, "destination")
-        paths = self._controller.underlay.paths.paths(a, b, _MAX_PATHS)
+        paths = shortest_paths(self._controller.topology.links(), a, b, _MAX_PATHS)
         return tuple(self._controller.connections.describe(path, ingress, egress) for path in paths)
 
     def _place(self, name: str, field: str) -> tuple[Dpid, str]:

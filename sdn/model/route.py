@@ -21,6 +21,8 @@ class NextHops:
 
 RouteKey = tuple[Dpid, Dpid]
 """(switch, destination switch)."""
+Reroute = tuple[Dpid, Dpid, NextHops | None]
+"""(switch, destination switch, its next hops from now on; None: there is no way)."""
 
 
 @dataclass(frozen=True, slots=True)

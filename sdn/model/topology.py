@@ -50,6 +50,14 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkChanges:
+    """What is different about the links; one with other attributes is gone and new."""
+
+    gone: tuple[Link, ...] = ()
+    new: tuple[Link, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class DeclaredLink:
     """A link of a topology file; ends are (switch name, interface name or '' when the file does not say)."""
 

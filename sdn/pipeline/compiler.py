@@ -7,14 +7,14 @@ all, and what it contains, follows from the facts alone, so incremental equals f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
+from sdn.model.ids import Dpid
 from sdn.model.program import Entries, Entry, Unit
+from sdn.model.route import Reroute
 from sdn.pipeline import attach, base, endpoint, fabric, flood, router
 from sdn.pipeline.facts import ConnectionFacts, PortFacts, RouterFacts, SwitchFacts
 from sdn.pipeline.membership import Membership
 from sdn.pipeline.program import Content, SwitchProgram
-from sdn.pipeline.salts import SaltTable
+from sdn.pipeline.routes import ROUTE, Routes, destination_of, switch_object
 
 Changes = dict[int, list[Entry]]
 """By datapath id: entries that are new, different or gone."""
@@ -23,57 +23,72 @@ BASE, WIRING, FABRIC, CONNECTION = "base", "wiring", "fabric", "connection"
 ATTACH, ENDPOINT, FLOOD, ROUTER = "attach", "endpoint", "flood", "router"
 
 
-def switch_object(dpid: int) -> str:
-    """Owner of what belongs to a switch as such."""
-    return f"switches/{dpid:016x}"
+def port_object(dpid: int, number: int) -> str:
+    """Owner of what belongs to a port of a switch as such, whoever uses it."""
+    return f"{switch_object(dpid)}/ports/{number}"
+
+
+def port_number(name: str) -> int:
+    """The OpenFlow number of a ``port_object``."""
+    return int(name.rpartition("/")[2])
 
 
 class Compiler:
-    """Holds all facts and the program of every switch. Nothing happens before ``compile``.
+    """Holds all facts and the program of every switch. Nothing happens before ``compile``."""
 
-    salts: choices of group ids in an earlier life; those of this one are added.
-    """
-
-    def __init__(self, salts: SaltTable | None = None) -> None:
-        self.salts = salts or SaltTable({})
+    def __init__(self, routes: Routes | None = None) -> None:
+        """routes: none yet; of the compiled form if not given."""
         self.programs: dict[int, SwitchProgram] = {}
-        self._switches: dict[int, SwitchFacts] = {}
+        self._labels: dict[int, int] = {}
+        self._wiring: dict[int, dict[int, tuple[bool, bool]]] = {}
+        """By switch and port number: whether it is a link, whether it is probed. Ports that are neither are missing."""
         self._ports: dict[str, PortFacts] = {}
         self._networks: dict[int, str] = {}
         self._network_numbers: dict[str, int] = {}
         self._routers: dict[str, RouterFacts] = {}
         self._connections: dict[str, ConnectionFacts] = {}
-        self._routes: dict[tuple[int, int], tuple[int, ...]] = {}
+        self._routes = routes or Routes()
+        self.salts = self._routes.salts
+        """Choices of group ids, to be kept for a restart."""
         self._members = Membership()
         self._dirty: dict[Unit, None] = {}
         self._blocked: dict[Unit, Entries] = {}
         self._waiting: dict[int, dict[Unit, None]] = {}
         """By datapath id of a switch not yet known: units that were made without it, and that its coming changes."""
         self.touched: list[Unit] = []
-        """The units whose entries changed in the last ``compile``."""
+        """The units whose entries changed in the last ``compile``, but for routes."""
+        self.made = 0
+        """How many units have ever been made: the work that changes have caused."""
+        self.routes_moved = 0
+        """How many routes have ever had other entries than before."""
+        self.rerouted: list[Reroute] = []
+        """The routes whose entries changed in the last ``compile``."""
 
     def set_switch(self, dpid: int, facts: SwitchFacts) -> None:
-        """Add a switch or change its wiring; its label stays what it was. O(1), and the units that waited for it."""
+        """Add a switch or change its wiring; its label stays what it was. O(its ports, units that waited)."""
         if dpid not in self.programs:
-            self.programs[dpid] = SwitchProgram()
+            self.programs[dpid] = SwitchProgram(Dpid(dpid), self._routes)
+            self._labels[dpid], self._wiring[dpid] = facts.label, {}
+            self._routes.add(Dpid(dpid), facts.label, self.programs[dpid])
             self._mark(BASE, switch_object(dpid), dpid)
-            self._dirty.update(self._waiting.pop(dpid, {}))
-        if self._switches.get(dpid) != facts:
-            self._switches[dpid] = facts
-            self._mark(WIRING, switch_object(dpid), dpid)
             self._mark(FABRIC, switch_object(dpid), dpid)
+            self._dirty.update(self._waiting.pop(dpid, {}))
+        for number in {*facts.links, *facts.probes, *self._wiring[dpid]}:
+            self.set_wiring(dpid, number, link=number in facts.links, probe=number in facts.probes)
 
-    def set_routes(self, routes: Mapping[tuple[int, int], tuple[int, ...] | None]) -> None:
-        """Change out ports by slot for (switch, destination); None: no way. O(routes given)."""
-        for key, slots in routes.items():
-            dpid, destination = key
-            if slots:
-                if self._routes.get(key) == slots:
-                    continue  # compiled like this, still marked, or waiting for a switch
-                self._routes[key] = slots
-            else:
-                self._routes.pop(key, None)
-            self._mark(FABRIC, switch_object(destination), dpid)
+    def set_wiring(self, dpid: int, number: int, *, link: bool, probe: bool) -> None:
+        """Change the wiring of one port of a known switch: as fields of SwitchFacts. O(1)."""
+        if self._wiring[dpid].get(number, (False, False)) == (link, probe):
+            return
+        if link or probe:
+            self._wiring[dpid][number] = link, probe
+        else:
+            del self._wiring[dpid][number]
+        self._mark(WIRING, port_object(dpid, number), dpid)
+
+    def set_routes(self, reroutes: list[Reroute]) -> None:
+        """Other routes from now on, each (switch, destination) at most once. O(1)."""
+        self._routes.set(reroutes)
 
     def set_network(self, number: int, name: str | None) -> None:
         """Add a network; None removes it. O(switches with members)."""
@@ -131,31 +146,45 @@ class Compiler:
 
     def block(self, unit: Unit) -> None:
         """Leave out what a unit contributes, because a switch refused it, until it would be something else."""
+        if unit.feature == ROUTE:
+            self._routes.block(Dpid(unit.dpid), destination_of(unit))
+            return
         self._blocked[unit] = self._make(unit)
         self._dirty[unit] = None
 
     def blocked(self, unit: Unit) -> bool:
         """Whether a unit is left out at present."""
-        return unit in self._blocked
+        return unit in (self._routes.blocked() if unit.feature == ROUTE else self._blocked)
 
     @property
     def blocked_units(self) -> tuple[Unit, ...]:
         """All units that are left out at present."""
-        return tuple(self._blocked)
+        return (*self._blocked, *self._routes.blocked())
 
     def unblock(self, dpid: int) -> None:
         """Try again what a switch refused, since it has been restarted or replaced."""
+        self._routes.unblock(Dpid(dpid))
         for unit in [unit for unit in self._blocked if unit.dpid == dpid]:
             del self._blocked[unit]
             self._dirty[unit] = None
 
     def compile(self) -> Changes:
-        """Make all dirty units anew and answer the entries that changed. O(dirty units).
+        """Make all dirty units anew and answer the entries that changed. O(dirty units + routes that changed).
 
         Raises OwnershipError if facts contradict each other (two ports on one OpenFlow port).
         """
+        self.touched = []
+        changes = self._compile_units() if self._dirty else {}
+        entries, self.rerouted = self._routes.compile()
+        self.routes_moved += len(self.rerouted)
+        for dpid, changed in entries.items():
+            changes.setdefault(dpid, []).extend(changed)
+        return changes
+
+    def _compile_units(self) -> Changes:
         dirty = [unit for unit in self._dirty if self._known(unit, unit.dpid)]
         made = {unit: self._permitted(unit, self._make(unit)) for unit in dirty}
+        self.made += len(made)
         self._dirty.clear()
         released: dict[Unit, dict[Entry, Content]] = {}
         before: dict[int, dict[Entry, Content]] = {}
@@ -170,7 +199,6 @@ class Compiler:
                 released[unit] = gone
                 before.setdefault(unit.dpid, {}).update(gone)
         changed: dict[int, dict[Entry, None]] = {}
-        self.touched = []
         put = {unit: self._put(unit, entries) for unit, entries in made.items() if unit not in rewritten}
         for unit in made:
             news = rewritten[unit] if unit in rewritten else put[unit]
@@ -242,7 +270,7 @@ class Compiler:
 
     def _known(self, unit: Unit, dpid: int) -> bool:
         """Whether there is this switch; if not, the unit is made anew when it comes."""
-        if dpid in self._switches:
+        if dpid in self._labels:
             return True
         self._waiting.setdefault(dpid, {})[unit] = None
         return False
@@ -266,9 +294,10 @@ class Compiler:
         if feature == CONNECTION:
             return self._make_connection(unit)
         if feature == FABRIC:
-            return self._make_fabric(unit)
+            return fabric.compile_own(self._labels[dpid])
         if feature == WIRING:
-            return fabric.compile_wiring(self._switches[dpid])
+            number = port_number(name)
+            return fabric.compile_wiring(number, *self._wiring[dpid].get(number, (False, False)))
         return base.compile_base()
 
     def _make_endpoint(self, unit: Unit) -> Entries:
@@ -277,26 +306,16 @@ class Compiler:
             return Entries()
         member = self._members.present(port.network, unit.dpid)
         routed = self._members.reaches(port.network, unit.dpid)
-        return endpoint.compile_endpoint(port, self._switches[port.dpid].label, member, routed)
+        return endpoint.compile_endpoint(port, self._labels[port.dpid], member, routed)
 
     def _make_flood(self, unit: Unit) -> Entries:
         number = self._network_numbers.get(unit.object)
         if number is None or unit.dpid not in self._members.switches(number):
             return Entries()
         members = [dpid for dpid in self._members.switches(number) if self._known(unit, dpid)]
-        transports = [self._switches[dpid].label for dpid in members]
+        transports = [self._labels[dpid] for dpid in members]
         services = [self._ports[name].service for name in self._members.ports_on(number, unit.dpid)]
         return flood.compile_flood(number, transports, services)
-
-    def _make_fabric(self, unit: Unit) -> Entries:
-        destination, dpid = int(unit.object.rpartition("/")[2], 16), unit.dpid
-        slots = self._routes.get((dpid, destination))
-        if (slots is None and destination != dpid) or not self._known(unit, destination):
-            return Entries()
-        label = self._switches[destination].label
-        if slots is None:
-            return fabric.compile_own(label)
-        return fabric.compile_route(label, slots, self.programs[dpid].groups, self.salts.of(dpid))
 
     def _make_connection(self, unit: Unit) -> Entries:
         facts = self._connections.get(unit.object)
@@ -305,6 +324,6 @@ class Compiler:
         known = [dpid for dpid in facts.path.switches if self._known(unit, dpid)]
         if len(known) < len(facts.path.switches):
             return Entries()
-        transports: dict[int, int] = {dpid: self._switches[dpid].label for dpid in known}
+        transports: dict[int, int] = {dpid: self._labels[dpid] for dpid in known}
         taken, salts = self.programs[unit.dpid].groups, self.salts.of(unit.dpid)
         return fabric.compile_connection(facts, unit.dpid, transports, taken, salts)

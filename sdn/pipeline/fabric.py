@@ -10,12 +10,15 @@ from functools import lru_cache
 from hashlib import blake2b
 
 from sdn.model.oxm import ETH_DST, ETH_TYPE, IN_PORT, VLAN_VID
-from sdn.model.program import Entries, Group, Meter
+from sdn.model.program import Entries, Entry, Group, Meter
+from sdn.model.route import NextHops
 from sdn.pipeline.base import LLDP
-from sdn.pipeline.facts import ConnectionFacts, SwitchFacts
+from sdn.pipeline.ecmp import slots
+from sdn.pipeline.facts import ConnectionFacts
 from sdn.pipeline.layout import (
     GROUP_ALIVE,
-    GROUP_HASHED,
+    GROUP_PATH,
+    GROUP_ROUTE,
     KIND_NODE,
     PROBE_PACKETS_PER_SECOND,
     SOURCE,
@@ -24,7 +27,8 @@ from sdn.pipeline.layout import (
     octet0,
     path_label,
 )
-from sdn.pipeline.salts import MAX_SALT, Salts
+from sdn.pipeline.route_table import Route
+from sdn.pipeline.salts import MAX_SALT, SaltedHops, Salts
 from sdn.pipeline.shapes import ARG, Body, Bucket, Match, group, load, output, resubmit, to_controller
 
 _SELECT, _FAST_FAILOVER = 1, 3
@@ -53,51 +57,55 @@ _ALONG = Bucket([output(ARG)], watch_port=ARG)
 _FALLBACK = Bucket([load(ETH_DST, 24, 24, ARG), resubmit(Table.FABRIC)], watch_group=GROUP_ALIVE)
 
 
-def compile_wiring(switch: SwitchFacts) -> Entries:
-    """Which ports of a switch accept labels, and which only probes."""
+def compile_wiring(number: int, link: bool, probe: bool) -> Entries:
+    """Whether a port of a switch accepts labels (link) and probes."""
+    port = number.to_bytes(4, "big")
     entries = Entries()
-    for number in switch.probes:
-        port = number.to_bytes(4, "big")
+    if probe:
         entries.flows[_PROBE(port)] = _TO_CONTROLLER(port)
         entries.meters[number] = _METER
-    for number in switch.links:
-        entries.flows[_LABELED(number.to_bytes(4, "big"))] = _TO_FABRIC
+    if link:
+        entries.flows[_LABELED(port)] = _TO_FABRIC
     return entries
 
 
 def compile_own(transport: int) -> Entries:
     """A switch delivers what carries its own label."""
-    return Entries(dict.fromkeys(_node_keys(transport), _OWN))
+    return Entries(dict.fromkeys(node_keys(transport), _OWN))
 
 
-def compile_route(transport: int, slots: tuple[int, ...], taken: Mapping[int, Group], salts: Salts) -> Entries:
-    """Frames for another switch.
-
-    slots: out port per bucket, at least one. taken: groups of this switch, to find a free id for a new one, and the
-    salts of those whose first choice was not free.
-    """
-    stamp, forward = _node_keys(transport)
-    if len(slots) == 1:
-        return Entries({stamp: _STAMPED, forward: _OUT(slots[0].to_bytes(4, "big"))})
-    content, number = _spreading(slots)
-    if salts or taken.get(number, content) is not content:
-        number = hashed_group(content, taken, salts)
-    return Entries({stamp: _STAMPED, forward: _TO_GROUP(number.to_bytes(4, "big"))}, {number: content})
-
-
-@lru_cache(maxsize=1 << 16)
-def _node_keys(transport: int) -> tuple[bytes, bytes]:
+def node_keys(transport: int) -> tuple[bytes, bytes]:
     """Keys of the flows that stamp and that forward the label of an egress switch, the same on every switch."""
     label = node_label(transport) + bytes(3)
     return _STAMP(b"\x00" + label[1:]), _FORWARD(label)
 
 
+def compile_route(hops: NextHops, taken: Mapping[int, Group], salts: Salts | None) -> Route:
+    """What frames for another switch do; the bodies belong to ``node_keys``.
+
+    taken: groups of the switch, to find a free id for a new one, and its salts; None: of no switch, as it is where the
+    id of first choice is free.
+    """
+    if len(hops.ports) == 1:
+        return Route(hops, (_STAMPED, _OUT(hops.ports[0].to_bytes(4, "big"))), ())
+    content, number = _spreading(hops)
+    if salts is not None and taken.get(number, content) != content:
+        number = salted_group(GROUP_ROUTE, content, taken, salts)
+    return Route(hops, (_STAMPED, _TO_GROUP(number.to_bytes(4, "big"))), ((number, content, Entry("group", number)),))
+
+
+def spreading(hops: NextHops) -> Group | None:
+    """The group of next hops; None for a single one."""
+    return _spreading(hops)[0] if len(hops.ports) > 1 else None
+
+
 @lru_cache(maxsize=1 << 14)
-def _spreading(slots: tuple[int, ...]) -> tuple[Group, int]:
-    """The group of a route and its id where that is free: many destinations share the same next hops."""
-    numbers = [port.to_bytes(4, "big") for port in slots]
-    content = Group(_SELECT, b"".join([_WATCHED(number, number) for number in numbers]))
-    return content, hashed_group(content, {}, Salts())
+def _spreading(hops: NextHops) -> tuple[Group, int]:
+    """The group of next hops and its id where that is free; the same next hops come and go with links."""
+    packed = {port: port.to_bytes(4, "big") for port in hops.ports}
+    buckets = {port: _WATCHED(number, number) for port, number in packed.items()}
+    content = Group(_SELECT, b"".join(map(buckets.__getitem__, slots(hops))))
+    return content, hashed_group(GROUP_ROUTE, content, {}, hops.salt if isinstance(hops, SaltedHops) else 0)[0]
 
 
 def compile_connection(
@@ -125,25 +133,32 @@ def compile_connection(
             continue
         port, node = out.to_bytes(4, "big"), node_label(transports[path.switches[end]])
         content = Group(_FAST_FAILOVER, _ALONG(port, port) + _FALLBACK(bytes(5) + node))
-        group_number = hashed_group(content, {**taken, **entries.groups}, salts)
+        group_number = salted_group(GROUP_PATH, content, {**taken, **entries.groups}, salts)
         entries.groups[group_number] = content
         entries.flows[_FORWARD(label + bytes(3))] = _TO_GROUP(group_number.to_bytes(4, "big"))
     return entries
 
 
-def hashed_group(content: Group, taken: Mapping[int, Group], salts: Salts) -> int:
-    """Id of a group by its content; another one if that id is taken by other content, and that one ever after.
-
-    31 bits: among 1,000 groups of a switch two collide with a probability of 1 in 4,000.
-    """
+def salted_group(space: int, content: Group, taken: Mapping[int, Group], salts: Salts) -> int:
+    """Id of a group on a switch; if that is another one than by the salt noted there, this one is noted."""
     noted = salts.get(content)
+    number, salt = hashed_group(space, content, taken, noted)
+    if salt != noted:
+        salts.note(content, salt)
+    return number
+
+
+def hashed_group(space: int, content: Group, taken: Mapping[int, Group], first: int) -> tuple[int, int]:
+    """Id of a group by its content within a space of 30 bits, and the salt, beginning with ``first``, that gives it.
+
+    Another id if that is taken by other content; among 1,000 groups of a switch two collide with a probability of 1 in
+    2,000.
+    """
     for salt in range(MAX_SALT + 1):
         digest = blake2b(content.buckets, digest_size=4, key=bytes([content.type, salt])).digest()
-        number = GROUP_HASHED | int.from_bytes(digest, "big")
+        number = space | int.from_bytes(digest, "big") >> 2
         there = taken.get(number)
-        # Below what was noted only where it is already, for another unit of the same compile.
-        if number < 0xFFFFFF00 and (there == content or (there is None and salt >= noted)):
-            if salt != noted:
-                salts.note(content, salt)
-            return number
+        # Below the first one only where it is already, for another user of the same compile.
+        if number < 0xFFFFFF00 and (there == content or (there is None and salt >= first)):
+            return number, salt
     raise AssertionError(f"{MAX_SALT + 1} ids of groups are taken in a row")

@@ -12,7 +12,10 @@ from sdn.model.route import Path
 
 @dataclass(frozen=True, slots=True)
 class SwitchFacts:
-    """A switch. label: its transport number; links: ports with a link; probes: ports where LLDP is listened to."""
+    """A switch. label: its transport number; links: ports with a link; probes: ports where LLDP is listened to.
+
+    Single ports: ``Compiler.set_wiring``.
+    """
 
     label: int
     links: frozenset[int] = frozenset()

@@ -64,8 +64,10 @@ PRIMARY, RED, BLUE = 0, 1, 2
 FLOOD_BIT = 1 << 23
 """Set in the service of a flood set; the other bits are the network's number."""
 
-GROUP_HASHED = 1 << 31
-"""Groups named by a hash of their content."""
+GROUP_ROUTE = 2 << 30
+"""Groups that spread over next hops; low bits: a hash of the content."""
+GROUP_PATH = 3 << 30
+"""Groups of engineered paths; low bits: a hash of the content."""
 GROUP_FLOOD = 1 << 30
 """All switches of a network; low bits: network number."""
 GROUP_LOCAL = 1 << 29

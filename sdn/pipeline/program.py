@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
+from typing import Protocol
 
+from sdn.model.ids import Dpid
 from sdn.model.program import Entries, Entry, FlowBody, FlowKey, Group, Meter, Unit
 
 Content = FlowBody | Group | Meter
@@ -13,13 +16,25 @@ class OwnershipError(Exception):
     """Two units claim the same flow or meter: a bug of the pipeline, or contradictory facts."""
 
 
+class Others(Protocol):
+    """Who else writes into a program: the routes."""
+
+    def owners(self, dpid: Dpid, entry: Entry) -> tuple[Unit, ...]:
+        """The units that asked for an entry."""
+
+    def units(self, dpid: Dpid) -> Iterator[Unit]:
+        """All units with entries on a switch."""
+
+
 class SwitchProgram:
     """Keyed maps of what a switch must hold, kept by unit.
 
     Releases of all units come before puts, as keys change hands.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, dpid: Dpid, others: Others) -> None:
+        """others: write into ``flows`` and ``groups`` too, under keys of their own."""
+        self._dpid, self._others = dpid, others
         self.flows: dict[FlowKey, FlowBody] = {}
         self.groups: dict[int, Group] = {}
         self.meters: dict[int, Meter] = {}
@@ -96,14 +111,15 @@ class SwitchProgram:
         if isinstance(entry.key, bytes):
             owner = self._flow_owner.get(entry.key)
         elif entry.kind == "group":
-            return tuple(self._group_owners.get(entry.key, ()))
+            users = self._group_owners.get(entry.key)
+            return tuple(users) if users else self._others.owners(self._dpid, entry)
         else:
             owner = self._meter_owner.get(entry.key)
-        return (owner,) if owner else ()
+        return (owner,) if owner else self._others.owners(self._dpid, entry)
 
     def units(self) -> Iterator[Unit]:
         """All units with entries here."""
-        return iter(self._entries)
+        return chain(self._entries, self._others.units(self._dpid))
 
     def _check(self, unit: Unit, new: Entries) -> None:
         if not new.flows.keys().isdisjoint(self._flow_owner.keys()):

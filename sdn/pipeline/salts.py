@@ -2,21 +2,35 @@
 
 Two groups that want the same id get it in the order in which they come, and a restart compiles in another order. So
 the choice is kept, and is durable before the group is written. Among 1,000 groups of a switch a collision has a
-probability of 1 in 4,000, so this is nearly always empty; a choice is never forgotten.
+probability of 1 in 2,000, so this is nearly always empty; a choice is never forgotten.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from hashlib import blake2b
 
 from sdn.model.errors import SdnError
 from sdn.model.ids import format_dpid, parse_dpid
 from sdn.model.program import Group
+from sdn.model.route import NextHops
 
 GROUPS = "groups"
 """Bucket: key ``DPID/HASH`` with the hash of a group's content, value the salt of its id."""
 MAX_SALT = 255
+
+
+@dataclass(frozen=True, slots=True)
+class SaltedHops(NextHops):
+    """Next hops on a switch where their group has an id with this salt."""
+
+    salt: int
+
+
+def plain(hops: NextHops) -> NextHops:
+    """Next hops without a salt."""
+    return NextHops(hops.ports, hops.tier) if isinstance(hops, SaltedHops) else hops
 
 
 class Salts:
@@ -48,6 +62,7 @@ class SaltTable:
 
     def __init__(self, saved: Mapping[str, str]) -> None:
         self._of: dict[int, Salts] = {}
+        self._hops: dict[tuple[NextHops, int], SaltedHops] = {}
         for key, text in saved.items():
             dpid, _, digest = key.partition("/")
             if not (digest and text.isascii() and text.isdigit() and len(text) <= 3 and int(text) <= MAX_SALT):
@@ -63,6 +78,18 @@ class SaltTable:
         found = self._of.get(dpid)
         if found is None:
             found = self._of[dpid] = Salts()
+        return found
+
+    def __bool__(self) -> bool:
+        return any(self._of.values())
+
+    def salted(self, hops: NextHops, salt: int) -> NextHops:
+        """The same object for the same hops and salt; for salt 0 the hops as they are."""
+        if not salt:
+            return hops
+        found = self._hops.get((hops, salt))
+        if found is None:
+            found = self._hops[hops, salt] = SaltedHops(hops.ports, hops.tier, salt)
         return found
 
     def records(self) -> Iterator[tuple[str, str]]:

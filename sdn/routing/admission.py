@@ -13,7 +13,7 @@ from heapq import heappop, heappush
 from sdn.model.errors import InvalidInput, Refused, SdnError
 from sdn.model.ids import Dpid, format_dpid
 from sdn.model.route import Path
-from sdn.model.topology import Link, LinkEnd
+from sdn.model.topology import Link, LinkChanges, LinkEnd
 
 _SHOWN = 3
 """Bottleneck links named in a refusal."""
@@ -36,16 +36,33 @@ class Ledger:
         self._peers: dict[LinkEnd, LinkEnd] = {}
         self._reserved: dict[LinkEnd, int] = {}
         self._held: dict[str, tuple[Path, int]] = {}
+        self._users: dict[LinkEnd, dict[str, None]] = {}
 
-    def set_links(self, links: Iterable[Link]) -> None:
-        """Replace the known links. Reservations stay as they are, also on links that are gone: see ``broken``."""
-        self._limits = {}
-        self._peers = {}
-        for link in links:
+    def change_links(self, changes: LinkChanges) -> tuple[str, ...]:
+        """Links are gone or new. Reservations stay as they are, also on links that are gone.
+
+        Answers the holders, sorted, whose path uses one of these links and cannot any more: it is gone, or its capacity
+        fell below what is reserved on it. O(links given and their holders).
+        """
+        for link in changes.gone:
+            for end in (link.a, link.b):
+                if self._peers.get(end) == link.other(end):
+                    del self._limits[end], self._peers[end]
+        for link in changes.new:
             limit = int(link.capacity * self._factor)
             for end in (link.a, link.b):
                 self._limits[end] = limit
                 self._peers[end] = link.other(end)
+        ends = dict.fromkeys(end for link in (*changes.gone, *changes.new) for end in (link.a, link.b))
+        holders = {holder for end in ends for holder in self._users.get(end, ())}
+        return tuple(sorted(holder for holder in holders if self._broken(holder)))
+
+    def _broken(self, holder: str) -> bool:
+        path, _ = self._held[holder]
+        return any(
+            self._peers.get(out) != into or any(self._reserved[end] > self._limits.get(end, 0) for end in (out, into))
+            for out, into in _ends(path)
+        )
 
     def reserved(self, sender: LinkEnd) -> int:
         """Bits/s reserved on the direction in which ``sender`` transmits."""
@@ -77,6 +94,7 @@ class Ledger:
                 raise Refused.of("bandwidth", reason, "Ask again for another path.")
         for end in (end for pair in ends for end in pair):
             self._reserved[end] = self._reserved.get(end, 0) + bandwidth
+            self._users.setdefault(end, {})[holder] = None
         self._held[holder] = path, bandwidth
 
     def release(self, holder: str) -> bool:
@@ -86,24 +104,14 @@ class Ledger:
             return False
         for end in (end for pair in _ends(path) for end in pair):
             self._reserved[end] -= bandwidth
-            if not self._reserved[end]:
-                del self._reserved[end]
+            del self._users[end][holder]
+            if not self._users[end]:
+                del self._reserved[end], self._users[end]
         return True
 
     def held(self, holder: str) -> tuple[Path, int] | None:
         """The path and bandwidth of a reservation."""
         return self._held.get(holder)
-
-    def broken(self) -> tuple[str, ...]:
-        """Holders, sorted, whose path uses a link that is gone or whose capacity fell below what is reserved on it."""
-        found = []
-        for holder, (path, _) in self._held.items():
-            for out, into in _ends(path):
-                full = any(self._reserved[end] > self._limits.get(end, 0) for end in (out, into))
-                if full or self._peers.get(out) != into:
-                    found.append(holder)
-                    break
-        return tuple(sorted(found))
 
 
 def constrained_path(

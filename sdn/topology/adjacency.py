@@ -66,6 +66,13 @@ class Adjacency:
         """Whether the port is part of any direction."""
         return end in self._reaches or end in self._heard
 
+    def link_at(self, end: End) -> tuple[End, End] | None:
+        """(lower end, higher end), where both directions are heard."""
+        peer = self.receiver(end)
+        if peer is None or self.receiver(peer) != end:
+            return None
+        return (end, peer) if end < peer else (peer, end)
+
     def links(self) -> list[tuple[End, End]]:
         """Where both directions are heard: (lower end, higher end), sorted."""
         return sorted(

@@ -16,42 +16,82 @@ SeenLink = tuple[End, End]
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """declared: for each observed link that was declared; missing: declared, not seen; unexpected: the other way."""
+    """missing: declared, not seen; unexpected: seen, not declared."""
 
-    declared: dict[SeenLink, DeclaredLink]
     missing: tuple[DeclaredLink, ...]
     unexpected: tuple[SeenLink, ...]
 
 
-def match(topology: DeclaredTopology, links: list[SeenLink]) -> Matching:
-    """Assign observed links to declared ones.
+class Wiring:
+    """Which observed link is which declared one, kept up to date link by link.
 
-    Links whose interfaces are declared are matched by these; those that only name switches take what is left between
-    the two, in natural order of interface names. O(L log L), deterministic.
+    What is declared between two switches is matched with what is seen between them: a change there costs
+    O(P log P), P being the number of parallel links.
+    """
+
+    def __init__(self, topology: DeclaredTopology | None) -> None:
+        self._topology = topology
+        self._wanted: dict[frozenset[Dpid], list[int]] = {}
+        self._seen: dict[frozenset[Dpid], set[SeenLink]] = {}
+        self._matched: dict[SeenLink, int] = {}
+        for index, link in enumerate(topology.links if topology else ()):
+            assert topology is not None
+            between = frozenset(end.dpid for end in _ends(topology, link))
+            self._wanted.setdefault(between, []).append(index)
+
+    def update(self, link: SeenLink, up: bool) -> set[SeenLink]:
+        """A link came up or went down; answers the links that may be declared otherwise than before, and it."""
+        between = frozenset(end.dpid for end in link)
+        seen = self._seen.setdefault(between, set())
+        if up:
+            seen.add(link)
+        else:
+            seen.discard(link)
+        before = {other: index for other in {*seen, link} if (index := self._matched.pop(other, None)) is not None}
+        if self._topology is not None:
+            wanted = [(index, self._topology.links[index]) for index in self._wanted.get(between, ())]
+            self._matched.update(_match(self._topology, wanted, seen))
+        if not seen:
+            del self._seen[between]
+        return {link, *(other for other in seen if before.get(other) != self._matched.get(other))}
+
+    def declared(self, link: SeenLink) -> DeclaredLink | None:
+        """The declaration of an observed link."""
+        index = self._matched.get(link)
+        return None if index is None or self._topology is None else self._topology.links[index]
+
+    def matching(self) -> Matching:
+        """What differs. O(L log L)."""
+        if self._topology is None:
+            return Matching((), ())
+        taken = set(self._matched.values())
+        missing = tuple(link for index, link in enumerate(self._topology.links) if index not in taken)
+        seen = (link for links in self._seen.values() for link in links)
+        return Matching(missing, tuple(sorted(link for link in seen if link not in self._matched)))
+
+
+def _match(
+    topology: DeclaredTopology, declared: list[tuple[int, DeclaredLink]], links: set[SeenLink]
+) -> dict[SeenLink, int]:
+    """Assign observed links to declared ones (with their index), all between the same two switches.
+
+    Those whose interfaces are declared are matched by these; those that only name switches take what is left, in
+    natural order of interface names.
     """
     by_end = {end: link for link in links for end in link}
-    declared: dict[SeenLink, DeclaredLink] = {}
-    missing: list[tuple[int, DeclaredLink]] = []
-    wildcards: list[tuple[int, DeclaredLink]] = []
-    for index, wanted in sorted(enumerate(topology.links), key=lambda item: -_named(item[1])):
+    matched: dict[SeenLink, int] = {}
+    wildcards: list[int] = []
+    for index, wanted in sorted(declared, key=lambda item: -_named(item[1])):
         ends = _ends(topology, wanted)
         if not _named(wanted):
-            wildcards.append((index, wanted))
+            wildcards.append(index)
             continue
         link = by_end.get(ends[0] if ends[0].interface else ends[1])
-        if link is None or link in declared or not _fits(ends, link):
-            missing.append((index, wanted))
-        else:
-            declared[link] = wanted
-    pools = _pools(links, declared) if wildcards else {}
-    for index, wanted in wildcards:
-        pool = pools.get(frozenset(end.dpid for end in _ends(topology, wanted)))
-        if pool:
-            declared[pool.pop()] = wanted
-        else:
-            missing.append((index, wanted))
-    unexpected = sorted(link for link in links if link not in declared)
-    return Matching(declared, tuple(wanted for _, wanted in sorted(missing, key=_index)), tuple(unexpected))
+        if link is not None and link not in matched and _fits(ends, link):
+            matched[link] = index
+    left = (link for link in links if link not in matched)
+    pool = sorted(left, key=lambda link: [_natural(end.interface) for end in link])
+    return matched | dict(zip(pool, wildcards, strict=False))
 
 
 def faults(
@@ -91,10 +131,6 @@ def faults(
     return found + [WiringFault("UnexpectedSwitch", text.format(dpid)) for dpid in strangers]
 
 
-def _index(item: tuple[int, DeclaredLink]) -> int:
-    return item[0]
-
-
 def _ends(topology: DeclaredTopology, link: DeclaredLink) -> tuple[End, End]:
     return End(topology.switches[link.a[0]], link.a[1]), End(topology.switches[link.b[0]], link.b[1])
 
@@ -109,15 +145,6 @@ def _fits(ends: tuple[End, End], link: SeenLink) -> bool:
         if near.dpid == ends[0].dpid and far.dpid == ends[1].dpid:
             return ends[0].interface in ("", near.interface) and ends[1].interface in ("", far.interface)
     return False
-
-
-def _pools(links: list[SeenLink], taken: dict[SeenLink, DeclaredLink]) -> dict[frozenset[Dpid], list[SeenLink]]:
-    """The links left between each two switches, the first in natural order last."""
-    pools: dict[frozenset[Dpid], list[SeenLink]] = {}
-    left = (link for link in links if link not in taken)
-    for link in sorted(left, key=lambda pair: [_natural(end.interface) for end in pair], reverse=True):
-        pools.setdefault(frozenset((link[0].dpid, link[1].dpid)), []).append(link)
-    return pools
 
 
 def _why_missing(end: End, discovery: Discovery, show: Callable[[End], str]) -> str:

@@ -88,6 +88,7 @@ class Discovery:
         self._suspects: set[End] = set()
         self._queue: list[tuple[float, End]] = []
         self._counter = 0
+        self._touched: dict[End, None] = {}
         self.revision = 0
         self.rejects: Counter[str] = Counter()
 
@@ -102,10 +103,12 @@ class Discovery:
                 switch.ports[port.name] = _Port(port)
                 switch.names[port.number] = port.name
         for name in old.ports if old else ():
+            self._touched[End(dpid, name)] = None
             new = switch.ports.get(name)
             if new is None or not new.port.up:
                 self._forget(End(dpid, name))
         for name in switch.ports:
+            self._touched[End(dpid, name)] = None
             self._schedule(End(dpid, name), now)
         self._restart_counting(dpid)
         self.revision += 1
@@ -141,6 +144,7 @@ class Discovery:
             self._forget(End(dpid, port.name))
         elif came_up:
             self._schedule(End(dpid, port.name), now)
+        self._touched[End(dpid, port.name)] = None
         self.revision += 1
 
     def port_removed(self, dpid: Dpid, number: int) -> None:
@@ -150,6 +154,7 @@ class Discovery:
         if switch is not None and name is not None:
             del switch.ports[name]
             self._forget(End(dpid, name))
+            self._touched[End(dpid, name)] = None
             self.revision += 1
 
     def set_bound(self, dpid: Dpid, port: int | str, bound: bool, now: float) -> None:
@@ -215,6 +220,7 @@ class Discovery:
             elif self._lost(sender, receiver, port, now):
                 self._suspects.remove(sender)
                 self._adjacency.cut_direction(sender)
+                self._touched[sender] = None
                 self.revision += 1
 
     def forget_switch(self, dpid: Dpid) -> None:
@@ -223,6 +229,7 @@ class Discovery:
         if switch is not None and not switch.connected:
             for name in switch.ports:
                 self._forget(End(dpid, name))
+                self._touched[End(dpid, name)] = None
             del self._switches[dpid]
             self.revision += 1
 
@@ -243,17 +250,31 @@ class Discovery:
                 switch.names[end.number] = end.interface
             self._adjacency.join(a, b, away_since)
             self._adjacency.join(b, a, away_since)
+            self._touched.update(dict.fromkeys((a, b)))
         self.revision += 1
 
     def records(self) -> dict[str, str]:
-        """The links as key → JSON text, for ``load``."""
-        return write([(self._record(a), self._record(b)) for a, b in self.links()])
+        """The links as key → JSON text, for ``load``. O(links)."""
+        return dict(write(self._record(a), self._record(b)) for a, b in self.links())
+
+    def record(self, link: tuple[End, End]) -> tuple[str, str]:
+        """Key and text of one link that is up."""
+        return write(*map(self._record, link))
 
     # Questions
 
     def links(self) -> list[tuple[End, End]]:
-        """The links that are up, each as (lower end, higher end), sorted by names."""
+        """The links that are up, each as (lower end, higher end), sorted by names. O(L log L)."""
         return self._adjacency.links()
+
+    def link_at(self, end: End) -> tuple[End, End] | None:
+        """The link at a port, if there is one that is up."""
+        return self._adjacency.link_at(end)
+
+    def take_touched(self) -> list[End]:
+        """Ports, and with them those at their other ends, that may have changed since the last call."""
+        touched, self._touched = self._touched, {}
+        return list(touched)
 
     def one_way(self, before: float) -> list[tuple[End, End]]:
         """(sender, receiver) where probes have gone in one direction only since before that time."""
@@ -321,6 +342,7 @@ class Discovery:
         del known.nonces[: index + 1]
         known.unheard = 0
         if self._adjacency.join(sender, receiver, now):
+            self._touched.update(dict.fromkeys((sender, receiver)))
             self.revision += 1
             if self._adjacency.receiver(receiver) is None:
                 self._hurry(receiver, now)
@@ -339,6 +361,7 @@ class Discovery:
         if port is not None:
             port.nonces.clear()
         if self._adjacency.cut(end):
+            self._touched[end] = None
             self.revision += 1
 
     def _remember(self, end: End, port: _Port, nonce: bytes, now: float) -> None:

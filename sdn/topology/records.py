@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sdn.model import codec
 from sdn.model.errors import InvalidInput, SdnError
 from sdn.model.ids import Dpid, format_dpid, parse_dpid
+from sdn.topology.adjacency import End
 
 _REMEDY = "Remove the record; the link is learned again."
 
@@ -25,37 +26,35 @@ class EndRecord:
 LinkRecord = tuple[EndRecord, EndRecord]
 
 
-def write(links: list[LinkRecord]) -> dict[str, str]:
-    """Key → JSON text; the key names both ends and never changes while the link lives."""
-    return {
-        f"{_key(a)} {_key(b)}": codec.dumps([[format_dpid(e.dpid), e.interface, e.number, e.speed] for e in (a, b)])
-        for a, b in links
-    }
+def write(a: EndRecord, b: EndRecord) -> tuple[str, str]:
+    """Key and JSON text; the key names both ends and never changes while the link lives."""
+    return key(a, b), codec.dumps([[format_dpid(e.dpid), e.interface, e.number, e.speed] for e in (a, b)])
+
+
+def key(a: EndRecord | End, b: EndRecord | End) -> str:
+    """The key of a link's record."""
+    return " ".join(f"{format_dpid(end.dpid)}/{end.interface}" for end in (a, b))
 
 
 def read(records: Mapping[str, str]) -> list[LinkRecord]:
     """The links of such records, sorted by key; raises InvalidInput naming the record."""
     links = []
-    for key in sorted(records):
-        value = codec.loads(records[key])
+    for name in sorted(records):
+        value = codec.loads(records[name])
         if not isinstance(value, list) or len(value) != 2:
-            raise _wrong(key)
-        links.append((_end(key, value[0]), _end(key, value[1])))
+            raise _wrong(name)
+        links.append((_end(name, value[0]), _end(name, value[1])))
     return links
 
 
-def _end(key: str, value: object) -> EndRecord:
+def _end(name: str, value: object) -> EndRecord:
     if not isinstance(value, list) or [type(item) for item in value] != [str, str, int, int]:
-        raise _wrong(key)
+        raise _wrong(name)
     dpid, interface, number, speed = value
     if not interface or not 0 < number < 1 << 32 or speed < 0:
-        raise _wrong(key)
-    return EndRecord(parse_dpid(dpid, f"link {key}"), interface, number, speed)
+        raise _wrong(name)
+    return EndRecord(parse_dpid(dpid, f"link {name}"), interface, number, speed)
 
 
-def _key(end: EndRecord) -> str:
-    return f"{format_dpid(end.dpid)}/{end.interface}"
-
-
-def _wrong(key: str) -> SdnError:
-    return InvalidInput.of(f"link {key}", "not two ends of [datapath id, interface, number, speed]", _REMEDY)
+def _wrong(name: str) -> SdnError:
+    return InvalidInput.of(f"link {name}", "not two ends of [datapath id, interface, number, speed]", _REMEDY)

@@ -1,6 +1,6 @@
 """The network as routing and people see it: observed links with declared attributes and names.
 
-Feed events to ``discovery``; call ``expire`` regularly; ``version`` tells when ``links()`` has changed.
+Feed events to ``discovery``; call ``expire`` regularly; ``take_changes`` tells how ``links()`` has changed.
 """
 
 from __future__ import annotations
@@ -10,10 +10,19 @@ from dataclasses import dataclass, replace
 
 from sdn.model.errors import SdnError
 from sdn.model.ids import Dpid, format_dpid, parse_dpid
-from sdn.model.topology import DEFAULT_CAPACITY, DeclaredLink, DeclaredTopology, Link, LinkEnd, WiringFault
+from sdn.model.topology import (
+    DEFAULT_CAPACITY,
+    DeclaredLink,
+    DeclaredTopology,
+    Link,
+    LinkChanges,
+    LinkEnd,
+    WiringFault,
+)
 from sdn.topology import declared as wiring
 from sdn.topology.adjacency import End
 from sdn.topology.discovery import Discovery
+from sdn.topology.records import key
 
 PENALTY = 1_000_000
 """Added to the cost of a link for each end whose switch is away: taken only where there is no other way."""
@@ -58,10 +67,15 @@ class TopologyState:
         self._restart_hold = restart_hold
         self._now = 0.0
         self._avoided: frozenset[Dpid] = frozenset()
-        self._seen_revision = -1
-        self._matching = wiring.Matching({}, (), ())
+        self._wiring = wiring.Wiring(declared)
+        self._pairs: dict[End, wiring.SeenLink] = {}
         self._plain: dict[wiring.SeenLink, Link] = {}
-        self._links: tuple[Link, ...] = ()
+        self._now_used: dict[wiring.SeenLink, Link] = {}
+        """With penalties, as routing sees them."""
+        self._before: dict[wiring.SeenLink, Link | None] = {}
+        """Of the links that may have changed since ``take_changes``: as they were then."""
+        self._sorted: tuple[Link, ...] | None = ()
+        self._moved = False
         self._version = 0
 
     # Time and restart
@@ -75,9 +89,9 @@ class TopologyState:
             since = self.discovery.away_since(dpid)
             if since is not None and now - since >= self._hold:
                 avoided.add(dpid)
-        if avoided != self._avoided:
-            self._avoided = frozenset(avoided)
-            self._seen_revision = -1
+        changed, self._avoided = avoided ^ self._avoided, frozenset(avoided)
+        for pair in [pair for pair in self._plain if changed and not changed.isdisjoint(end.dpid for end in pair)]:
+            self._use(pair)
 
     def load(self, records: Mapping[str, str], now: float) -> None:
         """Take over links learned before a restart; raises InvalidInput. Call it before any event."""
@@ -85,21 +99,49 @@ class TopologyState:
         self.discovery.load(records, now + self._restart_hold - self._hold)
 
     def records(self) -> dict[str, str]:
-        """The learned links as key → JSON text, for ``load`` after a restart. They change with ``version``."""
+        """The learned links as key → JSON text, for ``load`` after a restart. O(L)."""
         return self.discovery.records()
 
     # For routing
 
     @property
     def version(self) -> int:
-        """Grows exactly when ``links()`` changes. O(1) unless something happened, then O(L log L)."""
+        """Grows exactly when ``links()`` has changed since it was asked. O(ports that changed)."""
         self._refresh()
+        if self._moved:
+            self._version, self._moved = self._version + 1, False
         return self._version
 
     def links(self) -> tuple[Link, ...]:
-        """All links that are up, sorted, with declared attributes, and PENALTY on those of switches long away."""
+        """All links that are up, sorted, with declared attributes, and PENALTY on those of switches long away.
+
+        O(1) unless they have changed, then O(L log L).
+        """
         self._refresh()
-        return self._links
+        if self._sorted is None:
+            self._sorted = tuple(sorted(self._now_used.values(), key=_order))
+        return self._sorted
+
+    def take_changes(self) -> tuple[LinkChanges, dict[str, str | None]]:
+        """How ``links()`` has changed since the last call, and the records that are others (None: gone).
+
+        O(ports that changed).
+        """
+        self._refresh()
+        before, self._before = self._before, {}
+        gone: list[Link] = []
+        new: list[Link] = []
+        records: dict[str, str | None] = {}
+        for pair, old in before.items():
+            now = self._now_used.get(pair)
+            if old != now:
+                gone += [old] if old is not None else []
+                new += [now] if now is not None else []
+            if now is None:
+                records[key(*pair)] = None
+            else:
+                name, records[name] = self.discovery.record(pair)
+        return LinkChanges(tuple(gone), tuple(new)), records
 
     # Names
 
@@ -136,10 +178,10 @@ class TopologyState:
         """All links that are up or declared, sorted by names."""
         self._refresh()
         states = [
-            LinkState(self._named(pair[0]), self._named(pair[1]), link, self._matching.declared.get(pair))
+            LinkState(self._named(pair[0]), self._named(pair[1]), link, self._wiring.declared(pair))
             for pair, link in self._plain.items()
         ]
-        missing = self._matching.missing
+        missing = self._wiring.matching().missing
         states += [LinkState(min(link.a, link.b), max(link.a, link.b), None, link) for link in missing]
         return tuple(sorted(states, key=lambda state: (state.a, state.b)))
 
@@ -148,7 +190,7 @@ class TopologyState:
         self._refresh()
         found = []
         if self.declared is not None:
-            found = wiring.faults(self.declared, self._matching, self.discovery, self._show)
+            found = wiring.faults(self.declared, self._wiring.matching(), self.discovery, self._show)
         for sender, receiver in self.discovery.one_way(self._now - self._patience):
             message = f"{self._show(receiver)} hears {self._show(sender)}, but is not heard by it"
             found.append(WiringFault("OneWayLink", message))
@@ -157,19 +199,37 @@ class TopologyState:
     # Inside
 
     def _refresh(self) -> None:
-        if self._seen_revision == self.discovery.revision:
+        """Look at the links of ports that may have changed."""
+        touched = self.discovery.take_touched()
+        if not touched:
             return
-        self._seen_revision = self.discovery.revision
-        pairs = self.discovery.links()
-        if self.declared is None:
-            self._matching = wiring.Matching({}, (), ())
+        found = (self._pairs.get(end) for end in touched), map(self.discovery.link_at, touched)
+        for pair in dict.fromkeys(pair for pairs in found for pair in pairs if pair is not None):
+            up = self.discovery.link_at(pair[0]) == pair
+            for end in pair:
+                if up:
+                    self._pairs[end] = pair
+                elif self._pairs.get(end) == pair:
+                    del self._pairs[end]
+            if not up:
+                self._plain.pop(pair, None)
+            for other in self._wiring.update(pair, up):
+                if other != pair or up:
+                    self._plain[other] = self._link(other, self._wiring.declared(other))
+                self._use(other)
+
+    def _use(self, pair: wiring.SeenLink) -> None:
+        """Routing gets a link as it is now."""
+        link, before = self._plain.get(pair), self._now_used.get(pair)
+        now = None if link is None else self._penalised(link)
+        self._before.setdefault(pair, before)
+        if now == before:
+            return
+        if now is None:
+            del self._now_used[pair]
         else:
-            self._matching = wiring.match(self.declared, pairs)
-        self._plain = {pair: self._link(pair, self._matching.declared.get(pair)) for pair in pairs}
-        links = sorted((self._penalised(link) for link in self._plain.values()), key=_order)
-        if tuple(links) != self._links:
-            self._links = tuple(links)
-            self._version += 1
+            self._now_used[pair] = now
+        self._sorted, self._moved = None, True
 
     def _link(self, pair: wiring.SeenLink, declared: DeclaredLink | None) -> Link:
         ends = []

@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sdn.model.errors import InvalidInput
+from sdn.model.ids import Dpid
 from sdn.model.notation import format_body, format_buckets, format_match, format_meter, split_key
 from sdn.model.oxm import ARP_OP, ETH_DST, ETH_TYPE, IP_PROTO, IPV4_DST, IPV6_DST, REG, VLAN_VID
+from sdn.model.route import NextHops
 from sdn.model.route import Path as SwitchPath
 from sdn.pipeline import Compiler
 from sdn.pipeline.facts import ConnectionFacts, InterfaceFacts, PortFacts, RouterFacts, SwitchFacts
@@ -83,7 +85,7 @@ def test_ovs_ofctl_means_the_same() -> None:
     for number, dpid in ((1, 1), (2, 2)):
         v4, v6 = b"\x0a\0\0" + bytes([number + 4]), b"\xfd" + bytes(14) + bytes([number])
         compiler.set_port(f"p{number}", PortFacts(1, number, b"\2\0\0\0\0" + bytes([number]), (v4,), (v6,), dpid, 7))
-    compiler.set_routes({(1, 2): (1, 1), (2, 1): (1,)})
+    compiler.set_routes([(Dpid(1), Dpid(2), NextHops((1, 2), 1)), (Dpid(2), Dpid(1), NextHops((1,), 0))])
     compiler.set_connection("c", ConnectionFacts(1, 2, SwitchPath((1, 2), ((1, 1),)), 1, 2))  # type: ignore[arg-type]
     compiler.compile()
     program = compiler.programs[1]

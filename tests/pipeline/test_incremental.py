@@ -10,15 +10,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sdn.model.ids import Dpid
-from sdn.model.program import Entry, Unit
-from sdn.model.route import Path
-from sdn.pipeline import Compiler
+from sdn.model.program import Entry, Group, Unit
+from sdn.model.route import NextHops, Path
+from sdn.pipeline import Compiler, route_table, routes
 from sdn.pipeline.facts import ConnectionFacts, InterfaceFacts, PortFacts, RouterFacts, SwitchFacts
+from sdn.pipeline.layout import GROUP_ALIVE
 from sdn.pipeline.program import OwnershipError
+from sdn.pipeline.routes import Routes
 
 SWITCHES = (1, 2, 3, 4)
 NETWORKS = (1, 2, 3)
 PORTS = tuple(f"p{n}" for n in range(8))
+HOPS = tuple(NextHops(ports, tier) for ports, tier in (((100,), 0), ((101,), 1), ((100, 101), 1), ((100, 101), 2)))
+Form = type[route_table.RouteTable]
+FORMS = [
+    pytest.param(route_table.RouteTable, id="python"),
+    pytest.param(routes._RouteTable, id="compiled", marks=pytest.mark.skipif(not routes.COMPILED, reason="not built")),
+]
+both = pytest.mark.parametrize("form", FORMS)
 Contents = dict[int, tuple[dict[bytes, bytes], dict[int, object], dict[int, object]]]
 
 
@@ -30,7 +39,7 @@ class World:
     networks: dict[int, str] = field(default_factory=dict)
     ports: dict[str, PortFacts] = field(default_factory=dict)
     routers: dict[str, RouterFacts] = field(default_factory=dict)
-    routes: dict[tuple[int, int], tuple[int, ...]] = field(default_factory=dict)
+    routes: dict[tuple[Dpid, Dpid], NextHops] = field(default_factory=dict)
     connections: dict[str, ConnectionFacts] = field(default_factory=dict)
 
     def compiled(self) -> Compiler:
@@ -44,7 +53,7 @@ class World:
             compiler.set_port(port_name, port)
         for router_name, router in self.routers.items():
             compiler.set_router(router_name, router)
-        compiler.set_routes(self.routes)
+        compiler.set_routes([(*key, hops) for key, hops in self.routes.items()])
         for connection_name, connection in self.connections.items():
             compiler.set_connection(connection_name, connection)
         compiler.compile()
@@ -69,10 +78,10 @@ def differences(before: Contents, after: Contents) -> dict[int, set[Entry]]:
 class Changer:
     """Random changes, told to a compiler and noted in the world."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, form: Form) -> None:
         self.chance = random.Random(seed)
         self.world = World()
-        self.compiler = Compiler()
+        self.compiler = Compiler(Routes(form))
         for dpid in SWITCHES[:2]:
             self.switch(dpid)
 
@@ -132,17 +141,18 @@ class Changer:
         self.compiler.set_router(name, self.world.routers.get(name))
 
     def routes(self) -> None:
-        pairs = [(a, b) for a in SWITCHES for b in SWITCHES if a != b]  # also of switches not yet there
-        changed = {pair: self.slots() for pair in pairs if self.chance.random() < 0.5}
-        for pair, slots in changed.items():
-            if slots:
-                self.world.routes[pair] = slots
+        dpids = [Dpid(dpid) for dpid in SWITCHES]
+        pairs = [(a, b) for a in dpids for b in dpids if a != b]  # also of switches not yet there
+        changed = [(*pair, self.hops()) for pair in pairs if self.chance.random() < 0.5]
+        for a, b, hops in changed:
+            if hops is None:
+                self.world.routes.pop((a, b), None)
             else:
-                self.world.routes.pop(pair, None)
+                self.world.routes[a, b] = hops
         self.compiler.set_routes(changed)
 
-    def slots(self) -> tuple[int, ...] | None:
-        return self.chance.choice((None, (100,), (101,), (100, 101), (101, 102), (100, 102)))
+    def hops(self) -> NextHops | None:
+        return self.chance.choice((None, *HOPS))
 
     def connection(self, name: str) -> None:
         switches = list(SWITCHES)
@@ -158,10 +168,11 @@ class Changer:
         self.compiler.set_connection(name, self.world.connections.get(name))
 
 
+@both
 @settings(max_examples=150, deadline=None)
-@given(st.integers(0, 2**32), st.integers(1, 6))
-def test_incremental_equals_from_scratch_and_tells_exactly_what_changed(seed: int, pace: int) -> None:
-    changer = Changer(seed)
+@given(seed=st.integers(0, 2**32), pace=st.integers(1, 6))
+def test_incremental_equals_from_scratch_and_tells_exactly_what_changed(form: Form, seed: int, pace: int) -> None:
+    changer = Changer(seed, form)
     before = contents(changer.compiler)
     for number in range(60):
         changer.step()
@@ -173,8 +184,12 @@ def test_incremental_equals_from_scratch_and_tells_exactly_what_changed(seed: in
             before = after
     changer.compiler.compile()
     assert changer.compiler.compile() == {}
-    assert changer.compiler.touched == []
+    assert changer.compiler.touched == changer.compiler.rerouted == []
     assert contents(changer.compiler) == contents(changer.world.compiled())
+
+
+A, B = Dpid(1), Dpid(2)
+SINGLE, SPREAD = NextHops((100,), 0), NextHops((100, 101), 1)
 
 
 def port(number: int, network: int = 1, dpid: int = 1, ofport: int | None = None) -> PortFacts:
@@ -183,11 +198,11 @@ def port(number: int, network: int = 1, dpid: int = 1, ofport: int | None = None
     return PortFacts(network, number, mac, (v4,), (v6,), dpid, number if ofport is None else ofport)
 
 
-def two_switches() -> Compiler:
-    compiler = Compiler()
+def two_switches(form: Form = routes._RouteTable) -> Compiler:
+    compiler = Compiler(Routes(form))
     for dpid in (1, 2):
         compiler.set_switch(dpid, SwitchFacts(dpid, frozenset({100}), frozenset({100})))
-    compiler.set_routes({(1, 2): (100, 101), (2, 1): (100,)})
+    compiler.set_routes([(A, B, SPREAD), (B, A, SINGLE)])
     for number in (1, 2):
         compiler.set_network(number, f"n{number}")
     compiler.compile()
@@ -229,7 +244,7 @@ def test_the_same_facts_again_cause_nothing() -> None:
     compiler.compile()
     compiler.set_port("a", port(1))
     compiler.set_switch(1, SwitchFacts(1, frozenset({100}), frozenset({100})))
-    compiler.set_routes({(1, 2): (100, 101)})
+    compiler.set_routes([(A, B, NextHops((100, 101), 1))])
     assert compiler.compile() == {}
 
 
@@ -255,12 +270,13 @@ def test_what_a_switch_refuses_is_left_out_until_it_is_something_else() -> None:
     assert units(compiler, "a")
 
 
-def test_equal_groups_are_one() -> None:
-    compiler = two_switches()
+@both
+def test_equal_groups_are_one(form: Form) -> None:
+    compiler = two_switches(form)
     before = set(compiler.programs[1].groups)
     for dpid in (3, 4):
         compiler.set_switch(dpid, SwitchFacts(dpid))
-    compiler.set_routes({(1, 3): (100, 101), (1, 4): (101, 100)})
+    compiler.set_routes([(A, Dpid(3), NextHops((100, 101), 1)), (A, Dpid(4), NextHops((100, 101), 2))])
     compiler.compile()
     assert len(set(compiler.programs[1].groups) - before) == 1, "one more for the other order"
 
@@ -271,3 +287,60 @@ def test_two_ports_on_one_openflow_port_are_an_error() -> None:
     compiler.set_port("b", port(2, ofport=7))
     with pytest.raises(OwnershipError):
         compiler.compile()
+
+
+@both
+def test_a_route_that_a_switch_refuses_is_left_out_until_it_is_another_one(form: Form) -> None:
+    compiler = two_switches(form)
+    program = compiler.programs[1]
+    before = contents(compiler)
+    (number,) = program.groups.keys() - {GROUP_ALIVE}
+    (unit,) = program.owners(Entry("group", number))
+    flows = {key for key in program.flows if program.owners(Entry("flow", key)) == (unit,)}
+    assert unit == Unit("route", "switches/0000000000000002", 1)
+    assert len(flows) == 2
+    assert unit in set(program.units())
+    compiler.block(unit)
+    told = compiler.compile()
+    assert {entry.key for entry in told[1]} == {*flows, number}
+    assert compiler.blocked(unit)
+    assert compiler.blocked_units == (unit,)
+    compiler.set_routes([(A, B, SPREAD)])
+    assert compiler.compile() == {}, "it would be refused again"
+    compiler.set_routes([(A, B, SINGLE)])
+    assert {entry.key for entry in compiler.compile()[1]} == flows
+    assert not compiler.blocked(unit)
+    compiler.set_routes([(A, B, SPREAD)])
+    compiler.compile()
+    compiler.block(unit)
+    compiler.compile()
+    compiler.unblock(1)
+    compiler.compile()
+    assert contents(compiler) == before
+
+
+@both
+def test_a_group_whose_id_is_taken_gets_another_one(form: Form) -> None:
+    compiler = two_switches(form)
+    program = compiler.programs[1]
+    (number,) = program.groups.keys() - {GROUP_ALIVE}
+    compiler.set_routes([(A, B, None)])
+    compiler.compile()
+    program.groups[number] = Group(1, b"of somebody else")
+    compiler.set_routes([(A, B, SPREAD)])
+    compiler.compile()
+    (other,) = program.groups.keys() - {GROUP_ALIVE, number}
+    assert program.groups[number] == Group(1, b"of somebody else")
+    assert program.owners(Entry("group", other)) == (Unit("route", "switches/0000000000000002", 1),)
+
+
+@both
+def test_changes_before_a_compile_count_as_one(form: Form) -> None:
+    compiler = two_switches(form)
+    before = contents(compiler)
+    compiler.set_routes([(A, B, SINGLE), (B, A, None)])
+    compiler.set_routes([(B, A, SINGLE)])
+    compiler.set_routes([(A, B, SPREAD)])
+    assert compiler.compile() == {}
+    assert compiler.rerouted == []
+    assert contents(compiler) == before

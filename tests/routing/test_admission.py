@@ -1,6 +1,7 @@
 """The ledger never gives more than there is; constrained paths are the best ones with room, and refusals say why."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -9,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from sdn.model.errors import InvalidInput, Refused
 from sdn.model.route import Path
-from sdn.model.topology import Link, LinkEnd
+from sdn.model.topology import Link, LinkChanges, LinkEnd
 from sdn.routing import Ledger, constrained_path
 
 SWITCHES = range(1, 6)
@@ -50,11 +51,16 @@ def simple_paths(links, source, destination):
     return found
 
 
+def uses(path, item):
+    ends = zip(path.switches, path.switches[1:], path.links, strict=False)
+    return any({LinkEnd(near, out), LinkEnd(far, into)} == {item.a, item.b} for near, far, (out, into) in ends)
+
+
 @given(networks(), st.integers(1, 5), st.integers(1, 5), st.integers(1, 320))
 @settings(max_examples=300, deadline=None)
 def test_the_best_path_with_room_or_the_widest_that_exists(links, source, destination, bandwidth):
     ledger = Ledger()
-    ledger.set_links(links)
+    ledger.change_links(LinkChanges(new=tuple(links)))
     every = simple_paths(links, source, destination)
     fitting = [(path, used) for path, used in every if all(item.capacity >= bandwidth for item in used)]
     if not fitting:
@@ -89,7 +95,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.ledger = Ledger(factor)
         self.factor = factor
         self.links = links
-        self.ledger.set_links(links)
+        self.ledger.change_links(LinkChanges(new=tuple(links)))
         self.holders = {}
         self.counter = itertools.count()
 
@@ -139,7 +145,24 @@ class LedgerMachine(RuleBasedStateMachine):
                 limit = int(item.capacity * self.factor)
                 assert self.ledger.reserved(end) == expected.get(end, 0) <= limit
                 assert self.ledger.free(end) == limit - expected.get(end, 0)
-        assert self.ledger.broken() == ()
+
+    @rule(data=st.data())
+    def change_a_link(self, data):
+        """It vanishes or has another capacity: told are exactly those who cannot stay, and they give way."""
+        if not self.links:
+            return
+        old = data.draw(st.sampled_from(self.links))
+        capacity = data.draw(st.sampled_from([0, 50, 100, 300]))
+        new = () if capacity == 0 else (replace(old, capacity=capacity),)
+        told = self.ledger.change_links(LinkChanges(gone=(old,), new=new))
+        self.links = [item for item in self.links if item != old] + list(new)
+        limit = int(capacity * self.factor)
+        users = {holder for holder, (path, _) in self.holders.items() if uses(path, old)}
+        full = capacity == 0 or any(self.ledger.reserved(end) > limit for end in (old.a, old.b))
+        assert told == tuple(sorted(users if full else ()))
+        for holder in told:
+            del self.holders[holder]
+            assert self.ledger.release(holder)
 
 
 TestLedger = LedgerMachine.TestCase
@@ -149,7 +172,7 @@ TestLedger.settings = settings(max_examples=60, stateful_step_count=25, deadline
 def test_a_refusal_names_the_narrow_links_and_the_remedy():
     links = [link(1, 2, capacity=100), link(2, 3, capacity=300)]
     ledger = Ledger()
-    ledger.set_links(links)
+    ledger.change_links(LinkChanges(new=tuple(links)))
     names = {1: "leaf1", 2: "spine1", 3: "leaf2"}
     with pytest.raises(Refused) as caught:
         constrained_path(links, ledger, 1, 3, 200, describe=lambda end: f"{names[end.dpid]}:{end.port}")
@@ -164,7 +187,7 @@ def test_a_refusal_names_the_narrow_links_and_the_remedy():
 def test_a_full_network_has_no_smaller_offer():
     links = [link(1, 2)]
     ledger = Ledger()
-    ledger.set_links(links)
+    ledger.change_links(LinkChanges(new=tuple(links)))
     ledger.reserve("c1", constrained_path(links, ledger, 1, 2, 100), 100)
     with pytest.raises(Refused, match="or add capacity"):
         constrained_path(links, ledger, 1, 2, 1)
@@ -173,7 +196,7 @@ def test_a_full_network_has_no_smaller_offer():
 def test_the_second_connection_takes_the_other_way():
     links = [link(1, 2), link(1, 3), link(3, 2)]
     ledger = Ledger()
-    ledger.set_links(links)
+    ledger.change_links(LinkChanges(new=tuple(links)))
     first = constrained_path(links, ledger, 1, 2, 60)
     ledger.reserve("c1", first, 60)
     second = constrained_path(links, ledger, 1, 2, 60)
@@ -197,16 +220,15 @@ def test_the_same_switch_needs_no_links():
 def test_reservations_on_links_that_vanish_or_shrink_are_reported():
     links = [link(1, 2), link(2, 3)]
     ledger = Ledger()
-    ledger.set_links(links)
+    ledger.change_links(LinkChanges(new=tuple(links)))
     ledger.reserve("long", constrained_path(links, ledger, 1, 3, 50), 50)
     ledger.reserve("short", constrained_path(links, ledger, 1, 2, 50), 50)
-    ledger.set_links(links[:1])
-    assert ledger.broken() == ("long",)
-    ledger.set_links([link(1, 2, capacity=60), links[1]])
-    assert ledger.broken() == ("long", "short")
+    assert ledger.change_links(LinkChanges(gone=(links[1],))) == ("long",)
+    assert ledger.change_links(LinkChanges(gone=(links[0],), new=(link(1, 2, capacity=60),))) == ("long", "short")
     assert ledger.free(links[0].a) == 0
     assert ledger.release("long")
-    assert ledger.broken() == ()
+    assert ledger.change_links(LinkChanges(new=(links[1],))) == ()
+    assert ledger.change_links(LinkChanges(gone=(link(1, 2, capacity=60),), new=(link(1, 2, capacity=50),))) == ()
 
 
 def test_wrong_use():

@@ -4,7 +4,8 @@ import pytest
 
 from sdn.graph import load_topology
 from sdn.model.topology import Link, LinkEnd
-from sdn.routing import ShortestPaths, slots
+from sdn.pipeline.ecmp import slots
+from sdn.routing import ShortestPaths
 
 
 def observed(topology):

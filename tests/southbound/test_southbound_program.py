@@ -10,7 +10,7 @@ from sdn.controller.events import BatchDone, ReadBack, SwitchUp
 from sdn.lab import PrivateOvs
 from sdn.model.ids import Dpid
 from sdn.model.program import Installed, cookie_of
-from sdn.model.route import Path
+from sdn.model.route import NextHops, Path
 from sdn.pipeline import Compiler
 from sdn.pipeline.facts import ConnectionFacts, InterfaceFacts, PortFacts, RouterFacts, SwitchFacts
 from sdn.reconcile import SwitchSync
@@ -23,7 +23,8 @@ def compiled() -> Compiler:
     compiler = Compiler()
     for dpid in (1, 2, 3):
         compiler.set_switch(dpid, SwitchFacts(dpid, frozenset({1, 2}), frozenset({1, 2, 3})))
-    compiler.set_routes({(a, b): (1, 2) for a in (1, 2, 3) for b in (1, 2, 3) if a != b})
+    dpids, hops = [Dpid(dpid) for dpid in (1, 2, 3)], NextHops((1, 2), 1)
+    compiler.set_routes([(a, b, hops) for a in dpids for b in dpids if a != b])
     for number in (1, 2):
         compiler.set_network(number, f"n{number}")
     for number in range(1, 7):

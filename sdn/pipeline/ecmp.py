@@ -20,7 +20,6 @@ _EVEN = (5, 4, 3)
 _ODD = (0, 1, 2)
 
 
-@lru_cache(maxsize=1 << 16)
 def slots(hops: NextHops) -> tuple[int, ...]:
     """The out port of each bucket of a select group, all buckets of equal weight.
 

@@ -3,7 +3,7 @@
 import pytest
 
 from sdn.model.route import NextHops
-from sdn.routing import slots
+from sdn.pipeline.ecmp import slots
 
 
 def hops(count, tier):
