@@ -13,4 +13,5 @@ apply.py      apply and connect
 objects.py    get, describe and delete
 network.py    topology and flows
 system.py     status and wait
+events.py     events and audit
 """

@@ -60,6 +60,8 @@ def _status(message: Any) -> Iterator[Line]:
         yield "Reason", ": ".join(part for part in (status.reason, status.message) if part)
     if status.switches_away:
         yield "Switches away", ", ".join(status.switches_away)
+    if status.switches_pending:
+        yield "Switches pending", ", ".join(status.switches_pending)
 
 
 def members_of(client: Client, message: Any) -> str:

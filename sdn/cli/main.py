@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 import click
 
 from sdn.cli.apply import apply, connect
+from sdn.cli.events import audit, events
 from sdn.cli.network import flows, topology
 from sdn.cli.objects import delete, describe, get
 from sdn.cli.session import Session
@@ -42,6 +43,8 @@ def cli(ctx: click.Context, address: str) -> None:
     sdnctl get ports -t red                            what is there?
     sdnctl connect h1 h2 -t red --bandwidth 100M       a guaranteed path
     sdnctl flows leaf1 --owner tenants/red/ports/h1    what is in the switch, and why?
+    sdnctl events --severity WARNING                   what went wrong?
+    sdnctl audit leaf1                                 does it hold what it should?
 
     \b
     Exit codes:
@@ -56,7 +59,7 @@ def cli(ctx: click.Context, address: str) -> None:
     ctx.obj = Session(address=address)
 
 
-for _command in (status, wait, topology, connect, apply, get, describe, delete, flows):
+for _command in (status, wait, topology, connect, apply, get, describe, delete, flows, audit, events):
     cli.add_command(_command)
 
 

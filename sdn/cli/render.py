@@ -66,6 +66,11 @@ def as_json(data: Any) -> str:
     return json.dumps(data, indent=2, ensure_ascii=False)
 
 
+def as_json_line(data: Any) -> str:
+    """JSON without a newline inside."""
+    return json.dumps(data, ensure_ascii=False)
+
+
 def as_yaml(data: Any) -> str:
     """YAML in the order given."""
     return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=120).rstrip("\n")

@@ -14,6 +14,8 @@ from sdn.client.call import DEFAULT_ADDRESS, DEFAULT_TIMEOUT, PAGE_SIZE, M
 from sdn.client.client import Change
 from sdn.client.errors import ApiError
 from sdn.client.kinds import KINDS, AnyObject, KindInfo
+from sdn.v1 import events_pb2 as epb
+from sdn.v1 import events_pb2_grpc as erpc
 from sdn.v1 import resources_pb2 as pb
 from sdn.v1 import services_pb2 as spb
 from sdn.v1 import services_pb2_grpc as rpc
@@ -99,6 +101,7 @@ class AsyncClient:
         self._apply: Any = rpc.ApplyServiceStub(self.channel)
         self._topology: Any = trpc.TopologyServiceStub(self.channel)
         self._system: Any = trpc.SystemServiceStub(self.channel)
+        self._events: Any = erpc.EventServiceStub(self.channel)
 
     async def close(self) -> None:
         """End the connection and all its streams."""
@@ -156,3 +159,33 @@ class AsyncClient:
         """The daemon at a glance."""
         status: tpb.SystemStatus = await self.invoke(self._system.GetSystemStatus, tpb.GetSystemStatusRequest())
         return status
+
+    async def audit(self, switch: str) -> tpb.AuditReport:
+        """Compare a switch (name or datapath id) with its program and repair it; what was found."""
+        report: tpb.AuditReport = await self.invoke(self._topology.AuditSwitch, tpb.AuditSwitchRequest(switch=switch))
+        return report
+
+    async def events(self, object: str = "", reason: str = "", severity: str = "INFO") -> list[epb.Event]:
+        """All events that are kept, the oldest first. severity: INFO, WARNING or ERROR, and what is above it."""
+        found: list[epb.Event] = []
+        request = epb.ListEventsRequest(page_size=PAGE_SIZE, **call.event_filter(object, reason, severity))
+        while True:
+            page = await self.invoke(self._events.ListEvents, request)
+            found += page.events
+            request.page_token = page.next_page_token
+            if not request.page_token:
+                return found
+
+    async def watch_events(
+        self, from_number: int = 0, object: str = "", reason: str = "", severity: str = "INFO"
+    ) -> AsyncIterator[epb.Event]:
+        """Events from a number on (0: all that are kept), then each new one; close the iterator to stop."""
+        wanted = call.event_filter(object, reason, severity)
+        stream = self._events.WatchEvents(epb.WatchEventsRequest(from_number=from_number, **wanted))
+        try:
+            async for event in stream:
+                yield event
+        except grpc.RpcError as error:
+            raise ApiError.of(error, self.address) from None
+        finally:
+            stream.cancel()

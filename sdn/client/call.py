@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from google.protobuf import duration_pb2, field_mask_pb2
 
 from sdn.client.kinds import AnyObject, KindInfo, wrap
+from sdn.v1 import events_pb2 as epb
 from sdn.v1 import resources_pb2 as pb
 from sdn.v1 import services_pb2 as spb
 
@@ -72,6 +73,11 @@ def apply_request(
     """The request for a whole manifest."""
     members = (r if isinstance(r, pb.Resource) else wrap(r) for r in resources)
     return spb.ApplyRequest(resources=members, deletes=deletes, dry_run=dry_run, options=options(wait, request_id))
+
+
+def event_filter(object: str, reason: str, severity: str) -> dict[str, Any]:
+    """Fields that requests for events have in common; raises ValueError for an unknown severity."""
+    return {"object": object, "reason": reason, "severity": epb.Severity.Value(severity)}
 
 
 def not_ready(status_of: Iterable[str], timeout: float) -> str:

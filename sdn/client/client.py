@@ -15,6 +15,8 @@ from sdn.client import call
 from sdn.client.call import DEFAULT_ADDRESS, DEFAULT_TIMEOUT, PAGE_SIZE, M
 from sdn.client.errors import ApiError
 from sdn.client.kinds import KINDS, AnyObject, KindInfo, kind_of_name
+from sdn.v1 import events_pb2 as epb
+from sdn.v1 import events_pb2_grpc as erpc
 from sdn.v1 import resources_pb2 as pb
 from sdn.v1 import services_pb2 as spb
 from sdn.v1 import services_pb2_grpc as rpc
@@ -33,29 +35,24 @@ class Change(Generic[M]):
     resource: M
 
 
-class Watch(Generic[M]):
-    """A stream of changes: an iterator, ended from any thread by ``close`` (or as a context manager).
+class _Stream:
+    """An endless stream, ended from any thread by ``close`` (or as a context manager).
 
     Iterating raises ApiError when the stream breaks; after ``close`` it just ends.
     """
 
-    def __init__(self, stream: Any, singular: str, address: str) -> None:
+    def __init__(self, stream: Any, address: str) -> None:
         self._stream = stream
-        self._singular = singular
         self._address = address
         self._closed = False
 
-    def __iter__(self) -> Iterator[Change[M]]:
-        return self
-
-    def __next__(self) -> Change[M]:
+    def _next(self) -> Any:
         try:
-            change = next(self._stream)
+            return next(self._stream)
         except grpc.RpcError as error:
             if self._closed:
                 raise StopIteration from None
             raise ApiError.of(error, self._address) from None
-        return Change(spb.ChangeType.Name(change.type), getattr(change, self._singular))
 
     def close(self) -> None:
         """End the stream."""
@@ -67,6 +64,32 @@ class Watch(Generic[M]):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.close()
+
+
+class Watch(_Stream, Generic[M]):
+    """Changes of the objects of a kind, as they come."""
+
+    def __init__(self, stream: Any, singular: str, address: str) -> None:
+        super().__init__(stream, address)
+        self._singular = singular
+
+    def __iter__(self) -> Iterator[Change[M]]:
+        return self
+
+    def __next__(self) -> Change[M]:
+        change = self._next()
+        return Change(spb.ChangeType.Name(change.type), getattr(change, self._singular))
+
+
+class EventWatch(_Stream):
+    """Events, as they come."""
+
+    def __iter__(self) -> Iterator[epb.Event]:
+        return self
+
+    def __next__(self) -> epb.Event:
+        event: epb.Event = self._next()
+        return event
 
 
 class Collection(Generic[M]):
@@ -147,6 +170,7 @@ class Client:
         self._apply = rpc.ApplyServiceStub(self.channel)
         self._topology = trpc.TopologyServiceStub(self.channel)
         self._system = trpc.SystemServiceStub(self.channel)
+        self._events = erpc.EventServiceStub(self.channel)
         self._health = health_pb2_grpc.HealthStub(self.channel)
 
     @classmethod
@@ -231,6 +255,30 @@ class Client:
         """The daemon at a glance."""
         status: tpb.SystemStatus = self.invoke(self._system.GetSystemStatus, tpb.GetSystemStatusRequest())
         return status
+
+    def audit(self, switch: str) -> tpb.AuditReport:
+        """Compare a switch (name or datapath id) with its program and repair it; what was found."""
+        report: tpb.AuditReport = self.invoke(self._topology.AuditSwitch, tpb.AuditSwitchRequest(switch=switch))
+        return report
+
+    def events(self, object: str = "", reason: str = "", severity: str = "INFO") -> _List[epb.Event]:
+        """All events that are kept, the oldest first. severity: INFO, WARNING or ERROR, and what is above it."""
+        found: _List[epb.Event] = []
+        request = epb.ListEventsRequest(page_size=PAGE_SIZE, **call.event_filter(object, reason, severity))
+        while True:
+            page = self.invoke(self._events.ListEvents, request)
+            found += page.events
+            request.page_token = page.next_page_token
+            if not request.page_token:
+                return found
+
+    def watch_events(
+        self, from_number: int = 0, object: str = "", reason: str = "", severity: str = "INFO"
+    ) -> EventWatch:
+        """Events from a number on (0: all that are kept), then each new one, without end."""
+        wanted = call.event_filter(object, reason, severity)
+        stream = self._events.WatchEvents(epb.WatchEventsRequest(from_number=from_number, **wanted))
+        return EventWatch(stream, self.address)
 
     def healthy(self) -> bool:
         """Whether the daemon answers and says that it serves."""

@@ -2,13 +2,16 @@
 
 A port is attached when its binding names a switch that has been seen and an interface that is there. While a switch is
 away its ports stay attached as they were, so that the rest of the network goes on forwarding to them.
+Of several ports that are bound to one interface (by two names of a switch) the first one has it, also after a restart.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from sdn.model import codec
+from sdn.model.errors import SdnError
 from sdn.model.ids import Dpid, format_dpid
 from sdn.model.intent import Port
 from sdn.pipeline.facts import PortFacts
@@ -18,6 +21,10 @@ from sdn.topology import TopologyState
 
 Place = tuple[Dpid, str]
 """Datapath id and interface name."""
+
+
+CLAIMS = "claims"
+"""Bucket: key ``DPID/INTERFACE`` where several ports are bound, value their names, the one that has it first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +40,19 @@ def packed_mac(mac: str) -> bytes:
     return bytes.fromhex(mac.replace(":", ""))
 
 
+def claim_order(saved: Mapping[str, str]) -> dict[str, int]:
+    """By port: its place among those that are bound to the same interface. saved: the bucket ``claims``."""
+    order: dict[str, int] = {}
+    for text in saved.values():
+        try:
+            names = codec.loads(text)
+        except SdnError:
+            continue  # as without a record: the one that was written first has it
+        if isinstance(names, list):
+            order.update((str(name), rank) for rank, name in enumerate(names, 1))
+    return order
+
+
 class Attachments:
     """Facts of every port, or why there are none; ``changed`` collects the ports to look at again."""
 
@@ -46,6 +66,7 @@ class Attachments:
         self._detached: dict[str, Detached] = {}
         self._numbers: dict[tuple[Dpid, int], str] = {}
         self._changed: dict[str, None] = {}
+        self._puts: dict[str, str | None] = {}
 
     # What happened
 
@@ -89,6 +110,11 @@ class Attachments:
                 result.append((name, before, facts))
         return result
 
+    def records(self) -> dict[str, str | None]:
+        """Records to put (None: delete) in the bucket ``claims`` since the last call."""
+        puts, self._puts = self._puts, {}
+        return puts
+
     # Questions
 
     def facts(self, name: str) -> PortFacts | None:
@@ -131,7 +157,10 @@ class Attachments:
 
     def _enter(self, name: str, place: Place, now: float) -> None:
         self._places[name] = place
-        self._claims.setdefault(place, {})[name] = None
+        claims = self._claims.setdefault(place, {})
+        claims[name] = None
+        if len(claims) > 1:
+            self._note_claims(place)
         self._at.setdefault(place[0], {})[name] = None
         self._topology.discovery.set_bound(place[0], place[1], True, now)
 
@@ -140,6 +169,8 @@ class Attachments:
         if place is None:
             return
         claims = self._claims[place]
+        if len(claims) > 1:
+            self._note_claims(place, without=name)
         del claims[name], self._at[place[0]][name]
         if claims:
             self._changed.update(claims)  # who was second may have it now
@@ -148,6 +179,11 @@ class Attachments:
             self._topology.discovery.set_bound(place[0], place[1], False, now)
         if not self._at[place[0]]:
             del self._at[place[0]]
+
+    def _note_claims(self, place: Place, without: str = "") -> None:
+        names: list[codec.Json] = [name for name in self._claims[place] if name != without]
+        key = f"{format_dpid(place[0])}/{place[1]}"
+        self._puts[key] = codec.dumps(names) if len(names) > 1 else None
 
     def _evaluate(self, port: Port) -> PortFacts | Detached:
         if port.binding is None:

@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from sdn.controller.attachments import Attachments
+from sdn.controller.attachments import CLAIMS, Attachments, claim_order
+from sdn.controller.audits import Audits, owners_of, report_of
 from sdn.controller.connections import PATHS, Connections
-from sdn.controller.effects import CloseSession, Effect, Log, Persist, Publish, Reply, SendPacket
+from sdn.controller.effects import CloseSession, Effect, Persist, Publish, Reply, SendPacket
 from sdn.controller.events import (
+    Audit,
     BatchDone,
     Event,
     PacketIn,
@@ -24,21 +26,25 @@ from sdn.controller.events import (
     SwitchUp,
     Tick,
 )
+from sdn.controller.faultwatch import FaultWatch
 from sdn.controller.fleet import Fleet, Switch
 from sdn.controller.logical import Logical
+from sdn.controller.notices import NOTICES, Notices
 from sdn.controller.packets import RejectLog, answer_expired, is_probe
 from sdn.controller.progress import Progress
+from sdn.controller.reporter import Reporter
 from sdn.controller.statuses import DONE, Statuses
 from sdn.controller.underlay import Underlay
 from sdn.model.command import Transaction, TransactionResult
 from sdn.model.errors import SdnError
-from sdn.model.ids import Dpid, format_dpid, parse_dpid
+from sdn.model.ids import parse_dpid
 from sdn.model.intent import Port
 from sdn.model.program import Entry
 from sdn.model.status import ChangeType
 from sdn.model.topology import DeclaredTopology
 from sdn.pipeline import Compiler
 from sdn.pipeline.routes import switch_object
+from sdn.pipeline.salts import GROUPS, SaltTable
 from sdn.reconcile import Adoption
 from sdn.store import Change, Prepared, Store
 from sdn.store.resolve import name_of
@@ -86,7 +92,7 @@ class Controller:
         self.store = Store.load(records)
         self.topology = TopologyState(key, declared, interval=interval, misses=misses)
         self.topology.load(records.get(LINKS, {}), now)
-        self.compiler = Compiler()
+        self.compiler = Compiler(SaltTable(records.get(GROUPS, {})))
         self.fleet = Fleet(self.compiler.programs)
         self.progress = Progress()
         self.attachments = Attachments(self.store, self.topology)
@@ -104,24 +110,27 @@ class Controller:
             self.connections,
             self.topology.name_of,
         )
+        self.notices = Notices(records.get(NOTICES, {}))
+        self.reporter = Reporter(self.notices, lambda effect: self._effects.append(effect))
+        self.audits = Audits(self.fleet, self.topology.name_of, self.settings.audit_interval, now)
+        self._faults = FaultWatch(self.topology, self.reporter, interval * (misses + 1))
         self._random_bytes = random_bytes
         self._rejects = RejectLog()
         self._links = dict(records.get(LINKS, {}))
         self._expected = {parse_dpid(name) for name, _ in self.store.numbers.items("switch")}
         self._deadline = now + self.settings.start_grace
-        self._audit_due = now + self.settings.audit_interval
-        self._audited: Dpid | None = None
         self._effects: list[Effect] = []
         self._puts: dict[tuple[str, str], str | None] = {}
         self._news: dict[str, None] = {}
         self._written: dict[str, Change] = {}
-        self._load(now)
+        self._load(now, claim_order(records.get(CLAIMS, {})))
 
     def turn(self, events: Iterable[Event], now: float, wall: float) -> list[Effect]:
         """Take events in order and answer what is to be done.
 
         now: monotonic seconds; wall: Unix time in seconds, for what users see.
         """
+        self.reporter.wall = wall
         for event in events:
             self._take(event, now, wall)
         self._settle(now)
@@ -130,10 +139,9 @@ class Controller:
 
     # Start
 
-    def _load(self, now: float) -> None:
-        """Everything in the store is new to the other parts."""
-        # In the order in which they were written: of two ports on one interface the first one had it.
-        resources = sorted(self.store.objects.values(), key=lambda resource: (resource.revision, resource.name))
+    def _load(self, now: float, claims: Mapping[str, int]) -> None:
+        """Everything in the store is new to the other parts. claims: order of ports bound to one interface."""
+        resources = sorted(self.store.objects.values(), key=lambda r: (claims.get(r.name, 0), r.revision, r.name))
         changes = tuple(Change(None, resource) for resource in resources)
         self.underlay.load()
         self._spread(changes, now)
@@ -156,8 +164,7 @@ class Controller:
         self.statuses.starting = ""
         self._news.update(dict.fromkeys(self.store.objects))
         if away:
-            names = ", ".join(sorted(self.topology.name_of(dpid) for dpid in away)[:10])
-            self._log("warning", "started without switches", count=len(away), switches=names)
+            self.reporter.started_without([self.topology.name_of(dpid) for dpid in away])
 
     # Events
 
@@ -166,7 +173,7 @@ class Controller:
             case Request():
                 self._request(event, now, wall)
             case BatchDone():
-                self._batch_done(event)
+                self._batch_done(event, now)
             case PacketIn():
                 self._packet_in(event, now)
             case PortChanged():
@@ -177,6 +184,10 @@ class Controller:
                 self._switch_down(event, now)
             case ReadBack():
                 self._read_back(event)
+            case Audit():
+                answer = self.audits.want(event.token, event.switch, self.topology.resolve(event.switch))
+                if answer is not None:
+                    self._effects.append(answer)
             case Tick():
                 self._tick(now)
 
@@ -190,22 +201,14 @@ class Controller:
         self.attachments.switch_changed(event.dpid)
         self.fleet.up(event)
         self.compiler.unblock(event.dpid)
-        self._log(
-            "info",
-            "switch connected",
-            switch=self.topology.name_of(event.dpid),
-            dpid=format_dpid(event.dpid),
-            peer=event.peer,
-            ports=len(event.ports),
-            flows=len(event.installed.flows),
-            description=event.description,
-        )
+        self.reporter.connected(self.topology.name_of(event.dpid), event)
 
     def _switch_down(self, event: SwitchDown, now: float) -> None:
         if self.fleet.down(event):
             self.topology.discovery.switch_down(event.dpid, now)
             self._news.update(dict.fromkeys(self.progress.owners(event.dpid)))
-            self._log("warning", "switch disconnected", switch=self.topology.name_of(event.dpid), reason=event.reason)
+            self._effects.extend(self.audits.lost(event.dpid))
+            self.reporter.disconnected(self.topology.name_of(event.dpid), event.reason)
 
     def _port_changed(self, event: PortChanged, now: float) -> None:
         if self.fleet.current(event.dpid, event.session) is None:
@@ -227,9 +230,8 @@ class Controller:
             return
         if is_probe(event):
             reject = self.topology.discovery.receive(event.dpid, event.in_port, event.data, now)
-            report = reject and self._rejects.report(reject, self.topology.name_of(event.dpid), now)
-            if report:
-                self._effects.append(report)
+            if reject is not None and self._rejects.is_new(reject, now):
+                self.reporter.rejected(self.topology.name_of(event.dpid), reject)
         else:
             answer = answer_expired(self.store, event)
             if answer is not None:
@@ -241,8 +243,8 @@ class Controller:
             session = self.fleet.session(dpid)
             if session is not None:
                 self._effects.append(SendPacket(session, port, frame))
-        if now >= self._audit_due and self.started:
-            self._audit(now)
+        if self.started:
+            self._faults.tick(now)
 
     # Requests
 
@@ -292,6 +294,8 @@ class Controller:
             self._compile()
             for switch in self.fleet.waiting():
                 self._adopt(switch)
+            # Behind the read-backs: these show what was sent before.
+            self._effects.extend(self.audits.questions(now))
             self._effects.extend(self.fleet.batches())
         self._publish()
 
@@ -344,34 +348,27 @@ class Controller:
     def _adopt(self, switch: Switch) -> None:
         adoption = self.fleet.adopt(switch, self.progress.first(switch.dpid))
         self._await(switch, adoption)
-        self._log(
-            "info",
-            "switch adopted",
-            switch=self.topology.name_of(switch.dpid),
-            kept=adoption.kept,
-            to_write=len(adoption.differences),
-            alien=adoption.alien,
-        )
+        self.reporter.adopted(self.topology.name_of(switch.dpid), adoption)
 
     def _await(self, switch: Switch, adoption: Adoption) -> None:
         """The owners of what differs wait for it; all others have what they want."""
         program = self.compiler.programs[switch.dpid]
         for entry in adoption.differences:
             for unit in program.owners(entry):
-                self.progress.touch(unit.object, switch.dpid, live=True)
+                self.progress.lost(unit.object, switch.dpid)
+                self._news[unit.object] = None
         self._confirm(switch)
 
     def _confirm(self, switch: Switch) -> None:
         self._news.update(dict.fromkeys(self.progress.confirm(switch.dpid, switch.sync.oldest)))
 
-    def _batch_done(self, event: BatchDone) -> None:
+    def _batch_done(self, event: BatchDone, now: float) -> None:
         switch = self.fleet.done(event)
         if switch is None:
             return
-        name = self.topology.name_of(event.dpid)
         helped = not event.failures
+        refusals: list[tuple[str, str, str]] = []
         for failure in event.failures:
-            self._log("error", "entry refused", switch=name, kind=failure.kind, error=failure.text)
             entry = Entry(failure.kind, failure.key)
             units = self.compiler.programs[event.dpid].owners(entry)
             for unit in units:
@@ -381,31 +378,27 @@ class Controller:
             if not units:
                 helped = switch.sync.give_up(entry) or helped
             helped = helped or bool(units)
+            refusals += ((owner, failure.kind, failure.text) for owner in [unit.object for unit in units] or [""])
+        if refusals:
+            self.audits.suspect(event.dpid, now)
+        self.reporter.refused(self.topology.name_of(event.dpid), refusals)
         if not helped and switch.session is not None:
             self._effects.append(CloseSession(switch.session, "refuses what cannot be attributed"))
         self._confirm(switch)
 
-    # Audit
-
-    def _audit(self, now: float) -> None:
-        """Ask the next switch for everything it holds."""
-        self._audit_due = now + self.settings.audit_interval
-        switches = sorted((s for s in self.fleet if s.live), key=lambda s: (s.dpid <= (self._audited or 0), s.dpid))
-        for switch in switches[:1]:
-            self._audited = switch.dpid
-            question = self.fleet.ask(switch)
-            if question is not None:
-                self._effects.append(question)
-
     def _read_back(self, event: ReadBack) -> None:
-        adoption = self.fleet.audit(event, self.progress.generation)
+        found = self.fleet.audit(event, self.progress.generation)
         switch = self.fleet.get(event.dpid)
-        if adoption is None or switch is None:
+        if found is None or switch is None:
             return
-        self._await(switch, adoption)
-        if adoption.differences:
-            name = self.topology.name_of(event.dpid)
-            self._log("error", "audit found differences", switch=name, entries=len(adoption.differences))
+        program = self.compiler.programs[event.dpid]
+        report = report_of(self.topology.name_of(event.dpid), found, program)
+        if not report.clean:
+            self._await(switch, found)
+            # Perhaps it was refused because something else was missing.
+            self.compiler.unblock(event.dpid)
+        self.reporter.audited(report, owners_of(found.differences, program))
+        self._effects.extend(self.audits.answers(event.dpid, report))
 
     # Results
 
@@ -434,6 +427,12 @@ class Controller:
         number_puts, number_deletes = self.store.numbers.drain_records()
         for name, text in self.connections.records().items():
             self._puts[PATHS, name] = text
+        for key, salt in self.compiler.salts.records():
+            self._puts[GROUPS, key] = salt
+        for key, order in self.attachments.records().items():
+            self._puts[CLAIMS, key] = order
+        for key, text in self.notices.records().items():
+            self._puts[NOTICES, key] = text
         for bucket, key, value in number_puts:
             self._puts[bucket, key] = value
         for record in number_deletes:
@@ -443,9 +442,6 @@ class Controller:
             return []
         puts = tuple((bucket, key, value) for (bucket, key), value in records.items() if value is not None)
         return [Persist(puts, tuple(record for record, value in records.items() if value is None))]
-
-    def _log(self, level: str, event: str, **fields: str | int | float) -> None:
-        self._effects.append(Log(level, event, tuple(fields.items())))
 
 
 def _fields(transaction: Transaction) -> Callable[[str], str]:

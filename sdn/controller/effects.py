@@ -8,6 +8,7 @@ from sdn.controller.events import Session
 from sdn.model.command import TransactionResult
 from sdn.model.errors import SdnError
 from sdn.model.intent import Resource
+from sdn.model.notice import AuditReport
 from sdn.model.program import Batch
 from sdn.model.status import ChangeType, Status
 
@@ -62,6 +63,14 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
+class Audited:
+    """Result of an Audit, or the error to give to its caller."""
+
+    token: int
+    result: AuditReport | SdnError
+
+
+@dataclass(frozen=True, slots=True)
 class Publish:
     """An object or its status changed, for watchers. revision: of the store."""
 
@@ -80,5 +89,5 @@ class Log:
     fields: tuple[tuple[str, str | int | float], ...] = ()
 
 
-Effect = SendBatch | SendPacket | RequestReadBack | CloseSession | Persist | Reply | Publish | Log
+Effect = SendBatch | SendPacket | RequestReadBack | CloseSession | Persist | Reply | Audited | Publish | Log
 SwitchEffect = SendBatch | SendPacket | RequestReadBack | CloseSession

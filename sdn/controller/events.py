@@ -89,9 +89,17 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Audit:
+    """Somebody wants a switch (name or datapath id) to be audited. token: repeated in effects.Audited."""
+
+    token: int
+    switch: str
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Time passed; sent about ten times a second."""
 
 
-Event = SwitchUp | SwitchDown | PortChanged | PacketIn | BatchDone | ReadBack | Request | Tick
+Event = SwitchUp | SwitchDown | PortChanged | PacketIn | BatchDone | ReadBack | Request | Audit | Tick
 SwitchEvent = SwitchUp | SwitchDown | PortChanged | PacketIn | BatchDone | ReadBack

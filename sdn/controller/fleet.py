@@ -18,7 +18,7 @@ class Switch:
     """A switch that has connected at least once in this life of the daemon.
 
     installed: read back, but not adopted yet. live: adopted, so that ``sync`` is true. batch: id of the one on its way,
-    0 if none is. last: id of the last one. audit: ``last`` when a full read-back was asked for, -1 if none was.
+    0 if none is. auditing: a full read-back was asked for. alien, alien_groups: flows and groups that are not ours.
     """
 
     dpid: Dpid
@@ -28,9 +28,9 @@ class Switch:
     installed: Installed | None = None
     live: bool = False
     alien: int = 0
+    alien_groups: int = 0
     batch: int = 0
-    last: int = 0
-    audit: int = -1
+    auditing: bool = False
 
 
 class Fleet:
@@ -77,7 +77,7 @@ class Fleet:
 
     @staticmethod
     def _end(switch: Switch) -> None:
-        switch.session, switch.installed, switch.live, switch.batch, switch.audit = None, None, False, 0, -1
+        switch.session, switch.installed, switch.live, switch.batch, switch.auditing = None, None, False, 0, False
         switch.sync.reset()
 
     def waiting(self) -> list[Switch]:
@@ -88,7 +88,8 @@ class Fleet:
         """Compare what a switch holds with its program; from now on it is written to."""
         assert switch.installed is not None
         adoption = switch.sync.adopt(switch.installed, generation)
-        switch.installed, switch.live, switch.alien = None, True, adoption.alien
+        switch.installed, switch.live = None, True
+        switch.alien, switch.alien_groups = adoption.alien, adoption.alien_groups
         self._ready[switch.dpid] = None
         return adoption
 
@@ -108,7 +109,7 @@ class Fleet:
             batch = switch.sync.next_batch() if switch.live and not switch.batch else None
             if batch is not None and switch.session is not None:
                 self._batches += 1
-                switch.batch = switch.last = self._batches
+                switch.batch = self._batches
                 yield SendBatch(switch.session, switch.batch, batch)
 
     def done(self, event: BatchDone) -> Switch | None:
@@ -132,19 +133,20 @@ class Fleet:
     # Audit
 
     def ask(self, switch: Switch) -> RequestReadBack | None:
-        """Ask a live switch that is in sync for everything it holds."""
-        if not switch.live or switch.session is None or switch.sync.pending or switch.audit >= 0:
+        """Ask a live switch for everything it holds; None while an answer is on its way."""
+        if not switch.live or switch.session is None or switch.auditing:
             return None
-        switch.audit = switch.last
+        switch.auditing = True
+        switch.sync.begin_audit()
         return RequestReadBack(switch.session)
 
     def audit(self, event: ReadBack, generation: int) -> Adoption | None:
-        """Compare instructions too; None when the switch was written to since it was asked."""
+        """Compare instructions too; what differs is written. None when this was not asked of the present session."""
         switch = self.current(event.dpid, event.session)
-        if switch is None:
+        if switch is None or not switch.auditing:
             return None
-        asked, switch.audit = switch.audit, -1
-        if not switch.live or switch.sync.pending or asked != switch.last:
-            return None
-        switch.installed = event.installed
-        return self.adopt(switch, generation)
+        switch.auditing = False
+        found = switch.sync.end_audit(event.installed, generation)
+        switch.alien, switch.alien_groups = found.alien, found.alien_groups
+        self._ready[switch.dpid] = None
+        return found

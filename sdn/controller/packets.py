@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 
-from sdn.controller.effects import Log, SendPacket
+from sdn.controller.effects import SendPacket
 from sdn.controller.events import PacketIn
 from sdn.controller.icmp import time_exceeded
 from sdn.model.intent import Port
@@ -56,15 +56,12 @@ class RejectLog:
     def __init__(self) -> None:
         self._last: dict[tuple[str, int, int], float] = {}
 
-    def report(self, reject: Reject, switch: str, now: float) -> Log | None:
-        """A log record, None if the same was reported just before."""
+    def is_new(self, reject: Reject, now: float) -> bool:
+        """Whether the same was not reported just before."""
         key = (reject.kind, reject.dpid, reject.port)
         if now - self._last.get(key, -_QUIET_SECONDS) < _QUIET_SECONDS:
-            return None
+            return False
         if len(self._last) >= _MAX_REMEMBERED:
             self._last.clear()
         self._last[key] = now
-        # Other LLDP is what any neighbour sends; the rest is an attack or a wrong cable.
-        level = "debug" if reject.kind == "foreign" else "warning"
-        fields = (("kind", reject.kind), ("switch", switch), ("port", reject.port), ("message", reject.message))
-        return Log(level, "probe rejected", fields)
+        return True

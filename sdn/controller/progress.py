@@ -15,6 +15,8 @@ class Progress:
         self.generation = 0
         self._waits: dict[str, dict[int, int]] = {}
         self._queues: dict[int, dict[str, int]] = {}
+        self._lost: dict[int, dict[str, None]] = {}
+        """By switch: objects that wait because the switch lost what it had confirmed."""
 
     def touch(self, owner: str, dpid: int, *, live: bool) -> None:
         """The present generation changes entries of an object on a switch. O(1).
@@ -29,11 +31,23 @@ class Progress:
         queue.pop(owner, None)
         queue[owner] = waits[dpid] = self.generation
 
+    def lost(self, owner: str, dpid: int) -> None:
+        """A live switch does not hold what it should for an object. O(1)."""
+        if dpid not in self.waits(owner):
+            self._lost.setdefault(dpid, {})[owner] = None
+        self.touch(owner, dpid, live=True)
+
+    def is_lost(self, owner: str, dpid: int) -> bool:
+        """Whether an object waits for a switch because that lost what it had confirmed."""
+        return owner in self._lost.get(dpid, ())
+
     def drop(self, owner: str, dpid: int) -> None:
         """An object does not wait for a switch any more."""
         waits = self._waits.get(owner)
         if waits is not None and waits.pop(dpid, None) is not None:
             del self._queues[dpid][owner]
+            if dpid in self._lost:
+                self._lost[dpid].pop(owner, None)
             if not waits:
                 del self._waits[owner]
 

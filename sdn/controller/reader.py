@@ -10,13 +10,17 @@ from sdn.controller.effects import Publish
 from sdn.model.command import Transaction, TransactionResult
 from sdn.model.ids import Dpid, Kind
 from sdn.model.intent import Resource
+from sdn.model.notice import AuditReport, Filter, Notice, NoticePage
 from sdn.model.status import PathHop, Status
 from sdn.model.topology import SwitchPort, WiringFault
 
 
 @dataclass(frozen=True, slots=True)
 class SwitchView:
-    """One switch as an operator sees it. pending: entries not yet confirmed; alien: flows that are not ours."""
+    """One switch as an operator sees it.
+
+    pending: entries not yet confirmed; alien, alien_groups: flows and groups that are not ours.
+    """
 
     dpid: Dpid
     name: str
@@ -27,6 +31,7 @@ class SwitchView:
     groups: int
     pending: int
     alien: int
+    alien_groups: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +118,13 @@ class Reader(Protocol):
         """The daemon at a glance."""
         ...
 
+    def notices(self, start: int, wanted: Filter, size: int) -> NoticePage:
+        """At most ``size`` kept notices from a number on (0: from the oldest).
+
+        Raises sdn.model.errors.Gone when some of them are not kept any more.
+        """
+        ...
+
 
 class Backend(Protocol):
     """All that the northbound needs of the daemon."""
@@ -130,6 +142,20 @@ class Backend(Protocol):
         """Return when all these are PROGRAMMED or settled otherwise (REJECTED, FAILED, gone), or after ``timeout``.
 
         timeout: seconds.
+        """
+        ...
+
+    async def audit(self, switch: str) -> AuditReport:
+        """Read a switch (name or datapath id) back, compare it with its program and repair it; what was found.
+
+        Raises NotFound, or Unavailable when it is not connected.
+        """
+        ...
+
+    def watch_notices(self, start: int, wanted: Filter) -> AsyncIterator[Notice]:
+        """Those kept from a number on (0: all), then each new one.
+
+        Raises Gone when some of them are not kept any more, also later, for a consumer that is too slow.
         """
         ...
 

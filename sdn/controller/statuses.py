@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from sdn.controller.attachments import Attachments
 from sdn.controller.connections import Connections
@@ -18,6 +19,9 @@ from sdn.pipeline.routes import switch_object
 from sdn.store import Store
 
 DONE = Status(State.PROGRAMMED)
+AWAY, PROGRAMMING, REPAIRING = "SwitchAway", "Programming", "Repairing"
+"""Why an object is PENDING: a switch concerned is not connected; has not confirmed yet; lost what it had confirmed."""
+_NAMED = 5
 
 
 class Statuses:
@@ -50,6 +54,20 @@ class Statuses:
 
     def of(self, resource: Resource) -> Status:
         """The status of an object in the store. O(switches it waits for)."""
+        status = self._brief(resource)
+        if status.state is not State.PENDING or status.reason not in (AWAY, PROGRAMMING, REPAIRING):
+            return status
+        waits = self._progress.waits(resource.name)
+        pending = sorted(self._name_of(Dpid(dpid)) for dpid in waits if self._fleet.session(dpid) is not None)
+        parts = [f"not connected: {_some(status.switches_away)}"] if status.switches_away else []
+        parts += [f"not confirmed by: {_some(pending)}"] if pending else []
+        lost = [self._name_of(Dpid(dpid)) for dpid in waits if self._progress.is_lost(resource.name, dpid)]
+        parts += [f"lost by and written again: {_some(sorted(lost))}"] if lost else []
+        message = f"Waiting for switches; {'; '.join(parts)}."
+        return replace(status, message=message, switches_pending=tuple(pending))
+
+    def _brief(self, resource: Resource) -> Status:
+        """The status without the names of switches that are connected, which change with every confirmation."""
         name = resource.name
         path = self._connections.hops(resource) if isinstance(resource, Connection) else ()
         refusal = self._refusal(name)
@@ -68,19 +86,20 @@ class Statuses:
             return Status(State.PROGRAMMED, path=path) if path else DONE
         away = tuple(sorted(self._name_of(Dpid(dpid)) for dpid in waits if self._fleet.session(dpid) is None))
         if away:
-            return Status(State.PENDING, "SwitchAway", f"Waiting for {', '.join(away[:5])}.", away, path)
-        return Status(State.PENDING, "Programming", "", path=path)
+            return Status(State.PENDING, AWAY, "", away, path)
+        lost = any(self._progress.is_lost(name, dpid) for dpid in waits)
+        return Status(State.PENDING, REPAIRING if lost else PROGRAMMING, "", path=path)
 
     def news(self, resource: Resource) -> Status | None:
         """The status, if it is another one than when this was asked last."""
-        status = self.of(resource)
+        status = self._brief(resource)
         if self._shown.get(resource.name, DONE) == status:
             return None
         if status == DONE:
             del self._shown[resource.name]
-        else:
-            self._shown[resource.name] = status
-        return status
+            return status
+        self._shown[resource.name] = status
+        return self.of(resource)
 
     def forget(self, name: str) -> None:
         """An object was deleted."""
@@ -94,19 +113,27 @@ class Statuses:
         """
         resource = self._store.objects.get(name)
         if resource is not None:
-            status = self.of(resource)
-            if status.state is State.PENDING and status.reason not in ("Unbound", "BindingConflict", "Programming"):
+            status = self._brief(resource)
+            if status.state is State.PENDING and status.reason not in ("Unbound", "BindingConflict", PROGRAMMING):
                 return False
-        return all(self._confirmed(owner, generation) for owner in self._concerns(name, resource))
+        return self._confirmed(name, generation, away=True) and all(
+            self._confirmed(owner, generation, away=False) for owner in self._concerns(name, resource)
+        )
 
-    def _confirmed(self, owner: str, generation: int) -> bool:
+    def _confirmed(self, owner: str, generation: int, *, away: bool) -> bool:
+        """Whether switches have confirmed; away: also those that are not connected.
+
+        For what an object merely depends on, these do not count: nobody could wait for them, and the object's own
+        status would not say why.
+        """
         return all(
-            self._fleet.confirmed(dpid, min(asked, generation)) for dpid, asked in self._progress.waits(owner).items()
+            self._fleet.confirmed(dpid, min(asked, generation))
+            for dpid, asked in self._progress.waits(owner).items()
+            if away or self._fleet.session(dpid) is not None
         )
 
     def _concerns(self, name: str, resource: Resource | None) -> Iterator[str]:
-        """Owners of entries without which an object does not work."""
-        yield name
+        """Other owners of entries without which an object does not work."""
         network = ""
         if isinstance(resource, Port | Subnet):
             network = resource.network
@@ -134,3 +161,9 @@ class Statuses:
             return ""
         unit, text = next(iter(refused.items()))
         return f"Switch {self._name_of(Dpid(unit.dpid))} refused a {unit.feature} entry: {text}."
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first names and how many more there are."""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more

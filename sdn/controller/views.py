@@ -11,6 +11,7 @@ from sdn.model.errors import NotFound
 from sdn.model.ids import Dpid, Kind
 from sdn.model.intent import Port, Resource
 from sdn.model.notation import format_body, format_buckets, format_match, format_meter, split_key
+from sdn.model.notice import Filter, NoticePage
 from sdn.model.program import Entry, Unit, cookie_of
 from sdn.model.status import PathHop, Status
 from sdn.model.topology import LinkEnd
@@ -70,6 +71,7 @@ class Views:
             groups=len(program.groups) if program else 0,
             pending=self._pending(dpid),
             alien=switch.alien if switch else 0,
+            alien_groups=switch.alien_groups if switch else 0,
         )
 
     def _pending(self, dpid: Dpid) -> int:
@@ -164,6 +166,12 @@ class Views:
         if switch is None or not switch.live:
             return lambda entry: "pending"
         return lambda entry: "pending" if switch.sync.is_pending(entry) else "installed"
+
+    # Notices
+
+    def notices(self, start: int, wanted: Filter, size: int) -> NoticePage:
+        """Kept notices from a number on (0: from the oldest); raises Gone."""
+        return self._controller.notices.page(start, wanted, size)
 
     # System
 

@@ -7,16 +7,17 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from sdn.controller.core import Controller
-from sdn.controller.effects import Effect, Log, Persist, Publish, Reply, SwitchEffect
-from sdn.controller.events import Event, Request, Tick
+from sdn.controller.effects import Audited, Effect, Log, Persist, Publish, Reply, SwitchEffect
+from sdn.controller.events import Audit, Event, Request, Tick
 from sdn.controller.reader import Reader
-from sdn.daemon.watch import WatchHub
+from sdn.daemon.watch import NoticeHub, WatchHub
 from sdn.model.command import Transaction, TransactionResult
 from sdn.model.errors import SdnError, Unavailable
 from sdn.model.ids import Kind
+from sdn.model.notice import AuditReport, Filter, Notice
 from sdn.model.status import ChangeType
 
 TICK_SECONDS = 0.1
@@ -59,7 +60,9 @@ class Engine:
         self._token = 0
         self._replies: dict[int, asyncio.Future[TransactionResult]] = {}
         self._waiters: dict[_Waiter, None] = {}
+        self._audits: dict[int, asyncio.Future[AuditReport]] = {}
         self._hub = WatchHub()
+        self._notices = NoticeHub(controller.notices.page)
         self._failed: SdnError | None = None
 
     # The loop
@@ -100,7 +103,9 @@ class Engine:
                 case Persist():
                     pass
                 case Reply():
-                    self._reply(effect)
+                    _answer(self._replies.pop(effect.token, None), effect.result)
+                case Audited():
+                    _answer(self._audits.pop(effect.token, None), effect.result)
                 case Publish():
                     self._hub.publish(effect)
                 case Log():
@@ -108,24 +113,18 @@ class Engine:
                 case _:
                     self._perform(effect)
         self._advance_waiters()
-
-    def _reply(self, effect: Reply) -> None:
-        future = self._replies.pop(effect.token, None)
-        if future is None or future.done():
-            return
-        if isinstance(effect.result, SdnError):
-            future.set_exception(effect.result)
-        else:
-            future.set_result(effect.result)
+        self._notices.wake(self._controller.notices.newest)
 
     def _fail(self, error: Exception) -> None:
         """Nothing more is done; whoever waits is told."""
         first = str(error) if isinstance(error, SdnError) else "an internal error stopped the daemon"
         self._failed = Unavailable.of("", first, "See the daemon's log; ask again when it runs.")
         for future in self._replies.values():
-            if not future.done():
-                future.set_exception(self._failed)
+            _answer(future, self._failed)
+        for audit in self._audits.values():
+            _answer(audit, self._failed)
         self._replies.clear()
+        self._audits.clear()
 
     # What the northbound asks
 
@@ -138,6 +137,20 @@ class Engine:
         self._replies[self._token] = future
         self.emit(Request(self._token, transaction))
         return await future
+
+    async def audit(self, switch: str) -> AuditReport:
+        """Read a switch back and repair it; returns what was found. Raises SdnError."""
+        if self._failed is not None:
+            raise self._failed
+        self._token += 1
+        token = self._token
+        future: asyncio.Future[AuditReport] = asyncio.get_running_loop().create_future()
+        self._audits[token] = future
+        self.emit(Audit(token, switch))
+        try:
+            return await future
+        finally:
+            self._audits.pop(token, None)
 
     async def wait_programmed(self, names: tuple[str, ...], timeout: float) -> None:  # noqa: ASYNC109 - see Backend
         """Return when all these are settled, or after ``timeout`` seconds."""
@@ -160,6 +173,10 @@ class Engine:
         )
         return self._hub.watch(kind, tenant, existing)
 
+    def watch_notices(self, start: int, wanted: Filter) -> AsyncIterator[Notice]:
+        """Those kept from a number on, then each new one."""
+        return self._notices.watch(start, wanted)
+
     def _advance_waiters(self) -> None:
         for waiter in [waiter for waiter in self._waiters if self._is_done(waiter)]:
             if not waiter.done.done():
@@ -172,3 +189,16 @@ class Engine:
         while waiter.names and settled(waiter.names[-1], waiter.generation):
             waiter.names.pop()
         return not waiter.names
+
+
+_T = TypeVar("_T")
+
+
+def _answer(future: asyncio.Future[_T] | None, result: _T | SdnError) -> None:
+    """Give a caller, if it is still there, what it waits for."""
+    if future is None or future.done():
+        return
+    if isinstance(result, SdnError):
+        future.set_exception(result)
+    else:
+        future.set_result(result)

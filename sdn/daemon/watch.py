@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 
 from sdn.controller.effects import Publish
 from sdn.model.errors import Unavailable
 from sdn.model.ids import Kind
 from sdn.model.intent import kind_of
+from sdn.model.notice import Filter, Notice, NoticePage
 
 MAX_BEHIND = 50_000
 """Changes that wait for one watcher; one that falls further behind is told so and must begin again."""
+_PAGE = 100
+"""Notices taken at a time."""
 
 
 class _Watcher:
@@ -67,3 +70,36 @@ class WatchHub:
                     )
         finally:
             del self._watchers[watcher]
+
+
+class NoticeHub:
+    """Lets watchers read the kept notices on. For one event loop.
+
+    A watcher is a number and has no queue: one that is slower than notices are dropped is told so by ``read``.
+    read: (first number, filter, size) → page, or raises Gone.
+    """
+
+    def __init__(self, read: Callable[[int, Filter, int], NoticePage]) -> None:
+        self._read = read
+        self._newest = 0
+        self._more = asyncio.Event()
+
+    def wake(self, newest: int) -> None:
+        """newest: number of the newest notice."""
+        if newest != self._newest:
+            self._newest = newest
+            self._more.set()
+            self._more = asyncio.Event()
+
+    async def watch(self, start: int, wanted: Filter) -> AsyncIterator[Notice]:
+        """Those from ``start`` on (0: all that are kept), then each new one."""
+        while True:
+            more = self._more
+            page = self._read(start, wanted, _PAGE)
+            for notice in page.notices:
+                yield notice
+            if page.more:
+                start = page.notices[-1].number + 1
+                continue
+            start = page.newest + 1
+            await more.wait()

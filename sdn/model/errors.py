@@ -65,3 +65,7 @@ class Exhausted(SdnError):
 
 class Unavailable(SdnError):
     """The daemon cannot do this now; trying again later may succeed (gRPC UNAVAILABLE)."""
+
+
+class Gone(SdnError):
+    """What was asked for is not kept any more, or not there yet (gRPC OUT_OF_RANGE)."""

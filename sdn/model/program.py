@@ -37,6 +37,11 @@ def is_ours(cookie: int) -> bool:
     return cookie >> 48 == COOKIE_MARK
 
 
+def is_older(cookie: int) -> bool:
+    """Whether a flow with this cookie was written by this controller with another layout version than the present."""
+    return is_ours(cookie) and cookie >> 40 != COOKIE_BASE >> 40
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
     """A group. type: OFPGT_ALL 0, SELECT 1, INDIRECT 2, FF 3; buckets: wire bytes as OVS reads them back."""
@@ -47,7 +52,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """A packet-rate limiter with one drop band. rate: packets/s; burst: packets."""
+    """A packet-rate limiter with one drop band. rate: packets/s; burst: packets; 0 is turned into the rate by OVS."""
 
     rate: int
     burst: int

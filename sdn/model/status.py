@@ -34,6 +34,7 @@ class Status:
     """State with a machine-readable reason (CamelCase) and a message for people.
 
     switches_away: names of switches concerned that are not connected. path: of a connection, from a to b.
+    switches_pending: names of those that are connected and have not confirmed yet.
     """
 
     state: State
@@ -41,6 +42,7 @@ class Status:
     message: str = ""
     switches_away: tuple[str, ...] = ()
     path: tuple[PathHop, ...] = ()
+    switches_pending: tuple[str, ...] = ()
 
 
 class ChangeType(StrEnum):

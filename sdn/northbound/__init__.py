@@ -16,6 +16,7 @@ paging.py     page sizes and page tokens
 objects.py    the service of a kind
 apply.py      ApplyService
 views.py      TopologyService and SystemService
+events.py     EventService
 """
 
 from sdn.northbound.server import DEFAULT_ADDRESS, Server

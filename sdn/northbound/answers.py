@@ -6,7 +6,9 @@ from google.protobuf import timestamp_pb2
 
 from sdn.controller.reader import FlowView, LinkView, SwitchView, SystemView, TopologyView
 from sdn.model.ids import format_dpid
+from sdn.model.notice import AuditReport, Notice
 from sdn.model.status import PathHop, Status
+from sdn.v1 import events_pb2 as epb
 from sdn.v1 import resources_pb2 as pb
 from sdn.v1 import topology_pb2 as tpb
 
@@ -33,6 +35,7 @@ def status(value: Status | None) -> pb.Status:
         message=value.message,
         switches_away=value.switches_away,
         path=[hop(h) for h in value.path],
+        switches_pending=value.switches_pending,
     )
 
 
@@ -56,6 +59,7 @@ def _switch(view: SwitchView) -> tpb.Switch:
         groups=view.groups,
         pending=view.pending,
         alien_flows=view.alien,
+        alien_groups=view.alien_groups,
     )
 
 
@@ -85,6 +89,38 @@ def flow(view: FlowView) -> tpb.FlowEntry:
         owner=view.owner,
         feature=view.feature,
         state=view.state,
+    )
+
+
+def audit(report: AuditReport) -> tpb.AuditReport:
+    """What an audit of a switch found."""
+    return tpb.AuditReport(
+        switch=report.switch,
+        checked=report.checked,
+        missing=report.missing,
+        changed=report.changed,
+        extra=report.extra,
+        alien_flows=report.alien_flows,
+        alien_groups=report.alien_groups,
+        findings=[
+            tpb.AuditFinding(
+                kind=f.kind, entry=f.entry, table=f.table, priority=f.priority, match=f.match, owner=f.owner
+            )
+            for f in report.findings
+        ],
+    )
+
+
+def event(notice: Notice) -> epb.Event:
+    """One event."""
+    return epb.Event(
+        number=notice.number,
+        time=timestamp(notice.time),
+        severity=epb.Severity.Value(notice.severity.value),
+        reason=notice.reason,
+        object=notice.object,
+        message=notice.message,
+        details=dict(notice.details),
     )
 
 

@@ -19,6 +19,7 @@ from sdn.model.errors import (
     AlreadyExists,
     Conflict,
     Exhausted,
+    Gone,
     InUse,
     InvalidInput,
     NotFound,
@@ -39,6 +40,7 @@ CODES: dict[type[SdnError], grpc.StatusCode] = {
     Refused: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Exhausted: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Unavailable: grpc.StatusCode.UNAVAILABLE,
+    Gone: grpc.StatusCode.OUT_OF_RANGE,
 }
 _MAX_DETAILS = 3500
 _MAX_MESSAGE = 900

@@ -16,10 +16,11 @@ from grpc_reflection.v1alpha import reflection
 from sdn.controller.reader import Backend
 from sdn.model.errors import InvalidInput, Unavailable
 from sdn.northbound.apply import ApplyService
+from sdn.northbound.events import EventService
 from sdn.northbound.kinds import CODECS
 from sdn.northbound.objects import ObjectService
 from sdn.northbound.views import Views
-from sdn.v1 import services_pb2, topology_pb2
+from sdn.v1 import events_pb2, services_pb2, topology_pb2
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 MAX_REQUEST_BYTES = 16 * 1024 * 1024
@@ -27,7 +28,7 @@ MAX_CALLS = 1024
 """Calls at the same time, streams included; more get RESOURCE_EXHAUSTED."""
 SERVICES = tuple(
     service.full_name
-    for file in (services_pb2.DESCRIPTOR, topology_pb2.DESCRIPTOR)
+    for file in (services_pb2.DESCRIPTOR, topology_pb2.DESCRIPTOR, events_pb2.DESCRIPTOR)
     for service in file.services_by_name.values()
 )
 _OPTIONS = (
@@ -60,6 +61,7 @@ class Server:
         server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=MAX_CALLS)
         handlers = [ObjectService(codec, self._backend, self._stopping).handler() for codec in CODECS.values()]
         handlers += [ApplyService(self._backend).handler(), *Views(self._backend).handlers()]
+        handlers.append(EventService(self._backend, self._stopping).handler())
         server.add_generic_rpc_handlers(tuple(handlers))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)

@@ -29,6 +29,7 @@ class Views:
             "GetTopology": self.topology,
             "FindPaths": self.paths,
             "ListFlows": self.flows,
+            "AuditSwitch": self.audit,
         }
         return (
             rpc.handler(services["TopologyService"], topology),
@@ -57,6 +58,13 @@ class Views:
         # A list at once: the program may change while a slow reader takes its entries.
         for view in list(self._backend.reader.flows(request.switch)):
             yield answers.flow(view)
+
+    async def audit(self, request: tpb.AuditSwitchRequest, context: Context) -> Message:
+        """Compare a switch with its program, and repair it."""
+        problems = Problems()
+        _need(request.switch, "switch", "Give a switch's name or datapath id.", problems)
+        problems.settle()
+        return answers.audit(await self._backend.audit(request.switch))
 
     async def system(self, request: tpb.GetSystemStatusRequest, context: Context) -> Message:
         """The daemon at a glance."""

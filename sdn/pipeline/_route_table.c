@@ -22,6 +22,7 @@ typedef struct {
     Py_ssize_t room;
     Use *uses; /* by number */
     Py_ssize_t use_count, use_room;
+    int own; /* it shares no routes with others */
 } Switch;
 
 typedef struct {
@@ -94,8 +95,8 @@ static int add_place(PyObject *places, PyObject *name, Py_ssize_t place) {
 /* ---- routes ----------------------------------------------------------------------------------------------------- */
 
 /* Ask for the route of next hops; a new reference. */
-static PyObject *make_route(RouteTable *self, PyObject *hops, PyObject *groups) {
-    PyObject *route = PyObject_CallFunctionObjArgs(self->make, hops, groups, NULL);
+static PyObject *make_route(RouteTable *self, PyObject *dpid, PyObject *hops, PyObject *groups) {
+    PyObject *route = PyObject_CallFunctionObjArgs(self->make, dpid, hops, groups, NULL);
     if (route == NULL)
         return NULL;
     int right = PyTuple_Check(route) && PyTuple_GET_SIZE(route) == 3 && HOPS(route) == hops &&
@@ -146,8 +147,8 @@ static int fits(PyObject *route, const Switch *sw) {
     return 1;
 }
 
-/* The route of next hops on a switch; a new reference. */
-static PyObject *route_of(RouteTable *self, PyObject *hops, const Switch *sw) {
+/* The route of next hops that all switches share; a new reference. */
+static PyObject *shared_route(RouteTable *self, PyObject *hops) {
     PyObject *address = PyLong_FromVoidPtr(hops);
     if (address == NULL)
         return NULL;
@@ -155,16 +156,27 @@ static PyObject *route_of(RouteTable *self, PyObject *hops, const Switch *sw) {
     if (route == NULL && !PyErr_Occurred()) {
         if (PyDict_GET_SIZE(self->made) >= MAX_MADE)
             PyDict_Clear(self->made);
-        route = make_route(self, hops, self->no_groups);
+        route = make_route(self, Py_None, hops, self->no_groups);
         if (route != NULL && PyDict_SetItem(self->made, address, route) < 0)
             Py_CLEAR(route);
     }
     Py_DECREF(address);
-    int right = route == NULL ? -1 : fits(route, sw);
-    if (right == 1)
-        return route;
-    Py_XDECREF(route);
-    return right == 0 ? make_route(self, hops, sw->groups) : NULL;
+    return route;
+}
+
+/* The route of next hops on a switch; a new reference. */
+static PyObject *route_of(RouteTable *self, PyObject *dpid, PyObject *hops, Switch *sw) {
+    if (!sw->own) {
+        PyObject *route = shared_route(self, hops);
+        int right = route == NULL ? -1 : fits(route, sw);
+        if (right == 1)
+            return route;
+        Py_XDECREF(route);
+        if (right < 0)
+            return NULL;
+        sw->own = 1;
+    }
+    return make_route(self, dpid, hops, sw->groups);
 }
 
 /* ---- one reroute ------------------------------------------------------------------------------------------------ */
@@ -251,7 +263,7 @@ static int apply(RouteTable *self, PyObject *reroute, PyObject *changed, PyObjec
         return PyErr_Occurred() ? -1 : PyList_Append(unplaced, reroute);
     Switch *sw = &self->switches[from];
     PyObject *now = NULL;
-    if (hops != Py_None && (now = route_of(self, hops, sw)) == NULL)
+    if (hops != Py_None && (now = route_of(self, dpid, hops, sw)) == NULL)
         return -1;
     if (to >= sw->room) {
         Py_ssize_t had = sw->room;
@@ -341,12 +353,14 @@ static PyObject *table_update(RouteTable *self, PyObject *given) {
 
 static PyObject *table_add_switch(RouteTable *self, PyObject *args) {
     PyObject *dpid, *flows, *groups;
-    if (is_busy(self) || !PyArg_ParseTuple(args, "OO!O!", &dpid, &PyDict_Type, &flows, &PyDict_Type, &groups))
+    int own = 0;
+    if (is_busy(self) ||
+        !PyArg_ParseTuple(args, "OO!O!|p", &dpid, &PyDict_Type, &flows, &PyDict_Type, &groups, &own))
         return NULL;
     if (grow((void **)&self->switches, &self->switch_room, self->switch_count + 1, sizeof(Switch)) < 0 ||
         add_place(self->switch_places, dpid, self->switch_count) < 0)
         return NULL;
-    self->switches[self->switch_count++] = (Switch){Py_NewRef(flows), Py_NewRef(groups), NULL, 0, NULL, 0, 0};
+    self->switches[self->switch_count++] = (Switch){Py_NewRef(flows), Py_NewRef(groups), NULL, 0, NULL, 0, 0, own};
     Py_RETURN_NONE;
 }
 

@@ -16,7 +16,8 @@ from sdn.pipeline import attach, base, endpoint, fabric, flood, router
 from sdn.pipeline.facts import ConnectionFacts, PortFacts, RouterFacts, SwitchFacts
 from sdn.pipeline.membership import Membership
 from sdn.pipeline.program import Content, SwitchProgram
-from sdn.pipeline.routes import ROUTE, Routes, destination_of, switch_object
+from sdn.pipeline.routes import COMPILED_FORM, ROUTE, Form, Routes, destination_of, switch_object
+from sdn.pipeline.salts import SaltTable
 
 Changes = dict[int, list[Entry]]
 """By datapath id: entries that are new, different or gone."""
@@ -36,10 +37,13 @@ def port_number(name: str) -> int:
 
 
 class Compiler:
-    """Holds all facts and the program of every switch. Nothing happens before ``compile``."""
+    """Holds all facts and the program of every switch. Nothing happens before ``compile``.
 
-    def __init__(self, routes: Routes | None = None) -> None:
-        """routes: none yet; of the compiled form if not given."""
+    salts: choices of group ids in an earlier life; those of this one are added. form: of the table of routes.
+    """
+
+    def __init__(self, salts: SaltTable | None = None, form: Form = COMPILED_FORM) -> None:
+        self.salts = salts or SaltTable({})
         self.programs: dict[int, SwitchProgram] = {}
         self._labels: dict[int, int] = {}
         self._wiring: dict[int, dict[int, tuple[bool, bool]]] = {}
@@ -49,7 +53,7 @@ class Compiler:
         self._network_numbers: dict[str, int] = {}
         self._routers: dict[str, RouterFacts] = {}
         self._connections: dict[str, ConnectionFacts] = {}
-        self._routes = routes or Routes()
+        self._routes = Routes(self.salts, form)
         self._members = Membership()
         self._dirty: dict[Unit, None] = {}
         self._blocked: dict[Unit, Entries] = {}
@@ -338,4 +342,5 @@ class Compiler:
         if len(known) < len(facts.path.switches):
             return Entries()
         transports: dict[int, int] = {dpid: self._labels[dpid] for dpid in known}
-        return fabric.compile_connection(facts, unit.dpid, transports, self.programs[unit.dpid].groups)
+        taken, salts = self.programs[unit.dpid].groups, self.salts.of(unit.dpid)
+        return fabric.compile_connection(facts, unit.dpid, transports, taken, salts)

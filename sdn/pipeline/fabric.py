@@ -28,6 +28,7 @@ from sdn.pipeline.layout import (
     path_label,
 )
 from sdn.pipeline.route_table import Route
+from sdn.pipeline.salts import MAX_SALT, Salts
 from sdn.pipeline.shapes import ARG, Body, Bucket, Match, group, load, output, resubmit, to_controller
 
 _SELECT, _FAST_FAILOVER = 1, 3
@@ -79,16 +80,17 @@ def node_keys(transport: int) -> tuple[bytes, bytes]:
     return _STAMP(b"\x00" + label[1:]), _FORWARD(label)
 
 
-def compile_route(hops: NextHops, taken: Mapping[int, Group]) -> Route:
+def compile_route(hops: NextHops, taken: Mapping[int, Group], salts: Salts) -> Route:
     """What frames for another switch do; the bodies belong to ``node_keys``.
 
-    taken: groups of the switch, to find a free id for a new one.
+    taken: groups of the switch, to find a free id for a new one, and the salts of those whose first choice was not
+    free.
     """
     if len(hops.ports) == 1:
         return Route(hops, (_STAMPED, _OUT(hops.ports[0].to_bytes(4, "big"))), ())
     content, number = _spreading(hops)
-    if taken.get(number, content) != content:
-        number = hashed_group(GROUP_ROUTE, content, taken)
+    if salts or taken.get(number, content) != content:
+        number = hashed_group(GROUP_ROUTE, content, taken, salts)
     return Route(hops, (_STAMPED, _TO_GROUP(number.to_bytes(4, "big"))), ((number, content, Entry("group", number)),))
 
 
@@ -98,15 +100,15 @@ def _spreading(hops: NextHops) -> tuple[Group, int]:
     packed = {port: port.to_bytes(4, "big") for port in hops.ports}
     buckets = {port: _WATCHED(number, number) for port, number in packed.items()}
     content = Group(_SELECT, b"".join(map(buckets.__getitem__, slots(hops))))
-    return content, hashed_group(GROUP_ROUTE, content, {})
+    return content, hashed_group(GROUP_ROUTE, content, {}, Salts())
 
 
 def compile_connection(
-    connection: ConnectionFacts, dpid: int, transports: Mapping[int, int], taken: Mapping[int, Group]
+    connection: ConnectionFacts, dpid: int, transports: Mapping[int, int], taken: Mapping[int, Group], salts: Salts
 ) -> Entries:
     """Entries of a connection on one switch of its path, both directions.
 
-    transports: labels of switches, for the fallback at the point of failure.
+    transports: labels of switches, for the fallback at the point of failure. taken, salts: as for routes.
     """
     path = connection.path
     entries = Entries()
@@ -126,21 +128,25 @@ def compile_connection(
             continue
         port, node = out.to_bytes(4, "big"), node_label(transports[path.switches[end]])
         content = Group(_FAST_FAILOVER, _ALONG(port, port) + _FALLBACK(bytes(5) + node))
-        group_number = hashed_group(GROUP_PATH, content, {**taken, **entries.groups})
+        group_number = hashed_group(GROUP_PATH, content, {**taken, **entries.groups}, salts)
         entries.groups[group_number] = content
         entries.flows[_FORWARD(label + bytes(3))] = _TO_GROUP(group_number.to_bytes(4, "big"))
     return entries
 
 
-def hashed_group(space: int, content: Group, taken: Mapping[int, Group]) -> int:
-    """Id of a group by its content within a space of 30 bits; another one if that id is taken by other content.
+def hashed_group(space: int, content: Group, taken: Mapping[int, Group], salts: Salts) -> int:
+    """Id of a group by its content within a space of 30 bits; another one if that is taken, and that one ever after.
 
     Among 1,000 groups of a switch two collide with a probability of 1 in 2,000.
     """
-    salt = 0
-    while True:
+    noted = salts.get(content)
+    for salt in range(MAX_SALT + 1):
         digest = blake2b(content.buckets, digest_size=4, key=bytes([content.type, salt])).digest()
         number = space | int.from_bytes(digest, "big") >> 2
-        if number < 0xFFFFFF00 and taken.get(number, content) == content:
+        there = taken.get(number)
+        # Below what was noted only where it is already, for another unit of the same compile.
+        if number < 0xFFFFFF00 and (there == content or (there is None and salt >= noted)):
+            if salt != noted:
+                salts.note(content, salt)
             return number
-        salt += 1
+    raise AssertionError(f"{MAX_SALT + 1} ids of groups are taken in a row")

@@ -28,14 +28,14 @@ class Route(NamedTuple):
 
 Outcome = tuple[dict[Dpid, list[Entry]], list[Reroute], list[Reroute]]
 """Entries that changed, by switch; the reroutes that changed any; those of unknown switches or destinations."""
-Make = Callable[[NextHops, Mapping[int, Group]], Route]
+Make = Callable[[Dpid | None, NextHops, Mapping[int, Group]], Route]
 
 
 class _Switch:
     """Routes of a switch by destination, and how many of them use each group."""
 
-    def __init__(self, flows: dict[FlowKey, FlowBody], groups: dict[int, Group]) -> None:
-        self.flows, self.groups = flows, groups
+    def __init__(self, flows: dict[FlowKey, FlowBody], groups: dict[int, Group], own: bool) -> None:
+        self.flows, self.groups, self.own = flows, groups, own
         self.routes: dict[Dpid, Route] = {}
         self.users: dict[int, int] = {}
 
@@ -43,8 +43,8 @@ class _Switch:
 class RouteTable:
     """All routes of all switches, written into the flows and groups of their programs.
 
-    make: the route of next hops, given groups that are on the switch; an id that has another content there is not to
-    be taken.
+    make: the route of next hops; asked with None and no groups for the one that all switches share, or with a switch
+    and its groups for one of its own, because an id of a shared one is taken there.
     """
 
     def __init__(self, make: Make) -> None:
@@ -53,9 +53,11 @@ class RouteTable:
         self._switches: dict[Dpid, _Switch] = {}
         self._keys: dict[Dpid, tuple[tuple[FlowKey, Entry], ...]] = {}
 
-    def add_switch(self, dpid: Dpid, flows: dict[FlowKey, FlowBody], groups: dict[int, Group]) -> None:
-        """A switch that was not there, with its program, to be written into."""
-        self._switches[dpid] = _Switch(flows, groups)
+    def add_switch(
+        self, dpid: Dpid, flows: dict[FlowKey, FlowBody], groups: dict[int, Group], own: bool = False
+    ) -> None:
+        """A switch that was not there, with its program, to be written into. own: it shares no routes with others."""
+        self._switches[dpid] = _Switch(flows, groups, own)
 
     def add_destination(self, destination: Dpid, entries: Sequence[Entry]) -> None:
         """A destination that was not there, with its flows by their entries, the same on every switch."""
@@ -74,7 +76,7 @@ class RouteTable:
                 unplaced.append(reroute)
                 continue
             old = switch.routes.pop(destination, None)
-            new = None if hops is None else self._route(hops, switch.groups)
+            new = None if hops is None else self._route(dpid, hops, switch)
             if new is not None:
                 switch.routes[destination] = new
             entries = [*_write_flows(switch, keys, old, new), *_take_groups(switch, new)]
@@ -94,15 +96,21 @@ class RouteTable:
         switch = self._switches.get(dpid)
         return dict(switch.routes) if switch else {}
 
-    def _route(self, hops: NextHops, groups: Mapping[int, Group]) -> Route:
+    def _route(self, dpid: Dpid, hops: NextHops, switch: _Switch) -> Route:
+        if not switch.own:
+            made = self._shared(hops)
+            if all(switch.groups.get(number, content) == content for number, content, _ in made.groups):
+                return made
+            switch.own = True
+        return self._make(dpid, hops, switch.groups)
+
+    def _shared(self, hops: NextHops) -> Route:
         made = self._made.get(id(hops))
         if made is None:
             if len(self._made) >= _MAX_MADE:
                 self._made.clear()
-            made = self._made[id(hops)] = self._make(hops, {})  # a route holds its hops, so that the id stays theirs
-        if all(groups.get(number, content) == content for number, content, _ in made.groups):
-            return made
-        return self._make(hops, groups)
+            made = self._made[id(hops)] = self._make(None, hops, {})  # holds its hops, so that the id stays theirs
+        return made
 
 
 def _write_flows(

@@ -6,13 +6,14 @@ feature ROUTE, the destination switch as its object.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from sdn.model.ids import Dpid, format_dpid, parse_dpid
-from sdn.model.program import Entry, FlowKey, Unit
+from sdn.model.program import Entry, FlowKey, Group, Unit
 from sdn.model.route import NextHops, Reroute, RouteKey
 from sdn.pipeline import fabric, route_table
 from sdn.pipeline.program import SwitchProgram
+from sdn.pipeline.salts import Salts, SaltTable
 
 try:
     from sdn.pipeline._route_table import RouteTable as _RouteTable
@@ -24,6 +25,9 @@ except ImportError:
     COMPILED = False
 
 ROUTE = "route"
+Form = type[route_table.RouteTable] | type[_RouteTable]
+COMPILED_FORM: Form = _RouteTable
+"""The compiled form where there is one."""
 
 
 def switch_object(dpid: int) -> str:
@@ -34,9 +38,10 @@ def switch_object(dpid: int) -> str:
 class Routes:
     """Routes to every switch that was added, on every switch that was added."""
 
-    def __init__(self, engine: type[route_table.RouteTable] | type[_RouteTable] = _RouteTable) -> None:
-        """engine: the form of the table."""
-        self._table = engine(fabric.compile_route)
+    def __init__(self, salts: SaltTable, form: Form) -> None:
+        """salts: choices of group ids; form: of the table."""
+        self._salts = salts
+        self._table = form(self._make)
         self._changes: list[list[Reroute]] = []
         self._waiting: dict[Dpid, dict[RouteKey, NextHops | None]] = {}
         """By the switch that is missing: routes from it or to it."""
@@ -50,7 +55,7 @@ class Routes:
         """A new switch: its program gets routes, and others get routes to it. O(routes that waited for it)."""
         keys = fabric.node_keys(label)
         self._known.add(dpid)
-        self._table.add_switch(dpid, program.flows, program.groups)
+        self._table.add_switch(dpid, program.flows, program.groups, bool(self._salts.of(dpid)))
         self._table.add_destination(dpid, [Entry("flow", key) for key in keys])
         self._destinations.update(dict.fromkeys(keys, dpid))
         waited = self._waiting.pop(dpid, {})
@@ -90,6 +95,9 @@ class Routes:
             return False
         del self._refused[key]
         return True
+
+    def _make(self, dpid: Dpid | None, hops: NextHops, taken: Mapping[int, Group]) -> route_table.Route:
+        return fabric.compile_route(hops, taken, Salts() if dpid is None else self._salts.of(dpid))
 
     # What switches refuse
 

@@ -3,14 +3,16 @@
 What the switch holds is not stored twice: everything that is neither waiting nor on its way is installed as desired.
 Order: meters, groups, flows, and only when nothing is left to add, deletions of flows, then of groups and meters, so
 that a flow never refers to a missing group, and a switch forwards by new entries before it loses the old ones.
+A switch with flows of another layout gets the new ones table by table against the direction of packets, so that table 0
+leads into the new layout when that is complete; the old ones are deleted in the direction of packets.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from itertools import chain, islice
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, Protocol
 
 from sdn.model.program import (
@@ -24,6 +26,7 @@ from sdn.model.program import (
     Meter,
     WriteFailure,
     cookie_of,
+    is_older,
     is_ours,
 )
 
@@ -43,11 +46,24 @@ class Desired(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Adoption:
-    """Result of comparing a switch with its program. differences: entries to write; alien: flows that are not ours."""
+    """Result of comparing a switch with its program.
 
-    differences: tuple[Entry, ...]
+    missing: not there; changed: there with other content; extra: ours, there and not wanted. kept: flows of ours that
+    were there; alien, alien_groups: flows and groups that are not ours. older: flows of ours of another layout version.
+    """
+
+    missing: tuple[Entry, ...]
+    changed: tuple[Entry, ...]
+    extra: tuple[Entry, ...]
     kept: int
     alien: int
+    alien_groups: int
+    older: int = 0
+
+    @property
+    def differences(self) -> tuple[Entry, ...]:
+        """All entries to write or delete."""
+        return (*self.missing, *self.changed, *self.extra)
 
 
 _Queue = dict[Any, int]
@@ -69,35 +85,73 @@ class SwitchSync:
         self._flying = _queues()
         self._open: dict[int, int] = {}
         self._meters: set[int] = set()
+        self._unsure: set[Entry] | None = None
+        """While an audit is under way: entries that its answer may show before or after their change."""
         self._adding = True
 
     def adopt(self, installed: Installed, generation: int) -> Adoption:
         """Start from what the switch holds; the differences wait to be written. O(installed + desired)."""
         self.reset()
         self._meters = set(installed.meters)
-        wrong, extra, alien = self._compare_flows(installed)
-        self._waiting["flow"] = dict.fromkeys(wrong, generation)
-        self._deletes["flow"] = dict.fromkeys(extra, generation)
-        self._begin(generation, len(wrong) + len(extra))
-        numbered = [
-            *_compare(installed.groups, self._desired.groups, "group", OUR_GROUPS_FROM),
-            *_compare(installed.meters, self._desired.meters, "meter", 0),
-        ]
-        self.touch(numbered, generation)
-        flows = (Entry("flow", key) for key in chain(wrong, extra))
-        return Adoption((*flows, *numbered), len(installed.flows) - alien, alien)
+        found = self._compare(installed)
+        puts: Iterable[Entry] = (*found.missing, *found.changed)
+        deletes: Iterable[Entry] = found.extra
+        if found.older:
+            puts, deletes = sorted(puts, key=_table, reverse=True), sorted(deletes, key=_table)
+        for entries, queues in ((puts, self._waiting), (deletes, self._deletes)):
+            for kind, key in entries:
+                queues[kind][key] = generation
+        self._begin(generation, len(found.differences))
+        return found
 
-    def _compare_flows(self, installed: Installed) -> tuple[list[FlowKey], list[FlowKey], int]:
-        """Flows to write, flows to delete, and how many are not ours."""
+    def begin_audit(self) -> None:
+        """A full read-back was asked for, to be carried out behind all that was sent so far."""
+        self._unsure = {Entry(kind, key) for queues in self._every() for kind, queue in queues.items() for key in queue}
+
+    def end_audit(self, installed: Installed, generation: int) -> Adoption:
+        """Compare with the answer; the differences wait to be written. O(installed + desired).
+
+        Entries that were changing since ``begin_audit`` are not judged: they are written anyway.
+        """
+        unsure, self._unsure = self._unsure or set(), None
+        self._meters = set(installed.meters)
+        found = self._compare(installed)
+        if unsure:
+            missing, changed, extra = (
+                tuple(entry for entry in entries if entry not in unsure)
+                for entries in (found.missing, found.changed, found.extra)
+            )
+            found = replace(found, missing=missing, changed=changed, extra=extra)
+        self.touch(found.differences, generation)
+        return found
+
+    def _compare(self, installed: Installed) -> Adoption:
         flows, there, bodies = self._desired.flows, installed.flows, installed.bodies
-        wrong = []
+        missing: list[Entry] = []
+        changed: list[Entry] = []
+        older = 0
         for key, body in flows.items():
             cookie = there.get(key)
-            if cookie is None or cookie != cookie_of(body) or (bodies is not None and bodies.get(key) != body):
-                wrong.append(key)
+            if cookie is None:
+                missing.append(Entry("flow", key))
+            elif cookie != cookie_of(body) or (bodies is not None and bodies.get(key) != body):
+                changed.append(Entry("flow", key))
+                older += is_older(cookie)
         unknown = [(key, cookie) for key, cookie in there.items() if key not in flows]
-        extra = [key for key, cookie in unknown if is_ours(cookie)]
-        return wrong, extra, len(unknown) - len(extra)
+        extra = [Entry("flow", key) for key, cookie in unknown if is_ours(cookie)]
+        alien = len(unknown) - len(extra)
+        older += sum(is_older(cookie) for _, cookie in unknown)
+        for kind, found, desired, first in (
+            ("group", installed.groups, self._desired.groups, OUR_GROUPS_FROM),
+            ("meter", installed.meters, self._desired.meters, 0),
+        ):
+            for number, content in desired.items():
+                if found.get(number) != content:
+                    (changed if number in found else missing).append(Entry(kind, number))
+            extra += (Entry(kind, number) for number in found if number >= first and number not in desired)
+        alien_groups = sum(number < OUR_GROUPS_FROM for number in installed.groups)
+        kept = len(installed.flows) - alien
+        return Adoption(tuple(missing), tuple(changed), tuple(extra), kept, alien, alien_groups, older)
 
     def touch(self, entries: Iterable[Entry], generation: int) -> None:
         """These entries were changed by this generation: write or delete them, as the program says by then."""
@@ -119,6 +173,8 @@ class SwitchSync:
                 first = generation
                 begun += 1
             there[key] = first
+            if self._unsure is not None:
+                self._unsure.add(Entry(kind, key))
         self._begin(generation, begun)
 
     def next_batch(self, limit: int = BATCH_LIMIT) -> Batch | None:
@@ -170,6 +226,7 @@ class SwitchSync:
         """The session ended: nothing is known about the switch until it is adopted again."""
         self._waiting, self._deletes, self._flying = _queues(), _queues(), _queues()
         self._open.clear()
+        self._unsure = None
 
     @property
     def oldest(self) -> int | None:
@@ -220,13 +277,6 @@ class SwitchSync:
         )
 
 
-def _compare(
-    installed: Mapping[int, object], desired: Mapping[int, object], kind: str, ours_from: int
-) -> Iterator[Entry]:
-    """Entries by number that are missing or others than they must be, or ours and not wanted."""
-    for number, content in desired.items():
-        if installed.get(number) != content:
-            yield Entry(kind, number)
-    for number in installed:
-        if number >= ours_from and number not in desired:
-            yield Entry(kind, number)
+def _table(entry: Entry) -> int:
+    """The table of a flow; groups and meters have queues of their own."""
+    return entry.key[0] if isinstance(entry.key, bytes) else 0

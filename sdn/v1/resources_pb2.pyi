@@ -94,6 +94,7 @@ class Status(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     SWITCHES_AWAY_FIELD_NUMBER: _builtins.int
     PATH_FIELD_NUMBER: _builtins.int
+    SWITCHES_PENDING_FIELD_NUMBER: _builtins.int
     state: Global___State.ValueType
     reason: _builtins.str
     """Machine-readable, CamelCase."""
@@ -107,6 +108,10 @@ class Status(_message.Message):
     def path(self) -> _containers.RepeatedCompositeFieldContainer[Global___PathHop]:
         """Realised path, of a connection."""
 
+    @_builtins.property
+    def switches_pending(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Switches concerned that are connected and have not confirmed yet."""
+
     def __init__(
         self,
         *,
@@ -115,10 +120,11 @@ class Status(_message.Message):
         message: _builtins.str = ...,
         switches_away: _abc.Iterable[_builtins.str] | None = ...,
         path: _abc.Iterable[Global___PathHop] | None = ...,
+        switches_pending: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "path", b"path", "reason", b"reason", "state", b"state", "switches_away", b"switches_away"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "path", b"path", "reason", b"reason", "state", b"state", "switches_away", b"switches_away", "switches_pending", b"switches_pending"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

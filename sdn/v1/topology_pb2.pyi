@@ -62,6 +62,7 @@ class Switch(_message.Message):
     GROUPS_FIELD_NUMBER: _builtins.int
     PENDING_FIELD_NUMBER: _builtins.int
     ALIEN_FLOWS_FIELD_NUMBER: _builtins.int
+    ALIEN_GROUPS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name from the topology file, else the datapath id."""
     dpid: _builtins.str
@@ -74,7 +75,8 @@ class Switch(_message.Message):
     pending: _builtins.int
     """Entries not yet confirmed by the switch."""
     alien_flows: _builtins.int
-    """Flows in the switch that are not ours; they are left alone."""
+    """Flows and groups in the switch that are not ours; they are left alone."""
+    alien_groups: _builtins.int
     @_builtins.property
     def ports(self) -> _containers.RepeatedCompositeFieldContainer[Global___SwitchPort]: ...
     def __init__(
@@ -89,10 +91,11 @@ class Switch(_message.Message):
         groups: _builtins.int = ...,
         pending: _builtins.int = ...,
         alien_flows: _builtins.int = ...,
+        alien_groups: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alien_flows", b"alien_flows", "connected", b"connected", "dpid", b"dpid", "flows", b"flows", "groups", b"groups", "name", b"name", "peer", b"peer", "pending", b"pending", "ports", b"ports"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alien_flows", b"alien_flows", "alien_groups", b"alien_groups", "connected", b"connected", "dpid", b"dpid", "flows", b"flows", "groups", b"groups", "name", b"name", "peer", b"peer", "pending", b"pending", "ports", b"ports"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -367,6 +370,110 @@ class FlowEntry(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___FlowEntry: _TypeAlias = FlowEntry  # noqa: Y015
+
+@_typing.final
+class AuditSwitchRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SWITCH_FIELD_NUMBER: _builtins.int
+    switch: _builtins.str
+    """Switch name or datapath id."""
+    def __init__(
+        self,
+        *,
+        switch: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["switch", b"switch"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AuditSwitchRequest: _TypeAlias = AuditSwitchRequest  # noqa: Y015
+
+@_typing.final
+class AuditFinding(_message.Message):
+    """An entry of a switch that is not as its program says."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    ENTRY_FIELD_NUMBER: _builtins.int
+    TABLE_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    MATCH_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    """missing, changed, or extra: marked as ours and not wanted."""
+    entry: _builtins.str
+    """flow, group or meter."""
+    table: _builtins.str
+    priority: _builtins.int
+    match: _builtins.str
+    owner: _builtins.str
+    """The object that asked for it: a resource name or switches/DPID; empty if nobody did."""
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        entry: _builtins.str = ...,
+        table: _builtins.str = ...,
+        priority: _builtins.int = ...,
+        match: _builtins.str = ...,
+        owner: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entry", b"entry", "kind", b"kind", "match", b"match", "owner", b"owner", "priority", b"priority", "table", b"table"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AuditFinding: _TypeAlias = AuditFinding  # noqa: Y015
+
+@_typing.final
+class AuditReport(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SWITCH_FIELD_NUMBER: _builtins.int
+    CHECKED_FIELD_NUMBER: _builtins.int
+    MISSING_FIELD_NUMBER: _builtins.int
+    CHANGED_FIELD_NUMBER: _builtins.int
+    EXTRA_FIELD_NUMBER: _builtins.int
+    ALIEN_FLOWS_FIELD_NUMBER: _builtins.int
+    ALIEN_GROUPS_FIELD_NUMBER: _builtins.int
+    FINDINGS_FIELD_NUMBER: _builtins.int
+    switch: _builtins.str
+    checked: _builtins.int
+    """Entries of the program that were compared."""
+    missing: _builtins.int
+    changed: _builtins.int
+    extra: _builtins.int
+    alien_flows: _builtins.int
+    """Entries of other programs; they are left alone."""
+    alien_groups: _builtins.int
+    @_builtins.property
+    def findings(self) -> _containers.RepeatedCompositeFieldContainer[Global___AuditFinding]:
+        """At most 100 of each kind."""
+
+    def __init__(
+        self,
+        *,
+        switch: _builtins.str = ...,
+        checked: _builtins.int = ...,
+        missing: _builtins.int = ...,
+        changed: _builtins.int = ...,
+        extra: _builtins.int = ...,
+        alien_flows: _builtins.int = ...,
+        alien_groups: _builtins.int = ...,
+        findings: _abc.Iterable[Global___AuditFinding] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alien_flows", b"alien_flows", "alien_groups", b"alien_groups", "changed", b"changed", "checked", b"checked", "extra", b"extra", "findings", b"findings", "missing", b"missing", "switch", b"switch"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AuditReport: _TypeAlias = AuditReport  # noqa: Y015
 
 @_typing.final
 class GetSystemStatusRequest(_message.Message):

@@ -49,6 +49,11 @@ class TopologyServiceStub:
                 request_serializer=sdn_dot_v1_dot_topology__pb2.ListFlowsRequest.SerializeToString,
                 response_deserializer=sdn_dot_v1_dot_topology__pb2.FlowEntry.FromString,
                 _registered_method=True)
+        self.AuditSwitch = channel.unary_unary(
+                '/sdn.v1.TopologyService/AuditSwitch',
+                request_serializer=sdn_dot_v1_dot_topology__pb2.AuditSwitchRequest.SerializeToString,
+                response_deserializer=sdn_dot_v1_dot_topology__pb2.AuditReport.FromString,
+                _registered_method=True)
 
 
 class TopologyServiceServicer:
@@ -72,6 +77,14 @@ class TopologyServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AuditSwitch(self, request, context):
+        """Read a switch back with all instructions, compare it with its program, and repair what is wrong. Answered when the
+        repair is under way; UNAVAILABLE when the switch is not connected or goes away meanwhile.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_TopologyServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -89,6 +102,11 @@ def add_TopologyServiceServicer_to_server(servicer, server):
                     servicer.ListFlows,
                     request_deserializer=sdn_dot_v1_dot_topology__pb2.ListFlowsRequest.FromString,
                     response_serializer=sdn_dot_v1_dot_topology__pb2.FlowEntry.SerializeToString,
+            ),
+            'AuditSwitch': grpc.unary_unary_rpc_method_handler(
+                    servicer.AuditSwitch,
+                    request_deserializer=sdn_dot_v1_dot_topology__pb2.AuditSwitchRequest.FromString,
+                    response_serializer=sdn_dot_v1_dot_topology__pb2.AuditReport.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -172,6 +190,33 @@ class TopologyService:
             '/sdn.v1.TopologyService/ListFlows',
             sdn_dot_v1_dot_topology__pb2.ListFlowsRequest.SerializeToString,
             sdn_dot_v1_dot_topology__pb2.FlowEntry.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AuditSwitch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sdn.v1.TopologyService/AuditSwitch',
+            sdn_dot_v1_dot_topology__pb2.AuditSwitchRequest.SerializeToString,
+            sdn_dot_v1_dot_topology__pb2.AuditReport.FromString,
             options,
             channel_credentials,
             insecure,

@@ -34,6 +34,10 @@ class TopologyServiceStub:
     GetTopology: _grpc.UnaryUnaryMultiCallable[_topology_pb2.GetTopologyRequest, _topology_pb2.Topology]
     FindPaths: _grpc.UnaryUnaryMultiCallable[_topology_pb2.FindPathsRequest, _topology_pb2.FindPathsResponse]
     ListFlows: _grpc.UnaryStreamMultiCallable[_topology_pb2.ListFlowsRequest, _topology_pb2.FlowEntry]
+    AuditSwitch: _grpc.UnaryUnaryMultiCallable[_topology_pb2.AuditSwitchRequest, _topology_pb2.AuditReport]
+    """Read a switch back with all instructions, compare it with its program, and repair what is wrong. Answered when the
+    repair is under way; UNAVAILABLE when the switch is not connected or goes away meanwhile.
+    """
 
 @_typing.type_check_only
 class TopologyServiceAsyncStub(TopologyServiceStub):
@@ -41,6 +45,10 @@ class TopologyServiceAsyncStub(TopologyServiceStub):
     GetTopology: _aio.UnaryUnaryMultiCallable[_topology_pb2.GetTopologyRequest, _topology_pb2.Topology]  # type: ignore[assignment]
     FindPaths: _aio.UnaryUnaryMultiCallable[_topology_pb2.FindPathsRequest, _topology_pb2.FindPathsResponse]  # type: ignore[assignment]
     ListFlows: _aio.UnaryStreamMultiCallable[_topology_pb2.ListFlowsRequest, _topology_pb2.FlowEntry]  # type: ignore[assignment]
+    AuditSwitch: _aio.UnaryUnaryMultiCallable[_topology_pb2.AuditSwitchRequest, _topology_pb2.AuditReport]  # type: ignore[assignment]
+    """Read a switch back with all instructions, compare it with its program, and repair what is wrong. Answered when the
+    repair is under way; UNAVAILABLE when the switch is not connected or goes away meanwhile.
+    """
 
 class TopologyServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -63,6 +71,16 @@ class TopologyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _topology_pb2.ListFlowsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_topology_pb2.FlowEntry], _abc.AsyncIterator[_topology_pb2.FlowEntry]]: ...
+
+    @_abc_1.abstractmethod
+    def AuditSwitch(
+        self,
+        request: _topology_pb2.AuditSwitchRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_topology_pb2.AuditReport, _abc.Awaitable[_topology_pb2.AuditReport]]:
+        """Read a switch back with all instructions, compare it with its program, and repair what is wrong. Answered when the
+        repair is under way; UNAVAILABLE when the switch is not connected or goes away meanwhile.
+        """
 
 def add_TopologyServiceServicer_to_server(servicer: TopologyServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 

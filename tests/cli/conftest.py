@@ -11,11 +11,13 @@ from click.testing import CliRunner, Result
 
 from sdn.cli.main import cli
 from sdn.controller.effects import Publish
+from sdn.controller.notices import Notices
 from sdn.controller.reader import FlowView, LinkView, SwitchView, SystemView, TopologyView
 from sdn.model.command import Transaction, TransactionResult
-from sdn.model.errors import NotFound, SdnError
+from sdn.model.errors import NotFound, SdnError, Unavailable
 from sdn.model.ids import Dpid, Kind
 from sdn.model.intent import Resource
+from sdn.model.notice import AuditReport, Filter, Notice, NoticePage
 from sdn.model.status import PathHop, State, Status
 from sdn.model.topology import SwitchPort, WiringFault
 from sdn.northbound import Server
@@ -36,6 +38,8 @@ class Daemon:
         self.waits: list[float] = []
         self.missing: tuple[str, ...] = ()
         self.failure: SdnError | None = None
+        self.kept = Notices({})
+        self.reports: dict[str, AuditReport] = {}
 
     @property
     def reader(self) -> Daemon:
@@ -95,6 +99,20 @@ class Daemon:
     async def wait_programmed(self, names: tuple[str, ...], timeout: float) -> None:  # noqa: ASYNC109 - the Backend's
         self.waits.append(timeout)
         self.statuses.update(self.after_wait)
+
+    def notices(self, start: int, wanted: Filter, size: int) -> NoticePage:
+        return self.kept.page(start, wanted, size)
+
+    async def watch_notices(self, start: int, wanted: Filter) -> AsyncIterator[Notice]:
+        """What there is, then the end of the daemon."""
+        for notice in self.kept.page(start, wanted, 100).notices:
+            yield notice
+        raise Unavailable.of("", "the daemon is stopping", "Connect again in a moment.")
+
+    async def audit(self, switch: str) -> AuditReport:
+        if switch == "leaf9":
+            raise Unavailable.of("switch", "switch leaf9 is not connected", "Ask again when it is connected.")
+        return self.reports.get(switch, AuditReport(switch, 1200, 0, 0, 0, 0, 0))
 
     async def watch(self, kind: Kind, tenant: str = "") -> AsyncIterator[Publish]:
         raise NotImplementedError

@@ -61,7 +61,14 @@ def test_json_has_the_same_keys_whether_set_or_not(run: Any, red: str) -> None:
         "etag": "1",
         "create_time": "2023-11-14T22:13:20Z",
     }
-    assert first["status"] == {"state": "PROGRAMMED", "reason": "", "message": "", "switches_away": [], "path": []}
+    assert first["status"] == {
+        "state": "PROGRAMMED",
+        "reason": "",
+        "message": "",
+        "switches_away": [],
+        "path": [],
+        "switches_pending": [],
+    }
     assert json.loads(run("get", "networks", "-o", "json").stdout)[0]["mtu"] == 1500
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from sdn.client import Client
 from sdn.graph import assign_interfaces, load_topology
@@ -99,11 +100,11 @@ class CloudLab:
 
 
 @contextmanager
-def cloud_lab(spec: str, state: Path) -> Iterator[CloudLab]:
-    """The network, the daemon and both tenants, programmed."""
+def cloud_lab(spec: str, state: Path, daemons: Literal["auto", "one", "each"] = "auto") -> Iterator[CloudLab]:
+    """The network, the daemon and both tenants, programmed. daemons: as of LabNetwork."""
     daemon = Daemon(state, spec, openflow=free_port(), grpc=free_port())
     topology = assign_interfaces(load_topology(spec))
-    network = LabNetwork(topology, controller=f"tcp:127.0.0.1:{daemon.openflow}")
+    network = LabNetwork(topology, controller=f"tcp:127.0.0.1:{daemon.openflow}", daemons=daemons)
     with daemon, Client(daemon.address, timeout=WAIT) as client:
         daemon.wait_answers(client)
         with network:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from sdn.controller.core import Controller, Settings
 from sdn.controller.effects import (
+    Audited,
     CloseSession,
     Effect,
     Log,
@@ -17,13 +19,25 @@ from sdn.controller.effects import (
     SendBatch,
     SendPacket,
 )
-from sdn.controller.events import BatchDone, Event, PacketIn, PortChanged, ReadBack, Request, SwitchDown, SwitchUp, Tick
+from sdn.controller.events import (
+    Audit,
+    BatchDone,
+    Event,
+    PacketIn,
+    PortChanged,
+    ReadBack,
+    Request,
+    SwitchDown,
+    SwitchUp,
+    Tick,
+)
 from sdn.graph import load_topology
 from sdn.graph.files import assign_interfaces
 from sdn.model.command import Command, Put, Transaction, TransactionResult
 from sdn.model.errors import SdnError
 from sdn.model.ids import Dpid
 from sdn.model.intent import Resource
+from sdn.model.notice import AuditReport, Filter, Notice
 from sdn.model.program import Batch, Group, Installed, Meter, WriteFailure, cookie_of
 from sdn.model.status import State
 from sdn.model.topology import SwitchPort
@@ -95,6 +109,7 @@ class Simulation:
         for host in self.declared.hosts:
             self.devices[host.switch].add_port(host.interface)
         self.replies: dict[int, TransactionResult | SdnError] = {}
+        self.audits: dict[int, AuditReport | SdnError] = {}
         self.published: list[Publish] = []
         self.logs: list[Log] = []
         self._sessions = itertools.count(1)
@@ -149,6 +164,8 @@ class Simulation:
                 if device is not None:
                     device.session = 0
                     return [SwitchDown(effect.session, device.dpid, effect.reason)]
+            case Audited():
+                self.audits[effect.token] = effect.result
             case Reply():
                 self.replies[effect.token] = effect.result
             case Publish():
@@ -210,6 +227,19 @@ class Simulation:
         if isinstance(result, SdnError):
             raise result
         return result
+
+    def audit(self, switch: str) -> AuditReport:
+        """Audit a switch; raises its error."""
+        token = next(self._tokens)
+        self.turn(Audit(token, switch))
+        result = self.audits[token]
+        if isinstance(result, SdnError):
+            raise result
+        return result
+
+    def events(self, **wanted: Any) -> tuple[Notice, ...]:
+        """Notices that are kept; wanted: fields of a Filter."""
+        return self.controller.notices.page(0, Filter(**wanted), 10_000).notices
 
     def put(self, *resources: Resource) -> TransactionResult:
         return self.submit(*(Put(resource) for resource in resources))

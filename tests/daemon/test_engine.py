@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from time import monotonic
 
 import pytest
 
 from sdn.controller.core import Controller
-from sdn.controller.effects import Publish
+from sdn.controller.effects import Publish, RequestReadBack, SwitchEffect
+from sdn.controller.events import ReadBack, SwitchDown, SwitchUp
 from sdn.controller.statuses import DONE
 from sdn.controller.views import Views
 from sdn.daemon import watch
 from sdn.daemon.engine import Engine
 from sdn.daemon.watch import WatchHub
 from sdn.model.command import Create, Delete, Transaction
-from sdn.model.errors import AlreadyExists, SdnError, Unavailable
-from sdn.model.ids import Kind
+from sdn.model.errors import AlreadyExists, NotFound, SdnError, Unavailable
+from sdn.model.ids import Dpid, Kind
 from sdn.model.intent import Network, Port, Tenant
+from sdn.model.notice import Filter
+from sdn.model.program import Installed
 from sdn.model.status import ChangeType
 
 
@@ -35,9 +39,11 @@ class MemoryJournal:
 
 
 @asynccontextmanager
-async def running(journal: MemoryJournal) -> AsyncIterator[tuple[Engine, asyncio.Task[None]]]:
-    controller = Controller({}, key=b"k" * 32, random_bytes=bytes, now=0.0)
-    engine = Engine(controller, Views(controller, "test", 0.0), journal, lambda effect: None)
+async def running(
+    journal: MemoryJournal, perform: Callable[[SwitchEffect], None] = lambda effect: None
+) -> AsyncIterator[tuple[Engine, asyncio.Task[None]]]:
+    controller = Controller({}, key=b"k" * 32, random_bytes=bytes, now=monotonic())
+    engine = Engine(controller, Views(controller, "test", 0.0), journal, perform)
     task = asyncio.create_task(engine.run())
     try:
         yield engine, task
@@ -128,3 +134,50 @@ async def test_the_hub_forgets_a_watcher_that_is_cancelled_while_it_waits() -> N
         async with asyncio.timeout(0):
             await anext(stream)
     assert not hub._watchers
+
+
+async def test_notices_reach_watchers_and_an_unknown_switch_is_told() -> None:
+    async with running(MemoryJournal()) as (engine, _):
+        stream = engine.watch_notices(0, Filter())
+        coming = asyncio.create_task(anext(stream))
+        up = SwitchUp(1, Dpid(1), "127.0.0.1:1", (), Installed({}, {}, {}))
+        engine.emit(up)
+        first = await asyncio.wait_for(coming, 20)
+        assert (first.reason, first.object) == ("SwitchConnected", "0000000000000001")
+        with pytest.raises(NotFound, match="no switch 'leaf1'"):
+            await asyncio.wait_for(engine.audit("leaf1"), 20)
+
+
+async def test_an_audit_is_answered_by_the_read_back_or_the_end_of_the_session() -> None:
+    asked = asyncio.Event()
+
+    def perform(effect: SwitchEffect) -> None:
+        if isinstance(effect, RequestReadBack):
+            asked.set()
+
+    async with running(MemoryJournal(), perform) as (engine, _):
+        engine.emit(SwitchUp(1, Dpid(1), "127.0.0.1:1", (), Installed({}, {}, {})))
+        stream = engine.watch_notices(0, Filter(reason="SwitchAdopted"))
+        await asyncio.wait_for(anext(stream), 20)
+        audit = asyncio.create_task(engine.audit("1"))
+        await asyncio.wait_for(asked.wait(), 20)
+        engine.emit(ReadBack(1, Dpid(1), Installed({}, {}, {}, {})))
+        report = await asyncio.wait_for(audit, 20)
+        assert (report.switch, report.missing) == ("0000000000000001", 0), "what was being written is not judged"
+        asked.clear()
+        audit = asyncio.create_task(engine.audit("1"))
+        await asyncio.wait_for(asked.wait(), 20)
+        engine.emit(SwitchDown(1, Dpid(1), "gone"))
+        with pytest.raises(Unavailable, match="went away"):
+            await asyncio.wait_for(audit, 20)
+
+
+async def test_a_failed_daemon_answers_no_audit() -> None:
+    journal = MemoryJournal()
+    async with running(journal) as (engine, task):
+        journal.error = Unavailable.of("state_dir", "the disk is full", "Make room.")
+        with pytest.raises(Unavailable):
+            await engine.submit(create("b"))
+        await asyncio.wait([task])
+        with pytest.raises(Unavailable, match="disk is full"):
+            await engine.audit("1")

@@ -9,11 +9,14 @@ from ipaddress import ip_address, ip_network
 from typing import Any, TypeVar
 
 from sdn.controller.effects import Publish
+from sdn.controller.notices import Notices
 from sdn.controller.reader import FlowView, LinkView, SwitchView, SystemView, TopologyView
+from sdn.daemon.watch import NoticeHub
 from sdn.model.command import Create, Transaction, TransactionResult
-from sdn.model.errors import NotFound, SdnError
+from sdn.model.errors import NotFound, SdnError, Unavailable
 from sdn.model.ids import Dpid, Kind
 from sdn.model.intent import Binding, Connection, Network, Port, Resource, Router, Subnet, Tenant, kind_of
+from sdn.model.notice import AuditReport, Filter, Finding, Notice, NoticePage, Severity
 from sdn.model.status import ChangeType, PathHop, State, Status
 from sdn.model.topology import SwitchPort, WiringFault
 from sdn.northbound import Server
@@ -30,6 +33,7 @@ class FakeReader:
         self.statuses: dict[str, Status] = {}
         self.failure: Exception | None = None
         self.flow_count = 3
+        self.kept = Notices({}, kept=50)
 
     def _fail(self) -> None:
         if self.failure is not None:
@@ -72,6 +76,9 @@ class FakeReader:
         objects = {kind: len(self.store.names(kind)) for kind in Kind}
         return SystemView("1.2.3", NOW, self.store.revision, 2, 1, 1, objects, {"PROGRAMMED": 4}, False, ("spine1",))
 
+    def notices(self, start: int, wanted: Filter, size: int) -> NoticePage:
+        return self.kept.page(start, wanted, size)
+
 
 class FakeBackend:
     def __init__(self) -> None:
@@ -85,6 +92,7 @@ class FakeBackend:
         self.submitted = asyncio.Event()
         self.closed = asyncio.Event()
         self.hold: asyncio.Event | None = None
+        self.hub = NoticeHub(self.fake.notices)
 
     @property
     def reader(self) -> FakeReader:
@@ -116,6 +124,23 @@ class FakeBackend:
         self.waits.append((names, timeout))
         for name in names:
             self.fake.statuses[name] = Status(State.PENDING, "SwitchAway", "leaf9 is away", ("leaf9",), HOPS)
+
+    async def audit(self, switch: str) -> AuditReport:
+        if switch != "leaf1":
+            raise Unavailable.of("switch", f"switch {switch} is not connected", "Ask again when it is connected.")
+        findings = (
+            Finding("missing", "flow", "classify", 100, "in_port=1", "tenants/red/ports/h1"),
+            Finding("extra", "group", "", 0, "group_id=536870919", ""),
+        )
+        return AuditReport("leaf1", 1200, 1, 0, 1, 2, 1, findings)
+
+    def tell(self, severity: Severity, reason: str, object_: str, **details: str | int) -> None:
+        """Something happened."""
+        self.fake.kept.add(NOW, severity, reason, object_, f"{reason} of {object_}", details)
+        self.hub.wake(self.fake.kept.newest)
+
+    def watch_notices(self, start: int, wanted: Filter) -> AsyncIterator[Notice]:
+        return self.hub.watch(start, wanted)
 
     async def watch(self, kind: Kind, tenant: str = "") -> AsyncIterator[Publish]:
         queue: asyncio.Queue[Publish | SdnError] = asyncio.Queue()

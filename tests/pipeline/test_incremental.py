@@ -16,16 +16,16 @@ from sdn.pipeline import Compiler, route_table, routes
 from sdn.pipeline.facts import ConnectionFacts, InterfaceFacts, PortFacts, RouterFacts, SwitchFacts
 from sdn.pipeline.layout import GROUP_ALIVE
 from sdn.pipeline.program import OwnershipError
-from sdn.pipeline.routes import Routes
+from sdn.pipeline.routes import COMPILED_FORM, Form
+from sdn.pipeline.salts import SaltTable
 
 SWITCHES = (1, 2, 3, 4)
 NETWORKS = (1, 2, 3)
 PORTS = tuple(f"p{n}" for n in range(8))
 HOPS = tuple(NextHops(ports, tier) for ports, tier in (((100,), 0), ((101,), 1), ((100, 101), 1), ((100, 101), 2)))
-Form = type[route_table.RouteTable]
 FORMS = [
     pytest.param(route_table.RouteTable, id="python"),
-    pytest.param(routes._RouteTable, id="compiled", marks=pytest.mark.skipif(not routes.COMPILED, reason="not built")),
+    pytest.param(COMPILED_FORM, id="compiled", marks=pytest.mark.skipif(not routes.COMPILED, reason="not built")),
 ]
 both = pytest.mark.parametrize("form", FORMS)
 Contents = dict[int, tuple[dict[bytes, bytes], dict[int, object], dict[int, object]]]
@@ -81,7 +81,7 @@ class Changer:
     def __init__(self, seed: int, form: Form) -> None:
         self.chance = random.Random(seed)
         self.world = World()
-        self.compiler = Compiler(Routes(form))
+        self.compiler = Compiler(form=form)
         for dpid in SWITCHES[:2]:
             self.switch(dpid)
 
@@ -198,8 +198,8 @@ def port(number: int, network: int = 1, dpid: int = 1, ofport: int | None = None
     return PortFacts(network, number, mac, (v4,), (v6,), dpid, number if ofport is None else ofport)
 
 
-def two_switches(form: Form = routes._RouteTable) -> Compiler:
-    compiler = Compiler(Routes(form))
+def two_switches(form: Form = COMPILED_FORM) -> Compiler:
+    compiler = Compiler(form=form)
     for dpid in (1, 2):
         compiler.set_switch(dpid, SwitchFacts(dpid, frozenset({100}), frozenset({100})))
     compiler.set_routes([(A, B, SPREAD), (B, A, SINGLE)])
@@ -332,6 +332,18 @@ def test_a_group_whose_id_is_taken_gets_another_one(form: Form) -> None:
     (other,) = program.groups.keys() - {GROUP_ALIVE, number}
     assert program.groups[number] == Group(1, b"of somebody else")
     assert program.owners(Entry("group", other)) == (Unit("route", "switches/0000000000000002", 1),)
+    # It keeps that one, when the first is free again, and in another life.
+    del program.groups[number]
+    compiler.set_routes([(A, B, None)])
+    compiler.compile()
+    compiler.set_routes([(A, B, SPREAD)])
+    compiler.compile()
+    again = Compiler(SaltTable(dict(compiler.salts.records())), form)
+    for dpid in (1, 2):
+        again.set_switch(dpid, SwitchFacts(dpid, frozenset({100}), frozenset({100})))
+    again.set_routes([(A, B, SPREAD), (B, A, SINGLE)])
+    again.compile()
+    assert contents(again) == contents(compiler)
 
 
 @both

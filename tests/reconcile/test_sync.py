@@ -114,6 +114,29 @@ def test_a_full_audit_finds_changed_instructions_under_a_right_cookie() -> None:
     assert found.differences == (Entry("flow", b"a"),)
 
 
+def test_an_audit_judges_nothing_that_was_changing_since_it_began() -> None:
+    program = Program({b"a": b"1", b"b": b"1", b"c": b"1"})
+    switch = FakeSwitch()
+    sync = SwitchSync(program)
+    sync.adopt(switch.installed(), 1)
+    run(sync, switch)
+    program.flows[b"a"] = b"2"
+    sync.touch([Entry("flow", b"a")], 2)
+    sync.begin_audit()
+    read = switch.installed()
+    del read.flows[b"c"]
+    read.flows[b"x"] = cookie_of(b"1")
+    program.flows[b"b"] = b"2"
+    sync.touch([Entry("flow", b"b")], 3)
+    run(sync, switch)
+    found = sync.end_audit(read, 3)
+    assert found.missing == (Entry("flow", b"c"),)
+    assert found.changed == ()
+    assert found.extra == (Entry("flow", b"x"),)
+    run(sync, switch)
+    assert same(program, switch)
+
+
 def test_deletions_wait_until_nothing_is_left_to_add() -> None:
     program = Program({b"new": b"1"})
     sync = SwitchSync(program)
@@ -128,6 +151,22 @@ def test_deletions_wait_until_nothing_is_left_to_add() -> None:
     second = sync.next_batch()
     assert second is not None
     assert second.flows == ((b"newer", b"2"),)
+
+
+def test_flows_of_another_layout_are_replaced_against_the_direction_of_packets_and_deleted_along_it() -> None:
+    keys = [bytes([table, 0, 1]) for table in (0, 40, 20)]
+    old = [bytes([table, 0, 2]) for table in (40, 0, 20)]
+    sync = SwitchSync(Program(dict.fromkeys(keys, b"1")))
+    older = cookie_of(b"1") ^ 1 << 40
+    found = sync.adopt(Installed({keys[0]: older, **dict.fromkeys(old, older)}, {}, {}), 1)
+    assert (found.older, found.kept, found.alien) == (4, 4, 0)
+    assert len(found.differences) == 6
+    order = []
+    while (batch := sync.next_batch(1)) is not None:
+        order += [("put", key[0]) for key, _ in batch.flows] + [("delete", key[0]) for key in batch.deletes]
+        sync.done(())
+    assert order == [("put", 40), ("put", 20), ("put", 0), ("delete", 0), ("delete", 20), ("delete", 40)]
+    assert sync.oldest is None
 
 
 def test_an_entry_that_changes_while_on_its_way_is_sent_again_and_confirmed_only_then() -> None:

@@ -1,0 +1,151 @@
+"""What the controller tells operators: one log record and one notice for everything worth knowing.
+
+The reasons of notices, their details and severities are listed in docs/events.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+
+from sdn.controller.effects import Effect, Log
+from sdn.controller.events import SwitchUp
+from sdn.controller.notices import Notices
+from sdn.model.ids import format_dpid
+from sdn.model.notice import AuditReport, Severity
+from sdn.model.topology import WiringFault
+from sdn.reconcile import Adoption
+from sdn.topology import Reject
+
+MAX_NAMED = 10
+"""Objects or switches named in one notice."""
+MAX_AT_ONCE = 20
+"""Notices about refused entries of one batch, or about wiring faults of one check; one more counts the rest."""
+Details = dict[str, str | int]
+_INFO, _WARNING, _ERROR = Severity
+_LEVELS = {_INFO: "info", _WARNING: "warning", _ERROR: "error"}
+
+
+class Reporter:
+    """emit: takes log records. wall: Unix time in seconds of the turn."""
+
+    def __init__(self, notices: Notices, emit: Callable[[Effect], None]) -> None:
+        self.wall = 0.0
+        self._notices = notices
+        self._emit = emit
+        self._aliens: dict[str, tuple[int, int]] = {}
+
+    def log(self, level: str, event: str, **fields: str | int | float) -> None:
+        """A log record alone."""
+        self._emit(Log(level, event, tuple(fields.items())))
+
+    def _tell(self, severity: Severity, reason: str, object_: str, message: str, event: str, details: Details) -> None:
+        """Both; ``event`` is the text of the log record."""
+        self._notices.add(self.wall, severity, reason, object_, message, details)
+        self._emit(Log(_LEVELS[severity], event, (*((("switch", object_),) if object_ else ()), *details.items())))
+
+    def started_without(self, switches: Collection[str]) -> None:
+        """The grace after the start is over, and these are away."""
+        details: Details = {"count": len(switches), "switches": _some(switches)}
+        message = f"Started without {len(switches)} switches that were there before: {details['switches']}."
+        self._tell(_WARNING, "StartedWithoutSwitches", "", message, "started without switches", details)
+
+    def connected(self, switch: str, event: SwitchUp) -> None:
+        """A switch finished its handshake."""
+        flows = len(event.installed.flows)
+        details: Details = {
+            "dpid": format_dpid(event.dpid),
+            "peer": event.peer,
+            "ports": len(event.ports),
+            "flows": flows,
+        }
+        message = f"Switch {switch} connected from {event.peer} with {len(event.ports)} ports and {flows} flows."
+        details["description"] = event.description
+        self._tell(_INFO, "SwitchConnected", switch, message, "switch connected", details)
+
+    def disconnected(self, switch: str, reason: str) -> None:
+        """The session of a switch ended."""
+        message = f"Switch {switch} disconnected: {reason}."
+        self._tell(_WARNING, "SwitchDisconnected", switch, message, "switch disconnected", {"reason": reason})
+
+    def adopted(self, switch: str, found: Adoption) -> None:
+        """What a switch held was compared with its program."""
+        write = len(found.differences)
+        details: Details = {
+            "kept": found.kept,
+            "to_write": write,
+            "missing": len(found.missing),
+            "changed": len(found.changed),
+            "extra": len(found.extra),
+            "alien": found.alien,
+            "alien_groups": found.alien_groups,
+            "older": found.older,
+        }
+        message = f"Switch {switch} held {found.kept} flows of ours; {write} entries are to be written."
+        self._tell(_INFO, "SwitchAdopted", switch, message, "switch adopted", details)
+        self._alien(switch, found.alien, found.alien_groups)
+
+    def audited(self, report: AuditReport, owners: Collection[str]) -> None:
+        """A full read-back was compared. owners: the objects whose entries were wrong."""
+        switch = report.switch
+        if not report.clean:
+            details: Details = {
+                "entries": report.missing + report.changed + report.extra,
+                "missing": report.missing,
+                "changed": report.changed,
+                "extra": report.extra,
+                "owners": _some(owners),
+            }
+            wrong = f"{report.missing} entries missing, {report.changed} changed and {report.extra} extra"
+            message = f"Switch {switch} had {wrong}; this is being repaired."
+            self._tell(_ERROR, "AuditFoundDifferences", switch, message, "audit found differences", details)
+        self._alien(switch, report.alien_flows, report.alien_groups)
+
+    def _alien(self, switch: str, flows: int, groups: int) -> None:
+        """Entries of other programs are told when their number is another one than last time."""
+        if self._aliens.get(switch, (0, 0)) == (flows, groups):
+            return
+        self._aliens[switch] = (flows, groups)
+        message = f"Switch {switch} holds {flows} flows and {groups} groups of other programs; they are left alone."
+        details: Details = {"flows": flows, "groups": groups}
+        self._tell(_WARNING, "AlienEntries", switch, message, "entries of other programs", details)
+
+    def refused(self, switch: str, refusals: Sequence[tuple[str, str, str]]) -> None:
+        """Entries that a switch did not take, as (owner, kind, error); owner: '' if nobody asked for them."""
+        for owner, kind, error in dict.fromkeys(refusals[:MAX_AT_ONCE]):
+            message = f"Switch {switch} refused a {kind}: {error}."
+            details: Details = {"switch": switch, "kind": kind, "error": error}
+            self._notices.add(self.wall, _ERROR, "EntryRefused", owner or switch, message, details)
+            self.log("error", "entry refused", owner=owner, **details)
+        if len(refusals) > MAX_AT_ONCE:
+            more = len(refusals) - MAX_AT_ONCE
+            message = f"Switch {switch} refused {more} more entries of the same batch."
+            self._tell(_ERROR, "MoreEntriesRefused", switch, message, "more entries refused", {"count": more})
+
+    def rejected(self, switch: str, reject: Reject) -> None:
+        """A probe that was not believed. Other LLDP is what any neighbour sends; the rest is an attack or a cable."""
+        details: Details = {"kind": reject.kind, "port": reject.port, "message": reject.message}
+        if reject.kind == "foreign":
+            self.log("debug", "probe rejected", switch=switch, **details)
+            return
+        message = f"Switch {switch} got a probe on port {reject.port} that is not believed: {reject.message}."
+        self._tell(_WARNING, "ProbeRejected", switch, message, "probe rejected", details)
+
+    def wiring(self, faults: Sequence[WiringFault], *, cleared: bool) -> None:
+        """Differences from the declared topology came, or are gone."""
+        reason = "WiringFaultCleared" if cleared else "WiringFault"
+        severity = _INFO if cleared else _WARNING
+        for fault in faults[:MAX_AT_ONCE]:
+            message = f"No longer: {fault.message}." if cleared else f"{fault.message}."
+            details: Details = {"kind": fault.kind, "message": fault.message}
+            self._tell(severity, reason, "", message, "wiring fault cleared" if cleared else "wiring fault", details)
+        if len(faults) > MAX_AT_ONCE:
+            more = len(faults) - MAX_AT_ONCE
+            message = f"{more} more wiring faults {'are gone' if cleared else 'were found'}; see the topology."
+            self._tell(severity, f"More{reason}", "", message, "more wiring faults", {"count": more})
+
+
+def _some(names: Collection[str]) -> str:
+    """The first ones, and how many more there are."""
+    shown = sorted(names)[:MAX_NAMED]
+    more = len(names) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")

@@ -1,0 +1,180 @@
+"""A restart compiles to the very programs that the switches hold, whatever happened before, and in whatever order."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from hashlib import blake2b
+from ipaddress import IPv4Address, IPv4Network
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from simulation import Simulation
+
+from sdn.controller.events import PortChanged
+from sdn.model.command import Delete
+from sdn.model.errors import SdnError
+from sdn.model.intent import Binding, Connection, Network, Port, Resource, Router, Subnet, Tenant
+from sdn.pipeline import fabric
+
+T = "tenants/t"
+Programs = dict[int, tuple[dict[bytes, bytes], dict[int, object], dict[int, object]]]
+
+
+def programs(sim: Simulation) -> Programs:
+    return {
+        dpid: (dict(program.flows), dict(program.groups), dict(program.meters))
+        for dpid, program in sim.controller.compiler.programs.items()
+    }
+
+
+class Life:
+    """Random changes of a cloud and its network."""
+
+    def __init__(self, seed: int, spec: str) -> None:
+        self.chance = random.Random(seed)
+        self.sim = Simulation(spec)
+        self.cut: set[tuple[str, str]] = set()
+        self.away: set[str] = set()
+        self.extra = 0
+        self.sim.connect()
+        self.sim.run(3)
+        self.sim.put(Tenant(name=T))
+        for _ in range(3):
+            self.network()
+
+    def step(self) -> None:
+        """One change; those that contradict others are refused."""
+        steps = (self.network, self.network, self.port, self.port, self.port, self.port, self.port, self.delete)
+        more = (self.router, *[self.connection] * 4, self.link, self.switch, self.interface, self.describe)
+        with suppress(SdnError):
+            self.chance.choice((*steps, *more))()
+
+    def name(self, collection: str, count: int) -> str:
+        return f"{T}/{collection}/x{self.chance.randrange(count)}"
+
+    def network(self) -> None:
+        number = self.chance.randrange(3)
+        network = f"{T}/networks/x{number}"
+        cidr = IPv4Network(f"10.0.{number}.0/24")
+        gateway = cidr.network_address + 1
+        subnet = Subnet(name=f"{T}/subnets/x{number}", network=network, cidr=cidr, gateway=gateway)
+        self.sim.put(Network(name=network), subnet)
+
+    def port(self) -> None:
+        number = self.chance.randrange(12)
+        third = self.chance.randrange(3)
+        places = [(host.switch, host.interface) for host in self.sim.declared.hosts]
+        if self.chance.random() < 0.1:  # also where a link is, or nothing
+            switch = self.chance.choice(list(self.sim.devices))
+            places = [(switch, self.chance.choice([*self.sim.devices[switch].ports, "none"]))]
+        switch, interface = self.chance.choice(places)
+        if self.chance.random() < 0.2:
+            switch = f"{self.sim.declared.switches[switch]:016x}"  # the same place by another name
+        binding = Binding(switch=switch, interface=interface) if self.chance.random() < 0.9 else None
+        self.sim.put(
+            Port(
+                name=f"{T}/ports/x{number}",
+                network=f"{T}/networks/x{third}",
+                mac=f"02:00:00:00:00:{number + 1:02x}",
+                addresses=(IPv4Address(f"10.0.{third}.{number + 10}"),),
+                binding=binding,
+            )
+        )
+
+    def router(self) -> None:
+        subnets = tuple(f"{T}/subnets/x{n}" for n in range(3) if self.chance.random() < 0.6)
+        self.sim.put(Router(name=self.name("routers", 2), subnets=subnets))
+
+    def connection(self) -> None:
+        ports = [name for name in self.sim.controller.store.objects if "/ports/" in name]
+        if len(ports) < 2:
+            return
+        a, b = self.chance.sample(ports, 2)
+        self.sim.put(Connection(name=self.name("connections", 6), a=a, b=b, bandwidth=10**9))
+
+    def delete(self) -> None:
+        names = [name for name in self.sim.controller.store.objects if name != T]
+        if names:
+            self.sim.submit(Delete(self.chance.choice(names)))
+
+    def describe(self) -> None:
+        """A new revision that changes nothing in any switch."""
+        resource: Resource = self.chance.choice(list(self.sim.controller.store.objects.values()))
+        self.sim.put(replace(resource, description=str(self.chance.random())))
+
+    def link(self) -> None:
+        end = self.chance.choice(self.sim.declared.links).a
+        self.sim.set_link(end, up=end in self.cut)
+        self.cut ^= {end}
+        self.sim.run(2)
+
+    def switch(self) -> None:
+        switch = self.chance.choice(list(self.sim.devices))
+        if switch in self.away:
+            self.sim.connect(switch)
+        else:
+            self.sim.disconnect(switch)
+        self.away ^= {switch}
+        self.sim.run(self.chance.choice((1, 5)))
+
+    def interface(self) -> None:
+        there = [name for name in self.sim.devices if name not in self.away]
+        if not there:
+            return
+        device = self.sim.devices[self.chance.choice(there)]
+        self.extra += 1
+        port = device.add_port(f"tap{self.extra}")
+        self.sim.turn(PortChanged(device.session, device.dpid, port))
+
+    def restart(self) -> None:
+        """All switches are there before and after; they come in any order."""
+        for switch in sorted(self.away):
+            self.sim.connect(switch)
+        self.away.clear()
+        self.sim.run(12)
+        assert self.sim.in_sync()
+        before = programs(self.sim)
+        self.sim.writes()
+        self.sim.start()
+        names = list(self.sim.devices)
+        self.chance.shuffle(names)
+        self.sim.connect(*names)
+        self.sim.run(12)
+        assert programs(self.sim) == before
+        assert self.sim.writes() == 0
+
+
+@pytest.fixture(params=[False, True], ids=["ids as they are", "colliding ids"])
+def ids(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Of the hash that names a group, all or so little that many groups want the same id."""
+    with pytest.MonkeyPatch.context() as patch:
+        fabric._spreading.cache_clear()
+        if request.param:
+
+            class Few:
+                def __init__(self, data: bytes, digest_size: int = 4, key: bytes = b"") -> None:
+                    real = blake2b(data, digest_size=digest_size, key=key).digest()
+                    self._digest = bytes(digest_size - 1) + bytes([real[-1] & 28]) if digest_size == 4 else real
+
+                def digest(self) -> bytes:
+                    return self._digest
+
+            patch.setattr(fabric, "blake2b", Few)
+        yield
+    fabric._spreading.cache_clear()
+
+
+@pytest.mark.usefixtures("ids")
+@pytest.mark.parametrize("spec", ["leaf-spine:spines=4,leaves=3,hosts=2", "ring:switches=4,hosts=2"])
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_a_restart_writes_nothing_after_any_sequence_of_changes(spec: str, seed: int) -> None:
+    life = Life(seed, spec)
+    for _ in range(3):
+        for _ in range(25):
+            life.step()
+        life.restart()
