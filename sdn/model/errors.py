@@ -65,3 +65,11 @@ class Exhausted(SdnError):
 
 class Unavailable(SdnError):
     """The daemon cannot do this now; trying again later may succeed (gRPC UNAVAILABLE)."""
+
+
+class WriteRefused(Unavailable):
+    """The store could not be written; nothing of the write took effect, and reads go on (gRPC UNAVAILABLE)."""
+
+
+class StorageFull(WriteRefused):
+    """The same because there is no room on the disk (gRPC RESOURCE_EXHAUSTED)."""

@@ -24,6 +24,7 @@ from sdn.model.errors import (
     NotFound,
     Refused,
     SdnError,
+    StorageFull,
     Unavailable,
     Violation,
 )
@@ -38,6 +39,7 @@ CODES: dict[type[SdnError], grpc.StatusCode] = {
     InUse: grpc.StatusCode.FAILED_PRECONDITION,
     Refused: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Exhausted: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    StorageFull: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Unavailable: grpc.StatusCode.UNAVAILABLE,
 }
 _MAX_DETAILS = 3500
