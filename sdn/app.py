@@ -16,12 +16,12 @@ from pathlib import Path
 
 from sdn import __version__
 from sdn.controller.core import Controller, Records, Settings
-from sdn.controller.views import Views
 from sdn.daemon import collector, config, logs
 from sdn.daemon.config import Config
 from sdn.daemon.engine import Engine
+from sdn.daemon.views import DaemonViews
 from sdn.graph import load_topology
-from sdn.model.errors import InvalidInput, SdnError, Unavailable
+from sdn.model.errors import InvalidInput, SdnError, Unavailable, WriteRefused
 from sdn.northbound.server import Server
 from sdn.persist import Journal
 from sdn.southbound import OpenFlowServer
@@ -51,9 +51,14 @@ async def serve(settings: Config, journal: Journal) -> None:
     collector.tune()
     controller = _controller(settings, journal)
     collector.keep()
-    reader = Views(controller, __version__, time.time())
+    reader = DaemonViews(controller, __version__, time.time())
     southbound = OpenFlowServer(lambda event: engine.emit(event))
-    engine = Engine(controller, reader, journal, southbound.perform)
+
+    def tell(trouble: WriteRefused | None) -> None:
+        reader.trouble = trouble
+        northbound.set_writable(trouble is None)
+
+    engine = Engine(controller, reader, journal, southbound.perform, tell)
     northbound = Server(engine, settings.grpc, insecure=settings.insecure)
     stopping = _stop_signal()
     running = asyncio.create_task(engine.run())

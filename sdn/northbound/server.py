@@ -30,6 +30,8 @@ SERVICES = tuple(
     for file in (services_pb2.DESCRIPTOR, topology_pb2.DESCRIPTOR)
     for service in file.services_by_name.values()
 )
+_READING = {"sdn.v1.TopologyService", "sdn.v1.SystemService"}
+"""Services that work while the store cannot be written."""
 _OPTIONS = (
     ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
     ("grpc.so_reuseport", 0),  # a second daemon on the same port must fail, not share it
@@ -54,6 +56,8 @@ class Server:
         self._stopping = asyncio.Event()
         self._health: Any = health.aio.HealthServicer()
         self._server: grpc.aio.Server | None = None
+        self._writable = True
+        self._telling: set[asyncio.Task[None]] = set()
 
     async def start(self) -> int:
         """Listen; returns the bound port (1 for a unix socket). Raises Unavailable when the address cannot be had."""
@@ -73,12 +77,26 @@ class Server:
                 f"cannot listen on {self._address}",
                 "Stop the program that uses it (another sdnd?), or choose another address.",
             )
-        for name in ("", *SERVICES):
-            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        await self._tell_health()
         await server.start()
         self._server = server
         _log.info("gRPC on %s, port %d", self._address, port)
         return port
+
+    def set_writable(self, writable: bool) -> None:
+        """Say NOT_SERVING for the server and for services that write while writes are refused; reads go on."""
+        self._writable = writable
+        task = asyncio.create_task(self._tell_health())
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+
+    async def _tell_health(self) -> None:
+        # At once: a watcher that does not read holds up its own service alone.
+        await asyncio.gather(*(self._health.set(name, self._health_of(name)) for name in ("", *SERVICES)))
+
+    def _health_of(self, name: str) -> health_pb2.HealthCheckResponse.ServingStatus:
+        works = self._writable or name in _READING
+        return health_pb2.HealthCheckResponse.SERVING if works else health_pb2.HealthCheckResponse.NOT_SERVING
 
     async def stop(self, grace: float = 2.0) -> None:
         """Say NOT_SERVING, end watches, let other calls finish for ``grace`` seconds, then cancel them."""
