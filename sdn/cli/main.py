@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 import click
 
 from sdn.cli.apply import apply, connect
+from sdn.cli.backup import backup, restore
 from sdn.cli.network import flows, topology
 from sdn.cli.objects import delete, describe, get
 from sdn.cli.session import Session
@@ -56,7 +57,7 @@ def cli(ctx: click.Context, address: str) -> None:
     ctx.obj = Session(address=address)
 
 
-for _command in (status, wait, topology, connect, apply, get, describe, delete, flows):
+for _command in (status, wait, topology, connect, apply, get, describe, delete, flows, backup, restore):
     cli.add_command(_command)
 
 

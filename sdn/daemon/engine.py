@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sdn.controller.core import Controller
@@ -22,6 +22,7 @@ from sdn.daemon.watch import WatchHub
 from sdn.model.command import Transaction, TransactionResult
 from sdn.model.errors import SdnError, Unavailable
 from sdn.model.ids import Kind
+from sdn.model.intent import Resource
 from sdn.model.status import ChangeType
 
 TICK_SECONDS = 0.1
@@ -163,6 +164,16 @@ class Engine:
             if not future.done():
                 future.set_exception(self._failed)
         self._replies.clear()
+
+    @property
+    def objects(self) -> Mapping[str, Resource]:
+        """All objects by full name; a live view."""
+        return self._controller.store.objects
+
+    @property
+    def revision(self) -> int:
+        """Of the store."""
+        return self._controller.store.revision
 
     # What the northbound asks
 

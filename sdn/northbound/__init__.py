@@ -16,6 +16,7 @@ paging.py     page sizes and page tokens
 objects.py    the service of a kind
 apply.py      ApplyService
 views.py      TopologyService and SystemService
+admin.py      AdminService: backups
 """
 
 from sdn.northbound.server import DEFAULT_ADDRESS, Server

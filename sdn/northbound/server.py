@@ -15,11 +15,12 @@ from grpc_reflection.v1alpha import reflection
 
 from sdn.controller.reader import Backend
 from sdn.model.errors import InvalidInput, Unavailable
+from sdn.northbound.admin import AdminService, Keeper
 from sdn.northbound.apply import ApplyService
 from sdn.northbound.kinds import CODECS
 from sdn.northbound.objects import ObjectService
 from sdn.northbound.views import Views
-from sdn.v1 import services_pb2, topology_pb2
+from sdn.v1 import admin_pb2, services_pb2, topology_pb2
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 MAX_REQUEST_BYTES = 16 * 1024 * 1024
@@ -27,11 +28,11 @@ MAX_CALLS = 1024
 """Calls at the same time, streams included; more get RESOURCE_EXHAUSTED."""
 SERVICES = tuple(
     service.full_name
-    for file in (services_pb2.DESCRIPTOR, topology_pb2.DESCRIPTOR)
+    for file in (services_pb2.DESCRIPTOR, topology_pb2.DESCRIPTOR, admin_pb2.DESCRIPTOR)
     for service in file.services_by_name.values()
 )
-_READING = {"sdn.v1.TopologyService", "sdn.v1.SystemService"}
-"""Services that work while the store cannot be written."""
+_READING = {"sdn.v1.TopologyService", "sdn.v1.SystemService", "sdn.v1.AdminService"}
+"""Services that work while the store cannot be written; backups do, and are wanted then."""
 _OPTIONS = (
     ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
     ("grpc.so_reuseport", 0),  # a second daemon on the same port must fail, not share it
@@ -49,9 +50,17 @@ class Server:
     InvalidInput, since nothing is encrypted or authenticated, unless ``insecure`` says that this is wanted.
     """
 
-    def __init__(self, backend: Backend, address: str = DEFAULT_ADDRESS, *, insecure: bool = False) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        address: str = DEFAULT_ADDRESS,
+        *,
+        insecure: bool = False,
+        keeper: Keeper | None = None,
+    ) -> None:
         check_address(address, insecure)
         self._backend = backend
+        self._keeper = keeper
         self._address = address
         self._stopping = asyncio.Event()
         self._health: Any = health.aio.HealthServicer()
@@ -64,6 +73,7 @@ class Server:
         server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=MAX_CALLS)
         handlers = [ObjectService(codec, self._backend, self._stopping).handler() for codec in CODECS.values()]
         handlers += [ApplyService(self._backend).handler(), *Views(self._backend).handlers()]
+        handlers.append(AdminService(self._keeper).handler())
         server.add_generic_rpc_handlers(tuple(handlers))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)

@@ -61,6 +61,8 @@ def sqlite_errors(verb: str, path: Path) -> Iterator[None]:
         yield
     except (sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.IntegrityError):
         raise  # a mistake of the caller, not of the disk
+    except UnicodeDecodeError as error:  # SQLite quotes damaged text when it says what is wrong
+        raise damaged(path, "the database is damaged: names in it are not text") from error
     except sqlite3.Error as error:
         raise translated(verb, path, error) from error
 
