@@ -11,20 +11,27 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 
 from sdn import __version__
 from sdn.controller.core import Controller, Records, Settings
-from sdn.controller.views import Views
 from sdn.daemon import collector, config, logs
 from sdn.daemon.config import Config
 from sdn.daemon.engine import Engine
+from sdn.daemon.keeper import Keeper
+from sdn.daemon.views import DaemonViews
 from sdn.graph import load_topology
-from sdn.model.errors import InvalidInput, SdnError, Unavailable
+from sdn.model.errors import InvalidInput, SdnError, Unavailable, WriteRefused
+from sdn.model.intent import Resource
 from sdn.northbound.server import Server
-from sdn.persist import Journal
+from sdn.persist import Journal, snapshot
+from sdn.persist.files import REPLACED
 from sdn.southbound import OpenFlowServer
+from sdn.store import Store
+from sdn.store.numbers import CURSORS
+from sdn.store.store import STORE
 
 META = "meta"
 """Bucket of the daemon itself: key ``probe_key``, the secret of link probes in hexadecimal digits."""
@@ -37,6 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         settings = config.load(sys.argv[1:] if arguments is None else arguments, os.environ)
         logs.set_up(settings.log_level, settings.log_format)
+        if settings.restore:
+            print(restore(Path(settings.restore), Path(settings.state_dir)))
+            return
         with Journal(Path(settings.state_dir)) as journal:
             asyncio.run(serve(settings, journal))
     except SdnError as error:
@@ -45,16 +55,63 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(1)
 
 
+def restore(file: Path, directory: Path) -> str:
+    """Make a snapshot the content of a state directory that no daemon uses; returns what to tell. Raises SdnError.
+
+    Where the present state can be read, its revision and the places at which numbers go on are kept: what was given
+    out since the backup is not given to something else soon.
+    """
+    try:
+        with file.open("rb") as source:
+            data = source.read(snapshot.MAX_BYTES + 1)
+    except OSError as error:
+        raise InvalidInput.of("restore", f"cannot read {file}: {error.strerror}", "Name a readable file.") from None
+    records = snapshot.read(data)
+    also: list[tuple[str, str, str]] = []
+    # A damaged state, or none, is what a restore is for; one that is in use is refused by replace().
+    with suppress(SdnError), Journal(directory) as journal:
+        present = journal.load()
+        Store.load(present)
+        also = [(bucket, key, text) for bucket in (CURSORS, STORE) for key, text in present.get(bucket, {}).items()]
+    for bucket, key, text in also:
+        records.setdefault(bucket, {})[key] = text
+    store = _load_all(records)
+    snapshot.replace(directory, data, also)
+    return f"{directory} holds {len(store.objects)} objects of {file}; what was there before is in {REPLACED}"
+
+
+def _load_all(records: Records) -> Store:
+    """The store of records that a daemon could start with; raises SdnError."""
+    return Controller(records, key=bytes(_PROBE_KEY_BYTES), random_bytes=secrets.token_bytes, now=0.0).store
+
+
+def _objects_of(data: bytes) -> tuple[Resource, ...]:
+    """The objects of a snapshot, every record of which a daemon could start with; raises SdnError."""
+    try:
+        return tuple(_load_all(snapshot.read(data)).objects.values())
+    except InvalidInput:
+        raise
+    except SdnError as error:
+        first = error.violations[0]
+        raise InvalidInput.of("snapshot", f"{first.field}: {first.reason}", "Give another snapshot.") from None
+
+
 async def serve(settings: Config, journal: Journal) -> None:
     """The daemon on an open journal, until a signal says to end. Switches go on forwarding afterwards."""
     host, port = _openflow_address(settings)
     collector.tune()
     controller = _controller(settings, journal)
     collector.keep()
-    reader = Views(controller, __version__, time.time())
+    reader = DaemonViews(controller, __version__, time.time())
     southbound = OpenFlowServer(lambda event: engine.emit(event))
-    engine = Engine(controller, reader, journal, southbound.perform)
-    northbound = Server(engine, settings.grpc, insecure=settings.insecure)
+
+    def tell(trouble: WriteRefused | None) -> None:
+        reader.trouble = trouble
+        northbound.set_writable(trouble is None)
+
+    engine = Engine(controller, reader, journal, southbound.perform, tell)
+    keeper = Keeper(engine, partial(snapshot.take, journal.file), _objects_of)
+    northbound = Server(engine, settings.grpc, insecure=settings.insecure, keeper=keeper)
     stopping = _stop_signal()
     running = asyncio.create_task(engine.run())
     try:

@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 import click
 
 from sdn.cli.apply import apply, connect
+from sdn.cli.backup import backup, restore
 from sdn.cli.events import audit, events
 from sdn.cli.network import flows, topology
 from sdn.cli.objects import delete, describe, get
@@ -59,7 +60,8 @@ def cli(ctx: click.Context, address: str) -> None:
     ctx.obj = Session(address=address)
 
 
-for _command in (status, wait, topology, connect, apply, get, describe, delete, flows, audit, events):
+_COMMANDS = (status, wait, topology, connect, apply, get, describe, delete, flows, audit, events, backup, restore)
+for _command in _COMMANDS:
     cli.add_command(_command)
 
 

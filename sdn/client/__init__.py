@@ -8,6 +8,7 @@ errors.py       ApiError, from what gRPC reports
 call.py         what the two clients share
 client.py       Client: blocking
 aio.py          AsyncClient: the same for asyncio
+snapshots.py    backups as the API sends them
 units.py        bandwidths as people write them
 manifest.py     YAML and JSON to objects and back
 manifest_fields.py  from a YAML mapping to the fields of a message

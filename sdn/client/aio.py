@@ -9,11 +9,13 @@ from typing import Any, Generic, Self
 import grpc
 import grpc.aio
 
-from sdn.client import call
+from sdn.client import call, snapshots
 from sdn.client.call import DEFAULT_ADDRESS, DEFAULT_TIMEOUT, PAGE_SIZE, M
 from sdn.client.client import Change
 from sdn.client.errors import ApiError
 from sdn.client.kinds import KINDS, AnyObject, KindInfo
+from sdn.v1 import admin_pb2 as apb
+from sdn.v1 import admin_pb2_grpc as arpc
 from sdn.v1 import events_pb2 as epb
 from sdn.v1 import events_pb2_grpc as erpc
 from sdn.v1 import resources_pb2 as pb
@@ -100,6 +102,7 @@ class AsyncClient:
         self.connections: AsyncCollection[pb.Connection] = AsyncCollection(self, KINDS["Connection"])
         self._apply: Any = rpc.ApplyServiceStub(self.channel)
         self._topology: Any = trpc.TopologyServiceStub(self.channel)
+        self._admin: Any = arpc.AdminServiceStub(self.channel)
         self._system: Any = trpc.SystemServiceStub(self.channel)
         self._events: Any = erpc.EventServiceStub(self.channel)
 
@@ -189,3 +192,23 @@ class AsyncClient:
             raise ApiError.of(error, self.address) from None
         finally:
             stream.cancel()
+
+    async def backup(self) -> bytes:
+        """A snapshot of everything durable, checked; it holds secrets."""
+        assembly = snapshots.Assembly()
+        try:
+            async for message in self._admin.Backup(apb.BackupRequest(), timeout=snapshots.TIMEOUT):
+                assembly.add(message)
+        except grpc.RpcError as error:
+            raise ApiError.of(error, self.address) from None
+        return assembly.data()
+
+    async def restore(self, snapshot: bytes, *, dry_run: bool = False) -> apb.RestoreResponse:
+        """Make the objects those of a snapshot, all or nothing; returns what changed, or would."""
+        try:
+            response: apb.RestoreResponse = await self._admin.Restore(
+                snapshots.parts(snapshot, dry_run), timeout=snapshots.TIMEOUT
+            )
+        except grpc.RpcError as error:
+            raise ApiError.of(error, self.address) from None
+        return response

@@ -11,10 +11,12 @@ from typing import Any, Generic, Self
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from sdn.client import call
+from sdn.client import call, snapshots
 from sdn.client.call import DEFAULT_ADDRESS, DEFAULT_TIMEOUT, PAGE_SIZE, M
 from sdn.client.errors import ApiError
 from sdn.client.kinds import KINDS, AnyObject, KindInfo, kind_of_name
+from sdn.v1 import admin_pb2 as apb
+from sdn.v1 import admin_pb2_grpc as arpc
 from sdn.v1 import events_pb2 as epb
 from sdn.v1 import events_pb2_grpc as erpc
 from sdn.v1 import resources_pb2 as pb
@@ -171,6 +173,7 @@ class Client:
         self._topology = trpc.TopologyServiceStub(self.channel)
         self._system = trpc.SystemServiceStub(self.channel)
         self._events = erpc.EventServiceStub(self.channel)
+        self._admin = arpc.AdminServiceStub(self.channel)
         self._health = health_pb2_grpc.HealthStub(self.channel)
 
     @classmethod
@@ -279,6 +282,23 @@ class Client:
         wanted = call.event_filter(object, reason, severity)
         stream = self._events.WatchEvents(epb.WatchEventsRequest(from_number=from_number, **wanted))
         return EventWatch(stream, self.address)
+
+    def backup(self) -> bytes:
+        """A snapshot of everything durable, checked; it holds secrets. Raises ApiError."""
+        assembly = snapshots.Assembly()
+        try:
+            for message in self._admin.Backup(apb.BackupRequest(), timeout=snapshots.TIMEOUT):
+                assembly.add(message)
+        except grpc.RpcError as error:
+            raise ApiError.of(error, self.address) from None
+        return assembly.data()
+
+    def restore(self, snapshot: bytes, *, dry_run: bool = False) -> apb.RestoreResponse:
+        """Make the objects those of a snapshot, all or nothing; returns what changed, or would. Raises ApiError."""
+        try:
+            return self._admin.Restore(snapshots.parts(snapshot, dry_run), timeout=snapshots.TIMEOUT)
+        except grpc.RpcError as error:
+            raise ApiError.of(error, self.address) from None
 
     def healthy(self) -> bool:
         """Whether the daemon answers and says that it serves."""

@@ -33,9 +33,10 @@ from sdn.controller.notices import NOTICES, Notices
 from sdn.controller.packets import RejectLog, answer_expired, is_probe
 from sdn.controller.progress import Progress
 from sdn.controller.reporter import Reporter
+from sdn.controller.staging import Make, Staged, stage
 from sdn.controller.statuses import DONE, Statuses
 from sdn.controller.underlay import Underlay
-from sdn.model.command import Transaction, TransactionResult
+from sdn.model.command import TransactionResult
 from sdn.model.errors import SdnError
 from sdn.model.ids import parse_dpid
 from sdn.model.intent import Port
@@ -46,8 +47,7 @@ from sdn.pipeline import Compiler
 from sdn.pipeline.routes import switch_object
 from sdn.pipeline.salts import GROUPS, SaltTable
 from sdn.reconcile import Adoption
-from sdn.store import Change, Prepared, Store
-from sdn.store.resolve import name_of
+from sdn.store import Change, Store
 from sdn.topology import TopologyState
 
 LINKS = "links"
@@ -125,9 +125,11 @@ class Controller:
         self._written: dict[str, Change] = {}
         self._load(now, claim_order(records.get(CLAIMS, {})))
 
-    def turn(self, events: Iterable[Event], now: float, wall: float) -> list[Effect]:
+    def turn(self, events: Iterable[Event | Staged], now: float, wall: float) -> list[Effect]:
         """Take events in order and answer what is to be done.
 
+        A Request is checked and carried out at once, its records among those of the turn; one that may yet fail to
+        become durable comes as Staged, whose records are durable already.
         now: monotonic seconds; wall: Unix time in seconds, for what users see.
         """
         self.reporter.wall = wall
@@ -168,8 +170,10 @@ class Controller:
 
     # Events
 
-    def _take(self, event: Event, now: float, wall: float) -> None:
+    def _take(self, event: Event | Staged, now: float, wall: float) -> None:
         match event:
+            case Staged():
+                self._carry_out(event, now)
             case Request():
                 self._request(event, now, wall)
             case BatchDone():
@@ -248,29 +252,31 @@ class Controller:
 
     # Requests
 
-    def _request(self, event: Request, now: float, wall: float) -> None:
-        transaction = event.transaction
-        try:
-            prepared = self.store.prepare(transaction, wall)
-            paths = self.connections.admit(prepared.changes, _fields(transaction))
-        except SdnError as error:
-            self._effects.append(Reply(event.token, error))
-            return
-        if not prepared.dry_run and not prepared.replayed:
-            self.store.commit(prepared)
-            self._keep(prepared)
-            self._spread(prepared.changes, now)
-            self.connections.apply(prepared.changes, paths)
-        result = TransactionResult(
-            prepared.revision, prepared.resources, prepared.changed, self.progress.generation + 1
-        )
-        self._effects.append(Reply(event.token, result))
+    def stage(self, requests: Iterable[Make], wall: float, limit: int | None = None) -> Staged:
+        """Check requests in order, as many as can be decided together; nothing changes.
 
-    def _keep(self, prepared: Prepared) -> None:
-        for bucket, key, value in prepared.puts:
-            self._puts[bucket, key] = value
-        for record in prepared.deletes:
-            self._puts[record] = None
+        What they write must be durable before a turn takes the result, which must come first in the very next turn.
+        """
+        return stage(self.store, self.connections, requests, wall, limit)
+
+    def _request(self, event: Request, now: float, wall: float) -> None:
+        staged = self.stage((lambda: event,), wall)
+        self._puts.update(staged.records)
+        self._carry_out(staged, now)
+
+    def _carry_out(self, staged: Staged, now: float) -> None:
+        for item in staged.items:
+            if isinstance(item, Reply):
+                self._effects.append(item)
+                continue
+            prepared = item.prepared
+            if item.writes:
+                self.store.commit(prepared)
+                self._spread(prepared.changes, now)
+                self.connections.apply(prepared.changes, item.paths)
+            generation = self.progress.generation + 1
+            result = TransactionResult(prepared.revision, prepared.resources, prepared.changed, generation)
+            self._effects.append(Reply(item.token, result))
 
     def _spread(self, changes: tuple[Change, ...], now: float) -> None:
         """Tell the parts that make facts of objects what has changed in the store."""
@@ -442,11 +448,3 @@ class Controller:
             return []
         puts = tuple((bucket, key, value) for (bucket, key), value in records.items() if value is not None)
         return [Persist(puts, tuple(record for record, value in records.items() if value is None))]
-
-
-def _fields(transaction: Transaction) -> Callable[[str], str]:
-    """Where in a transaction an object is, as a prefix for fields of violations."""
-    if len(transaction.commands) == 1:
-        return lambda name: ""
-    order = {name_of(command): index for index, command in enumerate(transaction.commands)}
-    return lambda name: f"commands[{order[name]}]."

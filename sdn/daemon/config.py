@@ -45,9 +45,11 @@ class Config:
     audit_interval: float = field(
         default=300.0, metadata={"help": "seconds between full read-backs of switches", "range": (1, 1e6)}
     )
+    restore: str = ""
+    """A snapshot to put into the state directory before anything else; a flag alone, since it must happen once."""
 
 
-_FIELDS = {item.name: item for item in fields(Config)}
+_FIELDS = {item.name: item for item in fields(Config) if item.metadata}
 
 
 def load(arguments: Sequence[str], environment: Mapping[str, str]) -> Config:
@@ -56,6 +58,7 @@ def load(arguments: Sequence[str], environment: Mapping[str, str]) -> Config:
     Raises InvalidInput saying where a wrong value stands. ``--help`` and wrong flags end the program (SystemExit).
     """
     flags = vars(_parser().parse_args(arguments))
+    restore = flags.pop("restore") or ""
     named = flags.pop("config") or environment.get("SDN_CONFIG")
     values: dict[str, Value] = {}
     if named or SYSTEM_FILE.exists():
@@ -68,7 +71,7 @@ def load(arguments: Sequence[str], environment: Mapping[str, str]) -> Config:
             values[name] = _read(name, flags[name], _flag(name))
     if not values.get("state_dir"):
         values["state_dir"] = str(default_state_dir(environment))
-    return Config(**values)  # type: ignore[arg-type]
+    return Config(**values, restore=restore)  # type: ignore[arg-type]
 
 
 def default_state_dir(environment: Mapping[str, str]) -> Path:
@@ -100,6 +103,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"sdnd {__version__}")
     parser.add_argument(
         "--config", metavar="FILE", help=f"TOML file with settings (default: {SYSTEM_FILE} if it is there)"
+    )
+    parser.add_argument(
+        "--restore",
+        metavar="FILE",
+        help="make a backup the content of the state directory and end; what was there is kept beside it",
     )
     for item in _FIELDS.values():
         default = f" (default: {item.default})" if item.default not in ("", False) else ""

@@ -1,36 +1,35 @@
-"""The loop around the controller: collects events, takes turns, makes records durable, then carries out the rest."""
+"""The loop around the controller: collects events, takes turns, makes records durable, then carries out the rest.
+
+Requests go in three steps: the controller checks them, what they write is made durable, and only then the controller
+takes them. So a write that the disk refuses is refused to its caller and has never been seen by anybody.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from sdn.controller.core import Controller
 from sdn.controller.effects import Audited, Effect, Log, Persist, Publish, Reply, SwitchEffect
 from sdn.controller.events import Audit, Event, Request, Tick
 from sdn.controller.reader import Reader
+from sdn.controller.staging import Staged
+from sdn.daemon.durable import Durable, Journal, Tell
 from sdn.daemon.watch import NoticeHub, WatchHub
 from sdn.model.command import Transaction, TransactionResult
 from sdn.model.errors import SdnError, Unavailable
 from sdn.model.ids import Kind
+from sdn.model.intent import Resource
 from sdn.model.notice import AuditReport, Filter, Notice
 from sdn.model.status import ChangeType
 
 TICK_SECONDS = 0.1
 _log = logging.getLogger("sdn.controller")
 _LEVELS = {name: getattr(logging, name.upper()) for name in ("debug", "info", "warning", "error")}
-
-
-class Journal(Protocol):
-    """Where records are made durable; may block, and is called from one thread at a time."""
-
-    def commit(self, puts: Iterable[tuple[str, str, str]], deletes: Iterable[tuple[str, str]]) -> None:
-        """Returns when they are; raises SdnError when they cannot be."""
-        ...
 
 
 @dataclass(eq=False, slots=True)
@@ -42,19 +41,36 @@ class _Waiter:
     done: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """make: the transaction, made when all that was asked before is known."""
+
+    token: int
+    make: Callable[[], Transaction]
+
+    def request(self) -> Request:
+        """The event for the controller."""
+        return Request(self.token, self.make())
+
+
 class Engine:
     """Runs a controller; the Backend of the northbound. All methods belong to the event loop's thread.
 
-    perform: carries out an effect that concerns a switch.
+    perform: carries out an effect that concerns a switch. tell: see Durable.
     """
 
     def __init__(
-        self, controller: Controller, reader: Reader, journal: Journal, perform: Callable[[SwitchEffect], None]
+        self,
+        controller: Controller,
+        reader: Reader,
+        journal: Journal,
+        perform: Callable[[SwitchEffect], None],
+        tell: Tell = lambda error: None,
     ) -> None:
         self.reader = reader
         self._controller = controller
-        self._journal = journal
-        self._perform = perform
+        self._durable = Durable(journal, perform, tell)
+        self._asked: list[_Asked] = []
         self._events: list[Event] = []
         self._awake = asyncio.Event()
         self._token = 0
@@ -68,7 +84,7 @@ class Engine:
     # The loop
 
     async def run(self) -> None:
-        """Take turns until cancelled. Raises what stops the daemon: records that cannot be made durable, or a bug."""
+        """Take turns until cancelled. Raises what stops the daemon: a disk whose content is not known, or a bug."""
         ticks = asyncio.create_task(self._tick())
         try:
             while True:
@@ -76,8 +92,7 @@ class Engine:
                 # What else is ready to be read belongs to the same turn: many switches answer at once.
                 await asyncio.sleep(0)
                 self._awake.clear()
-                events, self._events = self._events, []
-                await self._carry_out(self._controller.turn(events, time.monotonic(), time.time()))
+                await self._turn()
         except Exception as error:
             self._fail(error)
             raise
@@ -94,10 +109,34 @@ class Engine:
         self._events.append(event)
         self._awake.set()
 
+    async def _turn(self) -> None:
+        events, self._events = self._events, []
+        await self._durable.retry(time.monotonic())
+        staged = await self._stage()
+        await self._carry_out(self._controller.turn((staged, *events), time.monotonic(), time.time()))
+
+    async def _stage(self) -> Staged:
+        """Requests that are durable; those that could not be are answered, and those that must wait stay asked."""
+        asked, self._asked = self._asked, []
+        limit = None if self._durable.trouble is None else 1
+        staged = self._controller.stage((item.request for item in asked), time.time(), limit)
+        left = asked[staged.taken :]
+        error = await self._durable.offer(staged.records, time.monotonic())
+        if error is not None:
+            if staged.taken == 1:
+                _answer(self._replies.pop(asked[0].token, None), error)
+            else:
+                left = asked  # one by one from now on: each is to be told what becomes of it by itself
+            staged = Staged()
+        if left:
+            self._asked[:0] = left
+            self._awake.set()
+        return staged
+
     async def _carry_out(self, effects: Sequence[Effect]) -> None:
         if effects and isinstance(effects[0], Persist):
-            # In a thread: a slow disk must not keep echo replies from switches.
-            await asyncio.to_thread(self._journal.commit, effects[0].puts, effects[0].deletes)
+            puts = {(bucket, key): text for bucket, key, text in effects[0].puts}
+            await self._durable.keep({**puts, **dict.fromkeys(effects[0].deletes)}, time.monotonic())
         for effect in effects:
             match effect:
                 case Persist():
@@ -111,7 +150,7 @@ class Engine:
                 case Log():
                     _log.log(_LEVELS[effect.level], effect.event, extra={"fields": dict(effect.fields)})
                 case _:
-                    self._perform(effect)
+                    self._durable.send(effect)
         self._advance_waiters()
         self._notices.wake(self._controller.notices.newest)
 
@@ -126,16 +165,31 @@ class Engine:
         self._replies.clear()
         self._audits.clear()
 
+    @property
+    def objects(self) -> Mapping[str, Resource]:
+        """All objects by full name; a live view."""
+        return self._controller.store.objects
+
+    @property
+    def revision(self) -> int:
+        """Of the store."""
+        return self._controller.store.revision
+
     # What the northbound asks
 
     async def submit(self, transaction: Transaction) -> TransactionResult:
         """Carry out a transaction; returns when it is durable. Raises SdnError."""
+        return await self.submit_made(lambda: transaction)
+
+    async def submit_made(self, make: Callable[[], Transaction]) -> TransactionResult:
+        """The same for a transaction that is made when it is its turn, from the state that it will change."""
         if self._failed is not None:
             raise self._failed
         self._token += 1
         future: asyncio.Future[TransactionResult] = asyncio.get_running_loop().create_future()
         self._replies[self._token] = future
-        self.emit(Request(self._token, transaction))
+        self._asked.append(_Asked(self._token, make))
+        self._awake.set()
         return await future
 
     async def audit(self, switch: str) -> AuditReport:

@@ -68,3 +68,13 @@ class TransactionResult:
     resources: tuple[Resource, ...]
     changed: tuple[str, ...]
     generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What a restore did, or would do: names of objects. revision: of the store afterwards."""
+
+    created: tuple[str, ...]
+    updated: tuple[str, ...]
+    deleted: tuple[str, ...]
+    revision: int

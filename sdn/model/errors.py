@@ -69,3 +69,11 @@ class Unavailable(SdnError):
 
 class Gone(SdnError):
     """What was asked for is not kept any more, or not there yet (gRPC OUT_OF_RANGE)."""
+
+
+class WriteRefused(Unavailable):
+    """The store could not be written; nothing of the write took effect, and reads go on (gRPC UNAVAILABLE)."""
+
+
+class StorageFull(WriteRefused):
+    """The same because there is no room on the disk (gRPC RESOURCE_EXHAUSTED)."""

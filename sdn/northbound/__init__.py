@@ -2,7 +2,7 @@
 
 Belongs here: protobuf ⇄ model, field paths and status codes of errors, paging, field masks, the server itself.
 Must not know: what is a valid wish beyond its form (the store knows), switches, programs. It reaches the daemon only
-through ``sdn.controller.reader.Backend``.
+through ``sdn.controller.reader.Backend``, and to its backups through ``admin.Keeper``.
 
 server.py     start, stop, health, reflection
 rpc.py        from a method of a service to its handler: decoding, errors, streams
@@ -17,6 +17,7 @@ objects.py    the service of a kind
 apply.py      ApplyService
 views.py      TopologyService and SystemService
 events.py     EventService
+admin.py      AdminService: backups
 """
 
 from sdn.northbound.server import DEFAULT_ADDRESS, Server

@@ -25,6 +25,7 @@ from sdn.model.errors import (
     NotFound,
     Refused,
     SdnError,
+    StorageFull,
     Unavailable,
     Violation,
 )
@@ -39,6 +40,7 @@ CODES: dict[type[SdnError], grpc.StatusCode] = {
     InUse: grpc.StatusCode.FAILED_PRECONDITION,
     Refused: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Exhausted: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    StorageFull: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Unavailable: grpc.StatusCode.UNAVAILABLE,
     Gone: grpc.StatusCode.OUT_OF_RANGE,
 }

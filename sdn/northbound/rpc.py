@@ -25,6 +25,7 @@ T = TypeVar("T")
 Context = grpc.aio.ServicerContext[Any, Any]
 Unary = Callable[[Any, Context], Awaitable[Message]]
 Stream = Callable[[Any, Context], AsyncIterator[Message]]
+"""Unary serves methods whose client streams as well: they get an iterator of requests."""
 _END = object()
 
 
@@ -42,6 +43,9 @@ def handler(service: ServiceDescriptor, methods: Mapping[str, Unary | Stream]) -
         if method.server_streaming:
             call: Any = _stream(path, request, implementation)
             make: Any = grpc.unary_stream_rpc_method_handler
+        elif method.client_streaming:
+            call = _collecting(path, request, implementation)
+            make = grpc.stream_unary_rpc_method_handler
         else:
             call = _unary(path, request, implementation)
             make = grpc.unary_unary_rpc_method_handler
@@ -58,6 +62,23 @@ def _unary(path: str, request: type[Message], method: Unary) -> Callable[[bytes,
         except grpc.aio.AbortError:
             raise
         except Exception:  # whatever it is, the caller must get an answer and the log the reason
+            code, message, trailers = errors.internal(path)
+        return await context.abort(code, message, trailers)
+
+    return call
+
+
+def _collecting(
+    path: str, request: type[Message], method: Unary
+) -> Callable[[AsyncIterator[bytes], Context], Awaitable[Message]]:
+    async def call(data: AsyncIterator[bytes], context: Context) -> Message:
+        try:
+            return await method((decode(request, item) async for item in data), context)
+        except SdnError as error:
+            code, message, trailers = errors.status_of(error)
+        except grpc.aio.AbortError:
+            raise
+        except Exception:  # as above
             code, message, trailers = errors.internal(path)
         return await context.abort(code, message, trailers)
 

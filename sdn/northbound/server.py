@@ -15,12 +15,13 @@ from grpc_reflection.v1alpha import reflection
 
 from sdn.controller.reader import Backend
 from sdn.model.errors import InvalidInput, Unavailable
+from sdn.northbound.admin import AdminService, Keeper
 from sdn.northbound.apply import ApplyService
 from sdn.northbound.events import EventService
 from sdn.northbound.kinds import CODECS
 from sdn.northbound.objects import ObjectService
 from sdn.northbound.views import Views
-from sdn.v1 import events_pb2, services_pb2, topology_pb2
+from sdn.v1 import admin_pb2, events_pb2, services_pb2, topology_pb2
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 MAX_REQUEST_BYTES = 16 * 1024 * 1024
@@ -28,9 +29,11 @@ MAX_CALLS = 1024
 """Calls at the same time, streams included; more get RESOURCE_EXHAUSTED."""
 SERVICES = tuple(
     service.full_name
-    for file in (services_pb2.DESCRIPTOR, topology_pb2.DESCRIPTOR, events_pb2.DESCRIPTOR)
+    for file in (services_pb2.DESCRIPTOR, topology_pb2.DESCRIPTOR, events_pb2.DESCRIPTOR, admin_pb2.DESCRIPTOR)
     for service in file.services_by_name.values()
 )
+_READING = {"sdn.v1.TopologyService", "sdn.v1.SystemService", "sdn.v1.AdminService"}
+"""Services that work while the store cannot be written; backups do, and are wanted then."""
 _OPTIONS = (
     ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
     ("grpc.so_reuseport", 0),  # a second daemon on the same port must fail, not share it
@@ -48,13 +51,23 @@ class Server:
     InvalidInput, since nothing is encrypted or authenticated, unless ``insecure`` says that this is wanted.
     """
 
-    def __init__(self, backend: Backend, address: str = DEFAULT_ADDRESS, *, insecure: bool = False) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        address: str = DEFAULT_ADDRESS,
+        *,
+        insecure: bool = False,
+        keeper: Keeper | None = None,
+    ) -> None:
         check_address(address, insecure)
         self._backend = backend
+        self._keeper = keeper
         self._address = address
         self._stopping = asyncio.Event()
         self._health: Any = health.aio.HealthServicer()
         self._server: grpc.aio.Server | None = None
+        self._writable = True
+        self._telling: set[asyncio.Task[None]] = set()
 
     async def start(self) -> int:
         """Listen; returns the bound port (1 for a unix socket). Raises Unavailable when the address cannot be had."""
@@ -62,6 +75,7 @@ class Server:
         handlers = [ObjectService(codec, self._backend, self._stopping).handler() for codec in CODECS.values()]
         handlers += [ApplyService(self._backend).handler(), *Views(self._backend).handlers()]
         handlers.append(EventService(self._backend, self._stopping).handler())
+        handlers.append(AdminService(self._keeper).handler())
         server.add_generic_rpc_handlers(tuple(handlers))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
@@ -75,12 +89,26 @@ class Server:
                 f"cannot listen on {self._address}",
                 "Stop the program that uses it (another sdnd?), or choose another address.",
             )
-        for name in ("", *SERVICES):
-            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        await self._tell_health()
         await server.start()
         self._server = server
         _log.info("gRPC on %s, port %d", self._address, port)
         return port
+
+    def set_writable(self, writable: bool) -> None:
+        """Say NOT_SERVING for the server and for services that write while writes are refused; reads go on."""
+        self._writable = writable
+        task = asyncio.create_task(self._tell_health())
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+
+    async def _tell_health(self) -> None:
+        # At once: a watcher that does not read holds up its own service alone.
+        await asyncio.gather(*(self._health.set(name, self._health_of(name)) for name in ("", *SERVICES)))
+
+    def _health_of(self, name: str) -> health_pb2.HealthCheckResponse.ServingStatus:
+        works = self._writable or name in _READING
+        return health_pb2.HealthCheckResponse.SERVING if works else health_pb2.HealthCheckResponse.NOT_SERVING
 
     async def stop(self, grace: float = 2.0) -> None:
         """Say NOT_SERVING, end watches, let other calls finish for ``grace`` seconds, then cancel them."""

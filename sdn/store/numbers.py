@@ -79,6 +79,9 @@ class _PoolDraft:
         self.taken: dict[str, int] = {}
         self.numbers: set[int] = set()
         self.dropped: set[str] = set()
+        self.start = pool.cursor
+        self.freed: dict[str, int] = {}
+        self.rested = pool.resting
 
     def next(self) -> int:
         """The number that comes next, with the cursor set on it; raises Exhausted."""
@@ -231,13 +234,27 @@ class Numbers:
         for part in draft.drafts:
             pool = part.pool
             if part.wrapped:
-                pool.resting.clear()
+                part.rested, pool.resting = pool.resting, set()
             pool.cursor = part.cursor
+            part.freed = {key: pool.by_key[key] for key in part.dropped}
             for key in part.dropped:
                 pool.free(key)
             for key, number in part.taken.items():
                 pool.set(key, number)
             pool.version += 1
+
+    def undo(self, draft: NumbersDraft) -> None:
+        """Everything as it was before a draft was applied, which must be the newest change to the pools concerned."""
+        for part in draft.drafts:
+            pool = part.pool
+            for key, number in part.taken.items():
+                del pool.by_key[key], pool.by_number[number]
+            pool.resting.difference_update(part.freed.values())
+            if part.wrapped:
+                pool.resting = part.rested
+            for key, number in part.freed.items():
+                pool.set(key, number)
+            pool.cursor, pool.version = part.start, part.version
 
     def records(self) -> dict[str, dict[str, str]]:
         """All records by bucket and key, as ``load`` takes them."""

@@ -90,6 +90,13 @@ class Requests:
         self._characters += len(remembered.text)
         self._sequence += 1
 
+    def copy(self) -> Requests:
+        """The same results, to be added to apart. O(results)."""
+        copy = Requests()
+        copy._texts = dict(self._texts)
+        copy._characters, copy._sequence = self._characters, self._sequence
+        return copy
+
     def records(self) -> dict[str, str]:
         """All records by request id."""
         return dict(self._texts)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -213,6 +214,38 @@ class Store:
             self._requests.add(prepared.request)
         self.revision = prepared.revision
         self._version += 1
+
+    @contextmanager
+    def trial(self) -> Iterator[Callable[[Prepared], None]]:
+        """A ``commit`` whose effects end with the block: to prepare transactions behind each other.
+
+        Afterwards the store is as before, and what was prepared can be committed in the same order.
+        """
+        done: list[Prepared] = []
+        requests = self._requests
+
+        def commit(prepared: Prepared) -> None:
+            if not done:
+                self._requests = requests.copy()
+            self.commit(prepared)
+            done.append(prepared)
+
+        try:
+            yield commit
+        finally:
+            self._requests = requests
+            for prepared in reversed(done):
+                self._undo(prepared)
+
+    def _undo(self, prepared: Prepared) -> None:
+        """Take back the newest commit, but for its request id."""
+        if prepared.replayed:
+            return
+        assert prepared.numbers is not None
+        self._index.apply(tuple(Change(new, old) for old, new in prepared.changes))
+        self.numbers.undo(prepared.numbers)
+        self.revision = prepared.revision - bool(prepared.changed)
+        self._version = prepared.version
 
     def records(self) -> dict[str, dict[str, str]]:
         """All records by bucket and key, as ``load`` takes them: a snapshot."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+from copy import copy
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from sdn.controller.core import Controller, Settings
@@ -93,9 +95,13 @@ class Device:
 
 
 class Simulation:
-    """Switches and links of a topology spec, hosts' interfaces included; nothing is connected at first."""
+    """Switches and links of a topology spec, hosts' interfaces included; nothing is connected at first.
 
-    def __init__(self, spec: str) -> None:
+    staged: requests go through Controller.stage, as in the daemon.
+    """
+
+    def __init__(self, spec: str, *, staged: bool = False) -> None:
+        self.staged = staged
         self.declared = assign_interfaces(load_topology(spec))
         self.records: dict[str, dict[str, str]] = {}
         self.now, self.wall = 1000.0, 1.7e9
@@ -134,8 +140,17 @@ class Simulation:
         """Take a turn, and those that follow from it."""
         queue = list(events)
         for _ in range(1000):
-            effects = self.controller.turn(queue, self.now, self.wall)
-            queue = [event for effect in effects for event in self._carry_out(effect)]
+            requests = [event for event in queue if isinstance(event, Request)] if self.staged else []
+            left: list[Event] = []
+            if requests:
+                staged = self.controller.stage([partial(copy, request) for request in requests], self.wall)
+                self._carry_out(Persist(staged.puts, staged.deletes))
+                left = [*requests[staged.taken :]]
+                others = [event for event in queue if not isinstance(event, Request)]
+                effects = self.controller.turn([staged, *others], self.now, self.wall)
+            else:
+                effects = self.controller.turn(queue, self.now, self.wall)
+            queue = left + [event for effect in effects for event in self._carry_out(effect)]
             if not queue:
                 return
         raise AssertionError("it never ends")

@@ -7,9 +7,9 @@ from ipaddress import IPv4Address, IPv4Network
 import pytest
 from simulation import Simulation
 
-from sdn.controller.events import PortChanged
-from sdn.model.command import Create, Delete
-from sdn.model.errors import InUse, Refused
+from sdn.controller.events import PortChanged, Request
+from sdn.model.command import Create, Delete, Transaction
+from sdn.model.errors import AlreadyExists, InUse, Refused, SdnError
 from sdn.model.intent import Binding, Connection, Network, Port, Resource, Router, Subnet, Tenant
 from sdn.model.program import WriteFailure
 from sdn.model.status import ChangeType, State
@@ -45,10 +45,10 @@ def port(name: str, network: str, number: int, switch: str, interface: str) -> P
     )
 
 
-@pytest.fixture
-def sim() -> Simulation:
-    """A leaf-spine fabric with a tenant, in sync."""
-    sim = Simulation("leaf-spine:spines=2,leaves=3,hosts=2")
+@pytest.fixture(params=[False, True], ids=["direct", "staged"])
+def sim(request: pytest.FixtureRequest) -> Simulation:
+    """A leaf-spine fabric with a tenant, in sync; requests taken at once, and in two steps as in the daemon."""
+    sim = Simulation("leaf-spine:spines=2,leaves=3,hosts=2", staged=request.param)
     sim.connect()
     sim.run(3)
     sim.put(*cloud(sim))
@@ -349,3 +349,31 @@ def test_an_apply_with_more_than_fits_changes_nothing(sim: Simulation) -> None:
     assert caught.value.violations[0].field == "commands[2].bandwidth"
     sim.submit(*commands[:2])
     assert {sim.state(f"{T}/connections/c{i}") for i in range(2)} == {State.PROGRAMMED}
+
+
+def test_requests_of_one_turn_see_each_other(sim: Simulation) -> None:
+    """The second connection does not fit beside the first, and does beside nothing."""
+    a, b = ends(sim)
+    taken = connection("c", sim, capacity(sim))
+    rest = next(
+        f"{T}/ports/{host.name}"
+        for index, host in enumerate(sim.declared.hosts)
+        if index % 2 == 0 and f"{T}/ports/{host.name}" not in (a, b)
+    )
+    crowd = [Connection(name=f"{T}/connections/d{n}", a=rest, b=(a, b)[n], bandwidth=capacity(sim)) for n in range(2)]
+    commands = [Create(taken), *map(Create, crowd), Create(taken), Delete(taken.name), Create(taken)]
+    sim.turn(*(Request(1000 + n, Transaction((command,))) for n, command in enumerate(commands)))
+    answers = [sim.replies[1000 + n] for n in range(len(commands))]
+    assert not isinstance(answers[0], SdnError)
+    assert isinstance(answers[3], AlreadyExists)
+    assert not isinstance(answers[4], SdnError)
+    assert not isinstance(answers[5], SdnError)
+    sim.run(1)
+    assert sim.in_sync()
+    before = dict(sim.controller.store.objects)
+    ledger = {name: sim.controller.connections.ledger.held(name) for name in before}
+    sim.start()
+    sim.connect()
+    sim.run(3)
+    assert dict(sim.controller.store.objects) == before
+    assert {name: sim.controller.connections.ledger.held(name) for name in before} == ledger

@@ -1,8 +1,10 @@
 """Random transactions against a store and a plain model of it, with restarts in between."""
 
+from contextlib import suppress
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from typing import Any
+from unittest.mock import ANY
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -169,6 +171,27 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(batch=st.lists(commands(), min_size=1, max_size=3), identified=st.booleans())
     def transaction(self, batch: list[Command], identified: bool) -> None:
         self.write(tuple(batch), f"id{len(self.sent)}" if identified else "")
+
+    @rule(batches=st.lists(st.lists(commands(), min_size=1, max_size=3), max_size=4), identified=st.booleans())
+    def trial(self, batches: list[list[Command]], identified: bool) -> None:
+        """What is prepared one behind the other in a trial leaves nothing behind, and can be committed afterwards."""
+        before = self.store.records()
+        resting = {name: set(pool.resting) for name, pool in self.store.numbers._pools.items()}
+        prepared = []
+        with self.store.trial() as commit:
+            for number, batch in enumerate(batches):
+                tx = Transaction(tuple(batch), f"id{len(self.sent) + number}" if identified else "")
+                with suppress(SdnError):
+                    found = self.store.prepare(tx, self.now + len(prepared) + 1)
+                    commit(found)
+                    prepared.append((tx, found))
+            inside = self.store.records()
+        assert self.store.records() == before
+        assert {name: pool.resting for name, pool in self.store.numbers._pools.items()} == resting
+        for tx, found in prepared:
+            assert self.store.prepare(tx, self.now + 1) == replace(found, numbers=ANY)
+            self.write(tx.commands, tx.request_id)
+        assert self.store.revision == int(inside["store"].get("revision", "0"))
 
     def write(self, batch: tuple[Command, ...], request_id: str) -> None:
         self.now += 1
