@@ -10,7 +10,7 @@ from sdn.controller.events import BatchDone, ReadBack, Session, SwitchDown, Swit
 from sdn.model.ids import Dpid
 from sdn.model.program import Installed
 from sdn.pipeline.program import SwitchProgram
-from sdn.reconcile import Adoption, SwitchSync
+from sdn.reconcile import TOGETHER, Adoption, SwitchSync
 
 
 @dataclass(slots=True)
@@ -106,7 +106,7 @@ class Fleet:
         ready, self._ready = self._ready, {}
         for dpid in ready:
             switch = self._switches[dpid]
-            batch = switch.sync.next_batch() if switch.live and not switch.batch else None
+            batch = switch.sync.next_batch(together=TOGETHER) if switch.live and not switch.batch else None
             if batch is not None and switch.session is not None:
                 self._batches += 1
                 switch.batch = self._batches

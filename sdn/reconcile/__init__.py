@@ -4,6 +4,6 @@ Belongs here: the difference, the order of writes, adoption of what a switch hol
 Must not know: how programs are made, sessions, sockets, objects and their status, clocks.
 """
 
-from sdn.reconcile.sync import BATCH_LIMIT, Adoption, SwitchSync
+from sdn.reconcile.sync import BATCH_LIMIT, TOGETHER, Adoption, SwitchSync
 
-__all__ = ["BATCH_LIMIT", "Adoption", "SwitchSync"]
+__all__ = ["BATCH_LIMIT", "TOGETHER", "Adoption", "SwitchSync"]

@@ -2,7 +2,8 @@
 
 What the switch holds is not stored twice: everything that is neither waiting nor on its way is installed as desired.
 Order: meters, groups, flows, and only when nothing is left to add, deletions of flows, then of groups and meters, so
-that a flow never refers to a missing group, and a switch forwards by new entries before it loses the old ones.
+that a flow never refers to a missing group, and a switch forwards by new entries before it loses the old ones. A few
+entries may go together, in this order: a bundle takes effect at once, and a switch takes one sooner than two.
 A switch with flows of another layout gets the new ones table by table against the direction of packets, so that table 0
 leads into the new layout when that is complete; the old ones are deleted in the direction of packets.
 """
@@ -32,6 +33,8 @@ from sdn.model.program import (
 
 BATCH_LIMIT = 5000
 """Entries in one bundle. OVS forwards and commits in the same thread: 5,000 flows hold packets up for about 13 ms."""
+TOGETHER = 64
+"""Entries to be added and deleted that may go in one bundle: those of a single change."""
 PUT_ORDER = ("meter", "group", "flow")
 DELETE_ORDER = ("flow", "group", "meter")
 
@@ -87,7 +90,7 @@ class SwitchSync:
         self._meters: set[int] = set()
         self._unsure: set[Entry] | None = None
         """While an audit is under way: entries that its answer may show before or after their change."""
-        self._adding = True
+        self._meter_deletes: tuple[int, ...] = ()
 
     def adopt(self, installed: Installed, generation: int) -> Adoption:
         """Start from what the switch holds; the differences wait to be written. O(installed + desired)."""
@@ -177,19 +180,21 @@ class SwitchSync:
                 self._unsure.add(Entry(kind, key))
         self._begin(generation, begun)
 
-    def next_batch(self, limit: int = BATCH_LIMIT) -> Batch | None:
-        """The next writes, at most ``limit`` entries; None when nothing waits or a batch is on its way."""
+    def next_batch(self, limit: int = BATCH_LIMIT, together: int = 0) -> Batch | None:
+        """The next writes, at most ``limit`` entries; None when nothing waits or a batch is on its way.
+
+        together: deletions go with what is to be added when these are at most so many entries.
+        """
         if any(self._flying.values()):
             return None
-        self._adding = any(self._waiting.values())
-        if self._adding:
-            self._take(self._waiting, limit, PUT_ORDER)
-            return self._put_batch()
-        if any(self._deletes.values()):
-            self._take(self._deletes, limit, DELETE_ORDER)
-            flows, groups, meters = (self._flying[kind] for kind in DELETE_ORDER)
-            return Batch(deletes=tuple(flows), group_deletes=tuple(groups), meter_deletes=tuple(meters))
-        return None
+        puts, deletes = (sum(map(len, queues.values())) for queues in (self._waiting, self._deletes))
+        put: dict[str, _Queue] = self._take(self._waiting, limit, PUT_ORDER) if puts else _queues()
+        gone: dict[str, _Queue] = _queues()
+        if deletes and (not puts or puts + deletes <= min(limit, together)):
+            gone = self._take(self._deletes, limit, DELETE_ORDER)
+        self._flying = {kind: put[kind] | gone[kind] for kind in PUT_ORDER}
+        self._meter_deletes = tuple(gone["meter"])
+        return self._batch(put, gone) if puts or deletes else None
 
     def done(self, failures: Iterable[WriteFailure]) -> None:
         """The batch on its way was answered. After failures its entries wait again; take the refused ones out first.
@@ -198,10 +203,10 @@ class SwitchSync:
         """
         refused = {Entry(failure.kind, failure.key) for failure in failures}
         flying, self._flying = self._flying, _queues()
-        if self._adding:
-            self._meters.update(number for number in flying["meter"] if Entry("meter", number) not in refused)
-        elif not refused:
-            self._meters.difference_update(flying["meter"])
+        put = flying["meter"].keys() - self._meter_deletes
+        self._meters.update(number for number in put if Entry("meter", number) not in refused)
+        if not refused:
+            self._meters.difference_update(self._meter_deletes)
         for queue in flying.values():
             for generation, count in Counter(queue.values()).items():
                 self._close(generation, count)
@@ -257,23 +262,29 @@ class SwitchSync:
         else:
             del self._open[generation]
 
-    def _take(self, queues: dict[str, _Queue], limit: int, order: tuple[str, ...]) -> None:
-        """Send up to ``limit`` entries on their way, by kind, within a kind in the order in which they came."""
+    @staticmethod
+    def _take(queues: dict[str, _Queue], limit: int, order: tuple[str, ...]) -> dict[str, _Queue]:
+        """Take up to ``limit`` entries out, by kind, within a kind in the order in which they came."""
+        taken = _queues()
         for kind in order:
             queue = queues[kind]
             if len(queue) <= limit:
-                self._flying[kind], queues[kind] = queue, {}
+                taken[kind], queues[kind] = queue, {}
             else:
-                self._flying[kind] = {key: queue.pop(key) for key in list(islice(queue, limit))}
-            limit -= len(self._flying[kind])
+                taken[kind] = {key: queue.pop(key) for key in list(islice(queue, limit))}
+            limit -= len(taken[kind])
+        return taken
 
-    def _put_batch(self) -> Batch:
+    def _batch(self, put: dict[str, _Queue], gone: dict[str, _Queue]) -> Batch:
         flows, groups, meters = self._desired.flows, self._desired.groups, self._desired.meters
-        keys = self._flying["flow"]
+        keys = put["flow"]
         return Batch(
-            meters=tuple((number, meters[number], number in self._meters) for number in self._flying["meter"]),
-            groups=tuple((number, groups[number]) for number in self._flying["group"]),
+            meters=tuple((number, meters[number], number in self._meters) for number in put["meter"]),
+            groups=tuple((number, groups[number]) for number in put["group"]),
             flows=tuple(zip(keys, map(flows.__getitem__, keys), strict=True)),
+            deletes=tuple(gone["flow"]),
+            group_deletes=tuple(gone["group"]),
+            meter_deletes=tuple(gone["meter"]),
         )
 
 

@@ -20,7 +20,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from math import inf
-from zlib import crc32
 
 from sdn.model.ids import Dpid, format_dpid
 from sdn.model.topology import SwitchPort
@@ -30,6 +29,10 @@ from sdn.topology.records import EndRecord, read, write
 
 MAX_PORT = 0xFFFFFF00
 """OFPP_MAX (OpenFlow 1.3.5, section 7.2.1): higher numbers are not ports that a cable can be plugged into."""
+_TOGETHER = 64
+"""Neighbouring ports of a switch whose probes leave at the same time: one or two milliseconds of work."""
+_GOLDEN = 0x9E3779B97F4A7C15
+"""The golden ratio in 64 bits: its multiples spread evenly, however many there are (Knuth, volume 3, section 6.4)."""
 _SOURCE = bytes.fromhex("0e0000000000")
 """Source MAC where a port does not tell its own."""
 
@@ -187,8 +190,9 @@ class Discovery:
     def probes(self, now: float, random_bytes: Callable[[int], bytes]) -> list[tuple[Dpid, int, bytes]]:
         """(switch, out port, frame) of the probes due now: of each port that is up and not bound, once per interval.
 
-        The first one goes at once when a port comes up, later ones are spread over the interval by a phase per port; a
-        port that has just been reached for the first time answers within half an interval.
+        The first one goes at once when a port comes up, later ones are spread over the interval by switches, because
+        each time that a switch wakes up costs it a look at all its ports; a port that has just been reached for the
+        first time answers within half an interval.
         random_bytes: gives so many unpredictable bytes.
         """
         due = []
@@ -204,7 +208,8 @@ class Discovery:
             due.append(
                 (end.dpid, port.port.number, lldp.build(self._key, *end, source=source, nonce=nonce, ttl=self._ttl))
             )
-            phase = crc32(f"{end.dpid:x}/{end.interface}".encode()) / 2**32 * self._interval
+            step = (end.dpid + port.port.number // _TOGETHER) * _GOLDEN & 0xFFFFFFFFFFFFFFFF
+            phase = step / 2**64 * self._interval
             # Half an interval to one and a half from now, then exactly one each time.
             turns = (now + self._interval / 2 - phase) // self._interval + 1
             self._push(end, port, phase + turns * self._interval)

@@ -25,6 +25,8 @@ KEYS = {
         "add_port_ms_p99",
         "delete_port_ms_p50",
         "add_network_ms",
+        "limit_change_ms_p50",
+        "barrier_ms_p50",
     },
     "restart": {"adopt_s", "flow_writes", "packets_lost"},
 }

@@ -169,6 +169,32 @@ def test_flows_of_another_layout_are_replaced_against_the_direction_of_packets_a
     assert sync.oldest is None
 
 
+def test_a_single_change_is_one_batch_that_adds_before_it_deletes() -> None:
+    program = Program({b"new": b"1"}, {}, {1: Meter(1, 1)})
+    sync = SwitchSync(program)
+    sync.adopt(Installed({b"old": cookie_of(b"1")}, {}, {1: Meter(2, 2), 2: Meter(1, 1)}), 1)
+    batch = sync.next_batch(together=4)
+    assert batch == Batch(
+        meters=((1, Meter(1, 1), True),), flows=((b"new", b"1"),), deletes=(b"old",), meter_deletes=(2,)
+    )
+    sync.done(())
+    assert (sync.next_batch(together=4), sync.oldest, sync.pending) == (None, None, 0)
+    program.meters[2] = Meter(3, 3)
+    sync.touch([Entry("meter", 2)], 2)
+    again = sync.next_batch(together=4)
+    assert again is not None
+    assert again.meters == ((2, Meter(3, 3), False),)
+
+
+def test_a_larger_change_adds_everything_before_it_deletes() -> None:
+    sync = SwitchSync(Program({b"new": b"1", b"newer": b"1"}))
+    sync.adopt(Installed({b"old": cookie_of(b"1")}, {}, {}), 1)
+    batch = sync.next_batch(together=2)
+    assert batch == Batch(flows=((b"new", b"1"), (b"newer", b"1")))
+    sync.done(())
+    assert sync.next_batch(together=2) == Batch(deletes=(b"old",))
+
+
 def test_an_entry_that_changes_while_on_its_way_is_sent_again_and_confirmed_only_then() -> None:
     program = Program({b"a": b"1"})
     sync = SwitchSync(program)
@@ -209,8 +235,10 @@ def test_what_nobody_owns_is_given_up() -> None:
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.integers(0, 2**32), st.integers(1, 7))
-def test_any_sequence_of_changes_refusals_and_reconnects_ends_in_the_program(seed: int, limit: int) -> None:
+@given(st.integers(0, 2**32), st.integers(1, 7), st.integers(0, 7))
+def test_any_sequence_of_changes_refusals_and_reconnects_ends_in_the_program(
+    seed: int, limit: int, together: int
+) -> None:
     chance = random.Random(seed)
     program, switch = Program(), FakeSwitch()
     sync = SwitchSync(program)
@@ -232,7 +260,7 @@ def test_any_sequence_of_changes_refusals_and_reconnects_ends_in_the_program(see
         what = chance.random()
         if what < 0.15:
             sync.adopt(switch.installed(), generation)
-        elif (batch := sync.next_batch(limit)) is not None:
+        elif (batch := sync.next_batch(limit, together)) is not None:
             if what < 0.3:
                 switch.write(Batch(meters=batch.meters))  # these go before the bundle
                 sync.done([WriteFailure("flow", b"", 0, 0, "")])
