@@ -5,16 +5,22 @@ graphs. ``topologies`` in this package is a link to the directory of that name a
 built from it hold copies of the files, so they are found in a checkout and in an installation alike.
 Must not know: switches, discovery, routing, the daemon. Of ours it imports only ``model``.
 
+limits.py      how large, how deep, how named
 quantities.py  "10G" and "5ms"
-generators.py  leaf-spine, fat-tree, ring, linear
-files.py       YAML topologies
-zoo.py         GraphML of the Internet Topology Zoo to YAML
+assembly.py    what makes a topology, whatever file its pieces come from
+generators.py  fat-tree, torus, random-regular and others
+yamlfile.py    YAML with lines           files.py    topologies in it
+xmlfile.py     XML with lines            graphml.py  the Topology Zoo, yEd, networkx, ours
+imported.py    names and distances       sndlib.py   SNDlib, with demands
 load.py        NAME:key=value, zoo:NAME or a path
-export.py      networkx
+write.py       YAML, JSON, GraphML
+export.py      networkx, both ways
+labels.py, layout.py, dot.py, svg.py     drawings
+check.py       sizes and weak points     __main__.py  the command line
 """
 
-from sdn.graph.export import to_networkx
+from sdn.graph.export import from_networkx, to_networkx
 from sdn.graph.files import assign_interfaces
 from sdn.graph.load import known_topologies, load_topology
 
-__all__ = ["assign_interfaces", "known_topologies", "load_topology", "to_networkx"]
+__all__ = ["assign_interfaces", "from_networkx", "known_topologies", "load_topology", "to_networkx"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from sdn.model.ids import Dpid
 
@@ -79,13 +80,44 @@ class DeclaredHost:
 
 
 @dataclass(frozen=True, slots=True)
+class Site:
+    """Where a switch stands, for people and drawings; nothing is forwarded by it.
+
+    label: what people call it. location: latitude and longitude in degrees. drawn: x to the right and y downwards, in
+    any unit, on a drawing of the network.
+    """
+
+    label: str = ""
+    location: tuple[float, float] | None = None
+    drawn: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """Traffic that a topology file states for planning and measurements: bits/s from one switch to another."""
+
+    source: str
+    target: str
+    bandwidth: int
+
+
+@dataclass(frozen=True, slots=True)
 class DeclaredTopology:
-    """A topology file or a generator's result. switches: name → datapath id, in the file's order."""
+    """A topology file or a generator's result. switches: name → datapath id, in the file's order.
+
+    ports: the interfaces that a switch has, for the switches whose file lists them. sites: for the switches of which
+    something is known. origin: where the facts come from.
+    """
 
     name: str
     switches: dict[str, Dpid]
     links: tuple[DeclaredLink, ...]
     hosts: tuple[DeclaredHost, ...] = ()
+    ports: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    sites: Mapping[str, Site] = field(default_factory=dict)
+    demands: tuple[Demand, ...] = ()
+    description: str = ""
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from sdn.graph import assign_interfaces, load_topology
 from sdn.graph.files import read_topology
 from sdn.graph.quantities import parse_capacity, parse_latency
 from sdn.model.errors import InvalidInput, SdnError
-from sdn.model.topology import DeclaredHost, DeclaredLink
+from sdn.model.topology import DeclaredHost, DeclaredLink, Demand, Site
 
 GOOD = """\
 name: triangle
@@ -63,6 +63,24 @@ def test_long_switch_names_cannot_make_interfaces():
         assign_interfaces(topology)
 
 
+def test_listed_ports_are_used_in_their_order_and_must_suffice():
+    text = "switches: [{name: a, ports: [e3, e1]}, b]\nlinks: [{a: a, b: b}, {a: 'a:e3', b: b}]\n"
+    topology = assign_interfaces(read(text))
+    assert [link.a[1] for link in topology.links] == ["e1", "e3"]
+    with pytest.raises(InvalidInput, match="more links and hosts than ports"):
+        assign_interfaces(read(text + "hosts: [{name: h, switch: a}]"))
+
+
+def test_sites_and_demands():
+    topology = read(
+        "origin: a map\nswitches: [{name: a, label: Bern, latitude: 46.95, longitude: 7.45}, {name: b, x: -1, y: 2}]\n"
+        "demands: [{from: a, to: b, bandwidth: 1.5G}]"
+    )
+    assert topology.sites == {"a": Site("Bern", (46.95, 7.45)), "b": Site("", None, (-1, 2))}
+    assert topology.demands == (Demand("a", "b", 1_500_000_000),)
+    assert topology.origin == "a map"
+
+
 HEAD = "switches:\n- s1\n- s2\n"
 
 
@@ -105,6 +123,24 @@ HEAD = "switches:\n- s1\n- s2\n"
         (HEAD + "hosts:\n- {name: h, switch: s9}", "net.yaml:5: hosts[0].switch"),
         (HEAD + "wires: []", "net.yaml:4: wires"),
         ("[" * 100_000, "net.yaml:1"),
+        ("a: &x [y]\nb: [*x, *x]", "net.yaml:2"),
+        ("switches: [" + "a," * 1_000_001 + "]", "net.yaml:1"),
+        ("switches:\n- {name: a, dpid: " + "9" * 10_000 + "}", "net.yaml:2: switches[0].dpid"),
+        ("switches:\n- {name: a, latitude: 91, longitude: 0}", "net.yaml:2: switches[0].latitude"),
+        ("switches:\n- {name: a, x: 1}", "net.yaml:2: switches[0].y"),
+        ("switches:\n- {name: a, x: 1e99, y: 1}", "net.yaml:2: switches[0].x"),
+        ("switches:\n- {name: a, ports: [e1, e1]}", "net.yaml:2: switches[0].ports"),
+        ("switches:\n- {name: a, label: " + "x" * 1001 + "}", "net.yaml:2: switches[0].label"),
+        ("switches:\n- {name: s1, ports: [e1]}\n- s2\nlinks:\n- {a: 's1:e2', b: s2}", "net.yaml:5: links[0].a"),
+        (HEAD + "links:\n- {a: s1, b: s2, cost: " + "9" * 10_000 + "}", "net.yaml:5: links[0].cost"),
+        (
+            HEAD + "links:\n- {a: s1, b: s2, risk_groups: [" + ",".join(map(str, range(65))) + "]}",
+            "net.yaml:5: links[0]",
+        ),
+        (HEAD + "demands:\n- {from: s1, to: s2}", "net.yaml:5: demands[0].bandwidth"),
+        (HEAD + "demands:\n- {from: s1, to: s1, bandwidth: 1G}", "net.yaml:5: demands[0].to"),
+        (HEAD + "demands:\n- {from: s1, to: s9, bandwidth: 1G}", "net.yaml:5: demands[0].to"),
+        (HEAD + "demands:\n- {from: s1, to: s2, bandwidth: 0}", "net.yaml:5: demands[0].bandwidth"),
     ],
 )
 def test_errors_name_file_line_and_field(text, where):

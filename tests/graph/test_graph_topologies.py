@@ -16,6 +16,10 @@ SPECS = (
     "ring:switches=8",
     "linear:switches=3",
     "linear:switches=1",
+    "torus:x=3,y=4",
+    "full-mesh:switches=5",
+    "tree:depth=3,fanout=3",
+    "random-regular:switches=12,degree=5,seed=3",
     "abilene",
 )
 
@@ -84,6 +88,41 @@ def test_ring_and_linear():
     assert len(line.hosts) == 4
 
 
+def test_torus_and_full_mesh():
+    torus = switches_only(load_topology("torus:x=4,y=3"))
+    assert nx.is_isomorphic(nx.Graph(torus), nx.grid_2d_graph(4, 3, periodic=True))
+    assert torus.number_of_edges() == 24
+    assert nx.is_isomorphic(nx.Graph(switches_only(load_topology("full-mesh:switches=6"))), nx.complete_graph(6))
+
+
+def test_tree_has_hosts_at_its_leaves():
+    topology = load_topology("tree:depth=3,fanout=2")
+    assert nx.is_isomorphic(nx.Graph(switches_only(topology)), nx.balanced_tree(2, 2))
+    assert [host.switch for host in topology.hosts] == ["s4", "s4", "s5", "s5", "s6", "s6", "s7", "s7"]
+
+
+@pytest.mark.parametrize(("switches", "degree"), [(4, 3), (20, 3), (21, 4), (30, 20), (65, 64)])
+def test_random_regular(switches, degree):
+    spec = f"random-regular:switches={switches},degree={degree},hosts=0"
+    graph = switches_only(load_topology(f"{spec},seed=1"))
+    assert set(dict(graph.degree()).values()) == {degree}
+    assert nx.is_connected(graph)
+    assert nx.Graph(graph).number_of_edges() == graph.number_of_edges(), "no parallel links"
+    assert load_topology(f"{spec},seed=1") == load_topology(f"{spec},seed=1")
+
+
+def test_the_seed_decides_and_the_same_seed_gives_the_same_network_everywhere():
+    def links(seed):
+        topology = load_topology(f"random-regular:switches=8,degree=3,seed={seed}")
+        return [f"{link.a[0]}{link.b[0]}" for link in topology.links]
+
+    assert links(1) != links(2)
+    assert links(1) == PINNED
+
+
+PINNED = ["s1s2", "s1s4", "s1s5", "s2s5", "s2s8", "s3s4", "s3s6", "s3s7", "s4s8", "s5s7", "s6s7", "s6s8"]
+
+
 def test_the_largest_fat_tree_keeps_interface_names_short():
     topology = load_topology("fat-tree:k=48")
     assert max(len(end[1]) for link in topology.links for end in (link.a, link.b)) <= 15
@@ -133,6 +172,13 @@ def test_observed_links_as_a_graph_keep_parallel_links_and_attributes():
         ("linear:latency=99s", "topology.latency"),
         ("linear:cost=0", "topology.cost"),
         ("abilene:k=4", "topology"),
+        ("torus:x=2", "topology.x"),
+        ("random-regular:switches=5,degree=3", "topology.degree"),
+        ("random-regular:switches=5,degree=6", "topology.degree"),
+        ("random-regular:seed=-1", "topology.seed"),
+        ("ring:switches=5000,hosts=1000", "topology"),
+        ("tree:depth=13,fanout=1000", "topology"),
+        ("full-mesh:switches=401", "topology.switches"),
     ],
 )
 def test_wrong_parameters_name_the_parameter(spec, field):
@@ -148,4 +194,14 @@ def test_unknown_topologies_are_not_found(spec):
 
 
 def test_known_topologies():
-    assert {"abilene", "fat-tree", "leaf-spine", "linear", "ring"} <= set(known_topologies())
+    assert {
+        "abilene",
+        "fat-tree",
+        "leaf-spine",
+        "linear",
+        "ring",
+        "torus",
+        "tree",
+        "full-mesh",
+        "random-regular",
+    } <= set(known_topologies())

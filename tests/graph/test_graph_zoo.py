@@ -1,14 +1,16 @@
-"""Networks of the Internet Topology Zoo: the shipped files, and how GraphML becomes YAML."""
+"""Networks of the Internet Topology Zoo: the shipped files, and how their GraphML is read."""
 
 import networkx as nx
 import pytest
 
 from sdn.graph import assign_interfaces, known_topologies, load_topology, to_networkx
-from sdn.graph.files import read_topology
-from sdn.graph.zoo import convert, great_circle_km
+from sdn.graph.graphml import read_graphml
+from sdn.graph.imported import great_circle_km
+from sdn.graph.xmlfile import parse_xml
 from sdn.model.errors import InvalidInput, NotFound
 
 SIZES = {
+    "Abilene": (11, 14),
     "AttMpls": (25, 57),
     "BtNorthAmerica": (36, 76),
     "Cogentco": (197, 245),
@@ -38,7 +40,11 @@ def edge(a, b):
 
 
 def converted(*parts):
-    return read_topology(convert(GRAPHML.format("".join(parts)), "test"), "test.yaml", "test")
+    return read(GRAPHML.format("".join(parts)))
+
+
+def read(text, remark=lambda _text: None):
+    return read_graphml(parse_xml(text.encode(), "test.graphml"), "test.graphml", "test", remark)
 
 
 @pytest.mark.parametrize("name", sorted(SIZES))
@@ -48,6 +54,7 @@ def test_shipped_network(name):
     assert topology.name == name
     assert len(topology.hosts) == len(topology.switches)
     assert nx.is_connected(to_networkx(topology))
+    assert "www.topology-zoo.org" in topology.origin
     assert f"zoo:{name}" in known_topologies()
 
 
@@ -91,5 +98,5 @@ def test_missing_coordinates_loops_and_separate_parts():
     ],
 )
 def test_wrong_files(text):
-    with pytest.raises(InvalidInput):
-        convert(text, "test")
+    with pytest.raises(InvalidInput, match=r"test.graphml:\d+"):
+        read(text)
