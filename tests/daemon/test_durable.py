@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -25,15 +25,17 @@ FULL = StorageFull.of("", "cannot write state.db: database or disk is full", "Fr
 
 
 class Disk:
-    """A journal with so much room: the number of characters that one commit may write."""
+    """A journal with so much room: the number of characters that one commit may write. attempted: called at each."""
 
-    def __init__(self) -> None:
+    def __init__(self, attempted: Callable[[], object] = lambda: None) -> None:
+        self.attempted = attempted
         self.room = 10**9
         self.records: dict[tuple[str, str], str] = {}
         self.attempts = 0
 
     def commit(self, puts: Iterable[tuple[str, str, str]], deletes: Iterable[tuple[str, str]]) -> None:
         self.attempts += 1
+        self.attempted()
         puts = list(puts)
         if sum(len(text) for _, _, text in puts) >= self.room:
             raise FULL
@@ -50,7 +52,8 @@ class Disk:
 
 class Rig:
     def __init__(self) -> None:
-        self.disk = Disk()
+        loop = asyncio.get_running_loop()
+        self.disk = Disk(lambda: loop.call_soon_threadsafe(self.changed.set))
         self.performed: list[SwitchEffect] = []
         self.told: list[WriteRefused | None] = []
         self.changed = asyncio.Event()
@@ -159,8 +162,9 @@ async def test_it_asks_for_the_room_that_was_missing(monkeypatch: pytest.MonkeyP
             await rig.engine.submit(create("a", "x" * 1000))
         async with asyncio.timeout(20):
             while rig.disk.attempts < attempts + 5:
+                rig.changed.clear()
                 rig.engine.emit(SwitchUp(1, Dpid(1), "", (), Installed({}, {}, {})))
-                await asyncio.sleep(0)
+                await rig.changed.wait()
         assert rig.told[-1] is FULL, "a probe smaller than what was refused says nothing"
 
 
