@@ -245,10 +245,10 @@ def sent(lab: CloudLab, switch: str, interface: str) -> int:
 
 
 def wait_for_path(lab: CloudLab, name: str, other_than: str) -> list[pb.PathHop]:
-    """The path once it leaves by another interface; the watch tells."""
+    """The path once it leaves by another interface and is in the switches; the watch tells."""
     with lab.client.connections.watch() as changes:
         for change in changes:
-            path = list(change.resource.status.path)
-            if path and path[0].egress != other_than:
-                return path
+            status = change.resource.status
+            if status.state == pb.PROGRAMMED and status.path and status.path[0].egress != other_than:
+                return list(status.path)
     raise AssertionError("the watch ended")
