@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
@@ -13,6 +14,7 @@ from sdn.model.intent import Port, Resource
 from sdn.model.notation import format_body, format_buckets, format_match, format_meter, split_key
 from sdn.model.notice import Filter, NoticePage
 from sdn.model.program import Entry, Unit, cookie_of
+from sdn.model.selector import EVERYTHING, Selector
 from sdn.model.status import PathHop, Status
 from sdn.model.topology import LinkEnd
 from sdn.pipeline.layout import TABLE_NAMES
@@ -40,11 +42,16 @@ class Views:
             raise NotFound.of("name", f"{name} does not exist", "List the objects of this kind to find its name.")
         return resource, self._controller.statuses.of(resource)
 
-    def list(self, kind: Kind, tenant: str = "") -> Iterator[tuple[Resource, Status]]:
-        """Objects of a kind, ordered by name."""
+    def list(
+        self, kind: Kind, tenant: str = "", selector: Selector = EVERYTHING, after: str = ""
+    ) -> Iterator[tuple[Resource, Status]]:
+        """Objects of a kind, ordered by name, from behind ``after`` on. O(those looked at)."""
         objects, of = self._controller.store.objects, self._controller.statuses.of
-        for name in self._controller.store.names(kind, tenant):
-            yield objects[name], of(objects[name])
+        names = self._controller.store.names(kind, tenant)
+        for index in range(bisect_right(names, after), len(names)):
+            resource = objects[names[index]]
+            if selector.matches(resource.labels):
+                yield resource, of(resource)
 
     # Topology
 
