@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sdn.controller.attachments import Attachments
 from sdn.model import codec
-from sdn.model.errors import Exhausted, Refused, SdnError, Violation
+from sdn.model.errors import Exhausted, Refused, SdnError
 from sdn.model.ids import Dpid, Kind, format_dpid, parse_dpid
 from sdn.model.intent import Connection, Port
 from sdn.model.request import PathRequest
@@ -304,5 +304,5 @@ def _asks_anew(change: Change) -> bool:
 
 
 def _placed(error: Refused, prefix: str) -> SdnError:
-    violations = (Violation((prefix + v.field).rstrip("."), v.reason, v.remedy) for v in error.violations)
+    violations = (v.at((prefix + v.field).rstrip(".")) for v in error.violations)
     return Refused(*violations)

@@ -14,7 +14,7 @@ from sdn.controller.reader import FlowView, LinkView, SwitchView, SystemView, To
 from sdn.daemon.watch import NoticeHub, WatchHub
 from sdn.model.command import Create, Transaction, TransactionResult
 from sdn.model.errors import NotFound, SdnError, Unavailable
-from sdn.model.ids import Dpid, Kind
+from sdn.model.ids import Dpid, Kind, thing_of
 from sdn.model.intent import Binding, Connection, Network, Port, Resource, Router, Subnet, Tenant
 from sdn.model.notice import AuditReport, Filter, Finding, Notice, NoticePage, Severity
 from sdn.model.selector import EVERYTHING, Selector
@@ -45,7 +45,7 @@ class FakeReader:
     def get(self, name: str) -> tuple[Resource, Status]:
         self._fail()
         if name not in self.store.objects:
-            raise NotFound.of("name", f"{name} does not exist", "Create it first.")
+            raise NotFound.of("name", f"{name} does not exist", "Create it first.", thing_of(name))
         return self.store.objects[name], self.statuses.get(name, Status(State.PROGRAMMED))
 
     def list(
