@@ -17,7 +17,7 @@ from sdn.controller.attachments import Attachments
 from sdn.controller.demands import Demand, Demands
 from sdn.controller.pathrecords import Saved
 from sdn.controller.steering import Confirmed, Steerings, Wish, keys
-from sdn.model.errors import Exhausted, InvalidInput, Refused, SdnError, Violation
+from sdn.model.errors import Exhausted, InvalidInput, Refused, SdnError
 from sdn.model.ids import Dpid, Kind
 from sdn.model.intent import Connection, Port, Resource
 from sdn.model.route import Path
@@ -399,5 +399,5 @@ def _asks_anew(change: Change) -> bool:
 
 
 def _placed(error: SdnError, prefix: str) -> SdnError:
-    violations = (Violation((prefix + v.field).rstrip("."), v.reason, v.remedy) for v in error.violations)
+    violations = (v.at((prefix + v.field).rstrip(".")) for v in error.violations)
     return type(error)(*violations)

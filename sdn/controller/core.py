@@ -437,7 +437,7 @@ class Controller:
             if change is not None:
                 kind = ChangeType.ADDED if change.old is None else ChangeType.MODIFIED
                 status = status or self.statuses.of(resource)
-                self._effects.append(Publish(self.store.revision, kind, resource, status))
+                self._effects.append(Publish(self.store.revision, kind, resource, status, change.old))
             elif status is not None:
                 self._effects.append(Publish(self.store.revision, ChangeType.MODIFIED, resource, status))
 

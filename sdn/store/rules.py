@@ -26,6 +26,7 @@ from sdn.model.intent import (
     Subnet,
 )
 from sdn.model.request import Protect, Strategy
+from sdn.model.selector import LABEL_KEY
 from sdn.store.names import tenant_of
 
 MIN_MTU, MAX_MTU, DEFAULT_MTU = 576, 9000, 1500
@@ -51,7 +52,6 @@ MAX_INTERFACE_NAME = 15
 ROUTER_MAC_PREFIX = "06:00:00:"
 """First half of the MAC addresses of routers; the other half is the router's number."""
 
-_LABEL_KEY = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?")
 _MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}|[0-9a-f]{2}(?:-[0-9a-f]{2}){5}")
 _NOT_FOR_TENANTS = (
     *(ip_network(text) for text in ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4")),
@@ -77,7 +77,7 @@ def _labels(labels: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
     if len(labels) > MAX_LABELS:
         raise InvalidInput.of("labels", f"{len(labels)} labels", f"Give at most {MAX_LABELS}.")
     for key, value in labels:
-        if not _LABEL_KEY.fullmatch(key):
+        if not LABEL_KEY.fullmatch(key):
             raise InvalidInput.of(
                 "labels",
                 f"{key[:80]!r} is not a label key",
