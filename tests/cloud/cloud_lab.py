@@ -90,7 +90,7 @@ class CloudLab:
         self.client.wait_ready(WAIT)
 
     def forget_caches(self) -> None:
-        """Return when the switches forward by their flows as they are: a barrier does not cover the datapath's cache."""
+        """Return when switches forward by their flows as they are: a barrier does not cover the cache of a datapath."""
         for ovs in {self.network.ovs_of(switch) for switch in self.network.topology.switches}:
             ovs.appctl("revalidator/wait")
 
