@@ -24,7 +24,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "routing": _COMPUTING,
     "pipeline": _COMPUTING,
     "reconcile": _COMPUTING,
-    "controller": ("model", "store", "topology", "routing", "pipeline", "reconcile"),
+    "trace": _COMPUTING,
+    "controller": ("model", "store", "topology", "routing", "pipeline", "reconcile", "trace"),
     "southbound": (*_ADAPTER, "openflow"),
     "northbound": (*_ADAPTER, "v1"),
     "persist": _ADAPTER,
@@ -37,7 +38,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
 }
 """Package → what of ours it may import beside itself. sdn/app.py alone, the composition root, imports everything."""
 
-PURE = ("model", "openflow", "store", "topology", "routing", "pipeline", "reconcile", "controller")
+PURE = ("model", "openflow", "store", "topology", "routing", "pipeline", "reconcile", "trace", "controller")
 IMPURE_MODULES = {"asyncio", "socket", "grpc", "time", "random", "os", "threading"} | {
     # the same by other doors
     "concurrent",
