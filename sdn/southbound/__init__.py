@@ -9,6 +9,7 @@ server.py   accepts switches, finds the session of an effect, settles who owns a
 session.py  one connection
 batch.py    a batch as a state machine without I/O
 polling.py  counters of ports, asked for again and again
+outbox.py   packets that leave together, and when
 pump.py     writing with back-pressure
 limits.py   every deadline and bound
 """
