@@ -32,12 +32,19 @@ def _fields(message: Any) -> Iterator[Line]:
             yield "Binding", binding(message) or "none"
         elif field.name == "bandwidth_bps":
             yield "Bandwidth", f"{format_bandwidth(value)}bit/s in each direction"
+        elif field.name == "allowed_address_pairs":
+            yield "Allowed pairs", ", ".join(map(pair_text, value)) or "none"
         elif field.name == "routes":
             yield "Routes", ", ".join(f"{r.prefix} via {r.next_hop}" for r in value) or "none"
         elif field.is_repeated:
             yield _title(field.name), ", ".join(value) or "none"
         else:
             yield _title(field.name), str(value)
+
+
+def pair_text(pair: Any) -> str:
+    """10.0.0.100 with 00:00:5e:00:01:07 (active)."""
+    return f"{pair.address}{f' with {pair.mac}' if pair.mac else ''}{' (active)' if pair.active else ''}"
 
 
 def _title(field: str) -> str:

@@ -156,6 +156,8 @@ def _known(descriptor: Descriptor, prefix: str) -> Iterator[str]:
 def _reader(field: FieldDescriptor) -> _Reader:
     if field.type == FieldDescriptor.TYPE_STRING:
         return _text
+    if field.type == FieldDescriptor.TYPE_BOOL:
+        return _truth
     limit = _LIMITS[field.type]
     return lambda value: _number(value, limit)
 
@@ -164,6 +166,13 @@ def _text(value: tree.Tree) -> str:
     if not isinstance(value, tree.Scalar):
         raise _WrongError("not text", "Write a single value.")
     return value.text
+
+
+def _truth(value: tree.Tree) -> bool:
+    text = value.text.lower() if isinstance(value, tree.Scalar) else ""
+    if text not in ("true", "false"):
+        raise _WrongError(f"{text[:40]!r} is not true or false", "Write true or false.")
+    return text == "true"
 
 
 def _number(value: tree.Tree, limit: int) -> int:

@@ -13,8 +13,9 @@ from typing import Any
 from sdn.model.errors import InvalidInput
 from sdn.model.ids import Kind, parse_name, qualify
 from sdn.model.intent import Binding, Connection, Network, Port, Resource, Router, Subnet
-from sdn.store.forms import NOT_FOR_TENANTS, check_host_address, no_repetition, overlap, scoped
+from sdn.store.forms import NOT_FOR_TENANTS, check_host_address, check_mac, no_repetition, overlap, scoped
 from sdn.store.names import tenant_of
+from sdn.store.pairs import check_pairs
 from sdn.store.static_routes import check_routes
 
 MIN_MTU, MAX_MTU, DEFAULT_MTU = 576, 9000, 1500
@@ -33,11 +34,8 @@ MAX_ADDRESSES_PER_PORT = 64
 MAX_SWITCH_NAME = 64
 MAX_INTERFACE_NAME = 15
 """IFNAMSIZ of Linux less the final zero; OpenFlow 1.3 carries no more either."""
-ROUTER_MAC_PREFIX = "06:00:00:"
-"""First half of the MAC addresses of routers; the other half is the router's number."""
 
 _LABEL_KEY = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?")
-_MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}|[0-9a-f]{2}(?:-[0-9a-f]{2}){5}")
 
 
 def normal(resource: Resource) -> Resource:
@@ -142,25 +140,8 @@ def _port(port: Port) -> dict[str, Any]:
     no_repetition("addresses", port.addresses)
     if port.binding is not None:
         _binding(port.binding)
-    return {"network": network, "mac": _mac(port.mac)}
-
-
-def _mac(text: str) -> str:
-    if not text:
-        return ""
-    mac = text.lower()
-    if not _MAC.fullmatch(mac):
-        raise InvalidInput.of(
-            "mac", f"{text[:40]!r} is not a MAC address", "Give six pairs of hexadecimal digits with colons between."
-        )
-    mac = mac.replace("-", ":")
-    if mac == "00:00:00:00:00:00" or int(mac[:2], 16) & 1:
-        raise InvalidInput.of("mac", f"{mac} is not a unicast address", "Give the address of one host.")
-    if mac.startswith(ROUTER_MAC_PREFIX):
-        raise InvalidInput.of(
-            "mac", f"{mac} is reserved for routers", f"Use an address that does not begin with {ROUTER_MAC_PREFIX}."
-        )
-    return mac
+    mac = check_mac("mac", port.mac)
+    return {"network": network, "mac": mac, "allowed_address_pairs": check_pairs(port.allowed_address_pairs)}
 
 
 def _binding(binding: Binding) -> None:
