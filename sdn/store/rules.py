@@ -5,14 +5,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from sdn.model.errors import InvalidInput
 from sdn.model.ids import Kind, parse_name, qualify
-from sdn.model.intent import Binding, Connection, Network, Port, Resource, Router, Subnet
+from sdn.model.intent import (
+    Binding,
+    Connection,
+    Constraints,
+    Network,
+    Port,
+    Resource,
+    Router,
+    Subnet,
+)
+from sdn.model.request import Protect, Strategy
+from sdn.model.selector import LABEL_KEY
 from sdn.store.forms import NOT_FOR_TENANTS, check_host_address, check_mac, no_repetition, overlap, scoped
 from sdn.store.names import tenant_of
 from sdn.store.pairs import check_pairs
@@ -25,6 +35,10 @@ MIN_MTU_IPV6 = 1280
 PREFIX_LENGTHS = {4: (8, 30), 6: (48, 126)}
 """Shortest and longest prefix of a subnet. Longer ones have no room for a gateway and a host."""
 MAX_BANDWIDTH = 10**15
+PROTECTION_MODES = ("NONE", "PREFERRED", "REQUIRED")
+MAX_CONSTRAINTS = 64
+"""Entries of each list of a connection's constraints."""
+MAX_CONSTRAINT_TEXT = 128
 MAX_LABELS = 64
 MAX_LABEL_VALUE = 255
 MAX_DESCRIPTION = 1024
@@ -34,8 +48,6 @@ MAX_ADDRESSES_PER_PORT = 64
 MAX_SWITCH_NAME = 64
 MAX_INTERFACE_NAME = 15
 """IFNAMSIZ of Linux less the final zero; OpenFlow 1.3 carries no more either."""
-
-_LABEL_KEY = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?")
 
 
 def normal(resource: Resource) -> Resource:
@@ -55,7 +67,7 @@ def _labels(labels: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
     if len(labels) > MAX_LABELS:
         raise InvalidInput.of("labels", f"{len(labels)} labels", f"Give at most {MAX_LABELS}.")
     for key, value in labels:
-        if not _LABEL_KEY.fullmatch(key):
+        if not LABEL_KEY.fullmatch(key):
             raise InvalidInput.of(
                 "labels",
                 f"{key[:80]!r} is not a label key",
@@ -163,11 +175,46 @@ def _connection(connection: Connection) -> dict[str, Any]:
     b = _reference("b", connection.b, connection.name, Kind.PORT)
     if a == b:
         raise InvalidInput.of("b", f"both ends are {a}", "Name two different ports.")
-    if not 1 <= connection.bandwidth <= MAX_BANDWIDTH:
-        raise InvalidInput.of(
-            "bandwidth", f"{connection.bandwidth} bits/s is out of range", f"Give 1 to {MAX_BANDWIDTH} bits/s."
-        )
-    return {"a": a, "b": b}
+    for field, least in (("bandwidth", 1), ("reverse", 0)):
+        value = getattr(connection, field)
+        if not least <= value <= MAX_BANDWIDTH:
+            raise InvalidInput.of(field, f"{value} bits/s is out of range", f"Give {least} to {MAX_BANDWIDTH} bits/s.")
+    _one_of("protection.mode", connection.protection.mode, PROTECTION_MODES)
+    _one_of("protection.scope", connection.protection.scope, tuple(Protect))
+    return {"a": a, "b": b, "constraints": _constraints(connection)}
+
+
+def _constraints(connection: Connection) -> Constraints:
+    wish = connection.constraints
+    for field, most in (("max_latency", 10**9), ("target_latency", 10**9), ("max_hops", 65535), ("max_cost", 2**40)):
+        value = getattr(wish, field)
+        if not 0 <= value <= most:
+            raise InvalidInput.of(f"constraints.{field}", f"{value} is out of range", f"Give 0 to {most}.")
+    _one_of("constraints.strategy", wish.strategy, tuple(Strategy))
+    _one_of("constraints.diversity", wish.diversity, tuple(Protect))
+    for field in ("exclude_switches", "exclude_links", "exclude_risk_groups", "via", "diverse_from"):
+        values = getattr(wish, field)
+        if len(values) > MAX_CONSTRAINTS:
+            reason = f"{len(values)} entries are more than {MAX_CONSTRAINTS}"
+            raise InvalidInput.of(f"constraints.{field}", reason, "Name fewer.")
+        no_repetition(f"constraints.{field}", values)
+        for index, value in enumerate(values):
+            if not value or len(value) > MAX_CONSTRAINT_TEXT or not value.isprintable():
+                where = f"constraints.{field}[{index}]"
+                raise InvalidInput.of(where, f"{value[:80]!r} is not a name", "Give a name of printable characters.")
+    others = tuple(
+        _reference(f"constraints.diverse_from[{index}]", name, connection.name, Kind.CONNECTION)
+        for index, name in enumerate(wish.diverse_from)
+    )
+    if connection.name in others:
+        raise InvalidInput.of("constraints.diverse_from", "names the connection itself", "Name others.")
+    no_repetition("constraints.diverse_from", others)
+    return wish if others == wish.diverse_from else replace(wish, diverse_from=others)
+
+
+def _one_of(field: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise InvalidInput.of(field, f"{value[:40]!r} is not known", f"Choose from {', '.join(known)}.")
 
 
 _RULES: dict[type[Resource], Callable[[Any], dict[str, Any]]] = {

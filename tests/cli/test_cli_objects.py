@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from sdn.model.status import State, Status
+from sdn.controller.reader import Watched
+from sdn.model.status import ChangeType, State, Status
 
 H1 = "tenants/red/ports/h1"
 
@@ -206,3 +207,41 @@ def test_a_wrong_command_line(run: Any, arguments: tuple[str, ...], told: str) -
     result = run(*arguments)
     assert (result.exit_code, result.stdout) == (2, "")
     assert told in result.stderr
+
+
+def test_get_by_labels_and_names_alone(run: Any, red: str) -> None:
+    assert run("get", "ports", "-l", "env=lab", "-o", "name").stdout == f"{H1}\n"
+    assert run("get", "ports", "-t", "red", "--selector", "env!=lab", "-o", "name").stdout == "tenants/red/ports/h2\n"
+    assert run("get", "port", H1, "-o", "name").stdout == f"{H1}\n"
+    assert run("get", "routers", "-o", "name").stdout == ""
+    wrong = run("get", "ports", "-l", "env=lab;")
+    assert (wrong.exit_code, wrong.stdout) == (1, "")
+    assert "filter: at character 8: ';' does not belong here" in wrong.stderr
+    for arguments in (("port", H1, "-l", "a"), ("ports", "--from", "7")):
+        assert run("get", *arguments).exit_code == 2
+
+
+@pytest.fixture
+def changing(daemon: Any, red: str) -> None:
+    """A change comes to those who watch ports."""
+    daemon.statuses[H1] = Status(State.PENDING, "SwitchAway")
+    daemon.coming.append(Watched(8, ChangeType.DELETED, *daemon.get(H1)))
+
+
+def test_watch_prints_a_line_for_each_change(run: Any, changing: None) -> None:
+    result = run("get", "ports", "--watch")
+    assert result.stdout.splitlines() == [
+        f"ADDED     {H1}  PENDING (SwitchAway)",
+        "ADDED     tenants/red/ports/h2  PROGRAMMED",
+        f"DELETED   {H1}  PENDING (SwitchAway)",
+    ]
+    assert (result.exit_code, result.stderr) == (1, "sdnctl: the daemon is stopping. Connect again in a moment.\n")
+    assert run("get", "port", "h2", "-t", "red", "-w", "-o", "name").stdout == "tenants/red/ports/h2\n"
+
+
+def test_watch_as_json_and_yaml_tells_where_to_go_on(run: Any, changing: None) -> None:
+    lines = [json.loads(line) for line in run("get", "ports", "-w", "-o", "json").stdout.splitlines()]
+    assert [(line["type"], line["revision"]) for line in lines] == [("ADDED", 0), ("ADDED", 0), ("DELETED", 8)]
+    assert lines[0]["object"] == json.loads(run("get", "port", H1, "-o", "json").stdout)
+    documents = list(yaml.safe_load_all(run("get", "ports", "-w", "-o", "yaml").stdout))
+    assert documents == lines
