@@ -114,7 +114,8 @@ async def serve(settings: Config, journal: Journal) -> None:
 
     engine = Engine(controller, reader, journal, southbound.perform, tell)
     keeper = Keeper(engine, partial(snapshot.take, journal.file), _objects_of)
-    northbound = Server(engine, settings.grpc, insecure=settings.insecure, keeper=keeper)
+    counters = counting if polling else None
+    northbound = Server(engine, settings.grpc, insecure=settings.insecure, keeper=keeper, counters=counters)
     stopping = _stop_signal()
     running = asyncio.create_task(engine.run())
     try:

@@ -13,6 +13,7 @@ from sdn.cli.network import flows, topology
 from sdn.cli.objects import delete, describe, get
 from sdn.cli.session import Session
 from sdn.cli.system import status, wait
+from sdn.cli.top import top
 from sdn.client import DEFAULT_ADDRESS
 
 
@@ -45,6 +46,7 @@ def cli(ctx: click.Context, address: str) -> None:
     sdnctl connect h1 h2 -t red --bandwidth 100M       a guaranteed path
     sdnctl flows leaf1 --owner tenants/red/ports/h1    what is in the switch, and why?
     sdnctl events --severity WARNING                   what went wrong?
+    sdnctl top links                                   which links are full?
     sdnctl audit leaf1                                 does it hold what it should?
 
     \b
@@ -60,7 +62,7 @@ def cli(ctx: click.Context, address: str) -> None:
     ctx.obj = Session(address=address)
 
 
-_COMMANDS = (status, wait, topology, connect, apply, get, describe, delete, flows, audit, events, backup, restore)
+_COMMANDS = (status, wait, topology, connect, apply, get, describe, delete, flows, audit, events, top, backup, restore)
 for _command in _COMMANDS:
     cli.add_command(_command)
 

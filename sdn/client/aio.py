@@ -12,6 +12,7 @@ import grpc.aio
 from sdn.client import call, snapshots
 from sdn.client.call import DEFAULT_ADDRESS, DEFAULT_TIMEOUT, PAGE_SIZE, M
 from sdn.client.client import Change
+from sdn.client.counters import AsyncCounters
 from sdn.client.errors import ApiError
 from sdn.client.kinds import KINDS, AnyObject, KindInfo
 from sdn.v1 import admin_pb2 as apb
@@ -100,6 +101,7 @@ class AsyncClient:
         self.routers: AsyncCollection[pb.Router] = AsyncCollection(self, KINDS["Router"])
         self.ports: AsyncCollection[pb.Port] = AsyncCollection(self, KINDS["Port"])
         self.connections: AsyncCollection[pb.Connection] = AsyncCollection(self, KINDS["Connection"])
+        self.counters = AsyncCounters(self)
         self._apply: Any = rpc.ApplyServiceStub(self.channel)
         self._topology: Any = trpc.TopologyServiceStub(self.channel)
         self._admin: Any = arpc.AdminServiceStub(self.channel)

@@ -13,6 +13,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from sdn.client import call, snapshots
 from sdn.client.call import DEFAULT_ADDRESS, DEFAULT_TIMEOUT, PAGE_SIZE, M
+from sdn.client.counters import Counters
 from sdn.client.errors import ApiError
 from sdn.client.kinds import KINDS, AnyObject, KindInfo, kind_of_name
 from sdn.v1 import admin_pb2 as apb
@@ -169,6 +170,7 @@ class Client:
         self.routers: Collection[pb.Router] = Collection(self, KINDS["Router"])
         self.ports: Collection[pb.Port] = Collection(self, KINDS["Port"])
         self.connections: Collection[pb.Connection] = Collection(self, KINDS["Connection"])
+        self.counters = Counters(self)
         self._apply = rpc.ApplyServiceStub(self.channel)
         self._topology = trpc.TopologyServiceStub(self.channel)
         self._system = trpc.SystemServiceStub(self.channel)

@@ -17,6 +17,7 @@ objects.py    the service of a kind
 apply.py      ApplyService
 views.py      TopologyService and SystemService
 events.py     EventService
+counters.py   CounterService
 admin.py      AdminService: backups
 """
 
