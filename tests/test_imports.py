@@ -33,7 +33,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "daemon": ("model", "controller", "counters", "__version__"),
     "v1": (),
     "client": ("v1",),
-    "cli": ("client",),
+    "security": ("model",),
+    "cli": ("client", "security"),
     "lab": ("model", "graph", "client"),
 }
 """Package → what of ours it may import beside itself. sdn/app.py alone, the composition root, imports everything."""
@@ -56,6 +57,7 @@ GRAPH_LIBRARIES = {"networkx", "scipy", "numpy", "rustworkx"}
 LIBRARIES = {package: set[str]() for package in PURE} | {
     "routing": GRAPH_LIBRARIES,
     "cli": {"click", "yaml"},
+    "security": {"cryptography"},
 }
 """Third-party libraries of the packages that are held to a list."""
 
