@@ -15,6 +15,8 @@ from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 
+from prometheus_client import CollectorRegistry
+
 from sdn import __version__
 from sdn.controller.core import Controller, Records, Settings
 from sdn.daemon import collector, config, logs
@@ -22,8 +24,10 @@ from sdn.daemon.config import Config
 from sdn.daemon.counting import Counting
 from sdn.daemon.engine import Engine
 from sdn.daemon.keeper import Keeper
+from sdn.daemon.measuring import Measuring
 from sdn.daemon.views import DaemonViews
 from sdn.graph import load_topology
+from sdn.metrics import Instruments, Web
 from sdn.model.errors import InvalidInput, SdnError, Unavailable, WriteRefused
 from sdn.model.intent import Resource
 from sdn.northbound.server import Server
@@ -112,13 +116,22 @@ async def serve(settings: Config, journal: Journal) -> None:
         reader.trouble = trouble
         northbound.set_writable(trouble is None)
 
-    engine = Engine(controller, reader, journal, southbound.perform, tell)
+    registry = CollectorRegistry()
+    instruments = Instruments(registry) if settings.metrics else None
+    engine = Engine(controller, reader, journal, southbound.perform, tell, meter=instruments)
     keeper = Keeper(engine, partial(snapshot.take, journal.file), _objects_of)
     counters = counting if polling else None
-    northbound = Server(engine, settings.grpc, insecure=settings.insecure, keeper=keeper, counters=counters)
+    northbound = Server(
+        engine, settings.grpc, insecure=settings.insecure, keeper=keeper, counters=counters, calls=instruments
+    )
+    per_port = not settings.metrics_without_ports
+    measuring = Measuring(controller, reader, engine, counting, lambda: southbound.load, per_port=per_port)
+    web = Web(registry, measuring.measures, reader.missing)
     stopping = _stop_signal()
     running = asyncio.create_task(engine.run())
     try:
+        if settings.metrics:
+            web.start(*_metrics_address(settings))
         await northbound.start()
         bound = await _listen(southbound, host, port)
         _log.info("sdnd runs", extra={"fields": {"version": __version__, "openflow": f"{host}:{bound}"}})
@@ -126,6 +139,7 @@ async def serve(settings: Config, journal: Journal) -> None:
         if running.done():
             running.result()
     finally:
+        await web.stop()
         await northbound.stop()
         await southbound.close()
         running.cancel()
@@ -170,12 +184,27 @@ def _probe_key(records: Records, journal: Journal) -> bytes:
     return key
 
 
-def _openflow_address(settings: Config) -> tuple[str, int]:
-    host, port = config.split_address(settings.openflow, "openflow")
+def _metrics_address(settings: Config) -> tuple[str, int]:
+    host, port = config.split_address(settings.metrics, "metrics")
+    if not _is_local(host) and not settings.insecure:
+        raise InvalidInput.of(
+            "metrics",
+            f"{settings.metrics} can be reached from other machines, where anybody could read names and traffic",
+            "Listen on 127.0.0.1 or [::1], or allow it with --insecure on a network that you trust.",
+        )
+    return host, port
+
+
+def _is_local(host: str) -> bool:
     local = host == "localhost"
     with suppress(ValueError):
         local = ip_address(host).is_loopback
-    if not local and not settings.insecure:
+    return local
+
+
+def _openflow_address(settings: Config) -> tuple[str, int]:
+    host, port = config.split_address(settings.openflow, "openflow")
+    if not _is_local(host) and not settings.insecure:
         raise InvalidInput.of(
             "openflow",
             f"{settings.openflow} can be reached from other machines, where anybody could pose as a switch",

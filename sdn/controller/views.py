@@ -28,7 +28,7 @@ class Views:
 
     def __init__(self, controller: Controller, version: str, started: float) -> None:
         self._controller = controller
-        self._version = version
+        self.version = version
         self._started = started
 
     # Objects
@@ -72,6 +72,7 @@ class Views:
             pending=self._pending(dpid),
             alien=switch.alien if switch else 0,
             alien_groups=switch.alien_groups if switch else 0,
+            meters=len(program.meters) if program else 0,
         )
 
     def _pending(self, dpid: Dpid) -> int:
@@ -182,7 +183,7 @@ class Views:
         states = Counter(str(controller.statuses.of(resource).state) for resource in controller.store.objects.values())
         not_ready = tuple(self._not_ready())
         return SystemView(
-            version=self._version,
+            version=self.version,
             started=self._started,
             revision=controller.store.revision,
             switches=len(controller.topology.switches()),
@@ -193,6 +194,10 @@ class Views:
             ready=not not_ready,
             not_ready=not_ready,
         )
+
+    def missing(self) -> Iterator[str]:
+        """What is missing for ready. O(switches + links)."""
+        return self._not_ready()
 
     def _not_ready(self) -> Iterator[str]:
         controller = self._controller

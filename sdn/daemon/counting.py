@@ -48,6 +48,10 @@ class Counting:
             self._pruned = sample.at
             self._book.prune(objects.__contains__)
 
+    def newest(self, dpid: Dpid) -> float:
+        """Unix time at which a switch told its counters last, 0 for never."""
+        return self._ledger.newest(dpid)
+
     def names(self, kind: Kind, tenant: str) -> Sequence[str]:
         """Full names of ports or networks, sorted; ``tenant``: id to restrict to, '' for all."""
         return self._controller.store.names(kind, tenant)

@@ -20,6 +20,7 @@ from sdn.northbound.apply import ApplyService
 from sdn.northbound.counters import Counters, CounterService
 from sdn.northbound.events import EventService
 from sdn.northbound.kinds import CODECS
+from sdn.northbound.metering import CallMeter, Calls
 from sdn.northbound.objects import ObjectService
 from sdn.northbound.views import Views
 from sdn.v1 import admin_pb2, counters_pb2, events_pb2, services_pb2, topology_pb2
@@ -60,11 +61,13 @@ class Server:
         insecure: bool = False,
         keeper: Keeper | None = None,
         counters: Counters | None = None,
+        calls: Calls | None = None,
     ) -> None:
         check_address(address, insecure)
         self._backend = backend
         self._keeper = keeper
         self._counters = counters
+        self._meters = [CallMeter(calls)] if calls is not None else []
         self._address = address
         self._stopping = asyncio.Event()
         self._health: Any = health.aio.HealthServicer()
@@ -74,7 +77,7 @@ class Server:
 
     async def start(self) -> int:
         """Listen; returns the bound port (1 for a unix socket). Raises Unavailable when the address cannot be had."""
-        server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=MAX_CALLS)
+        server = grpc.aio.server(interceptors=self._meters, options=_OPTIONS, maximum_concurrent_rpcs=MAX_CALLS)
         handlers = [ObjectService(codec, self._backend, self._stopping).handler() for codec in CODECS.values()]
         handlers += [ApplyService(self._backend).handler(), *Views(self._backend).handlers()]
         handlers.append(EventService(self._backend, self._stopping).handler())
