@@ -32,6 +32,7 @@ _OBJECTS = ("RX", "TX", "RX PACKETS/S", "TX PACKETS/S", "RX BYTES", "TX BYTES", 
 @click.command()
 @click.argument("kind", type=click.Choice(_WORDS), default="ports", metavar="[ports|networks|links]")
 @tenant_option
+@click.option("-l", "--selector", default="", metavar="LABELS", help="Only with such labels: env=prod,tier!=web.")
 @click.option("--switch", default="", metavar="NAME", help="Only links of this switch.")
 @click.option("--sort", type=click.Choice(["rate", "total", "name"]), default="rate", show_default=True)
 @click.option("-n", "--limit", type=click.IntRange(0), default=20, show_default=True, help="How many; 0 for all.")
@@ -40,7 +41,15 @@ _OBJECTS = ("RX", "TX", "RX PACKETS/S", "TX PACKETS/S", "RX BYTES", "TX BYTES", 
 @common
 @pass_session
 def top(
-    session: Session, kind: str, tenant: str, switch: str, sort: str, limit: int, watch: bool, every: float
+    session: Session,
+    kind: str,
+    tenant: str,
+    selector: str,
+    switch: str,
+    sort: str,
+    limit: int,
+    watch: bool,
+    every: float,
 ) -> None:
     """Show what switches count, who sends most first.
 
@@ -54,9 +63,9 @@ def top(
     went from A to B, and the load is its part of the capacity. Totals are counted since the daemon started.
     With --watch and -o json there is one reading a line.
     """
-    _check(kind, tenant, switch, watch, every)
+    _check(kind, tenant or selector, switch, watch, every)
     parent = tenant_name(tenant) or "tenants/-"
-    chosen: dict[str, str] = {"switch": switch} if kind == "links" else {"parent": parent}
+    chosen: dict[str, str] = {"switch": switch} if kind == "links" else {"parent": parent, "selector": selector}
     with session.client() as client:
         if watch:
             watching = client.counters.watch((kind.upper(),), interval=every, **chosen)
@@ -68,9 +77,9 @@ def top(
     session.show(lambda: [plain(item) for item in found_now], lambda: _table(found_now, kind))
 
 
-def _check(kind: str, tenant: str, switch: str, watch: bool, every: float) -> None:
-    if kind == "links" and tenant:
-        raise click.UsageError("links belong to no tenant. Leave out -t.")
+def _check(kind: str, chosen: str, switch: str, watch: bool, every: float) -> None:
+    if kind == "links" and chosen:
+        raise click.UsageError("links belong to no tenant and have no labels. Leave out -t and -l.")
     if kind != "links" and switch:
         raise click.UsageError("--switch goes with links.")
     if every and not watch:

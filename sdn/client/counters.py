@@ -49,13 +49,13 @@ class Counters:
         found: cpb.ObjectCounters = self._client.invoke(self._stub.GetCounters, cpb.GetCountersRequest(name=name))
         return found
 
-    def ports(self, parent: str = "tenants/-") -> _List[cpb.ObjectCounters]:
-        """Of all ports, or those of a tenant (full name), by name."""
-        return self._list(kind=cpb.PORTS, parent=parent).objects
+    def ports(self, parent: str = "tenants/-", selector: str = "") -> _List[cpb.ObjectCounters]:
+        """Of all ports, or those of a tenant (full name), with such labels, by name."""
+        return self._list(kind=cpb.PORTS, parent=parent, filter=selector).objects
 
-    def networks(self, parent: str = "tenants/-") -> _List[cpb.ObjectCounters]:
-        """Of all networks, or those of a tenant (full name), by name."""
-        return self._list(kind=cpb.NETWORKS, parent=parent).objects
+    def networks(self, parent: str = "tenants/-", selector: str = "") -> _List[cpb.ObjectCounters]:
+        """Of all networks, or those of a tenant (full name), with such labels, by name."""
+        return self._list(kind=cpb.NETWORKS, parent=parent, filter=selector).objects
 
     def links(self, switch: str = "") -> _List[cpb.LinkCounters]:
         """Of all links, or those of a switch (name or datapath id), by the names of their ends."""
@@ -74,13 +74,18 @@ class Counters:
 
     @contextmanager
     def watch(
-        self, kinds: Iterable[str] = KINDS, parent: str = "tenants/-", switch: str = "", interval: float = 0.0
+        self,
+        kinds: Iterable[str] = KINDS,
+        parent: str = "tenants/-",
+        switch: str = "",
+        interval: float = 0.0,
+        selector: str = "",
     ) -> Iterator[Iterator[CounterRound]]:
         """Rounds without end, the first one at once; the watch ends with the context.
 
         kinds: of PORTS, NETWORKS and LINKS; interval: seconds, 0 for as often as the daemon asks its switches.
         """
-        stream = self._stub.WatchCounters(_watch(kinds, parent, switch, interval))
+        stream = self._stub.WatchCounters(_watch(kinds, parent, switch, interval, selector))
         try:
             yield self._rounds(stream)
         finally:
@@ -110,13 +115,13 @@ class AsyncCounters:
         found: cpb.ObjectCounters = await self._client.invoke(self._stub.GetCounters, request)
         return found
 
-    async def ports(self, parent: str = "tenants/-") -> _List[cpb.ObjectCounters]:
-        """Of all ports, or those of a tenant (full name), by name."""
-        return (await self._list(kind=cpb.PORTS, parent=parent)).objects
+    async def ports(self, parent: str = "tenants/-", selector: str = "") -> _List[cpb.ObjectCounters]:
+        """Of all ports, or those of a tenant (full name), with such labels, by name."""
+        return (await self._list(kind=cpb.PORTS, parent=parent, filter=selector)).objects
 
-    async def networks(self, parent: str = "tenants/-") -> _List[cpb.ObjectCounters]:
-        """Of all networks, or those of a tenant (full name), by name."""
-        return (await self._list(kind=cpb.NETWORKS, parent=parent)).objects
+    async def networks(self, parent: str = "tenants/-", selector: str = "") -> _List[cpb.ObjectCounters]:
+        """Of all networks, or those of a tenant (full name), with such labels, by name."""
+        return (await self._list(kind=cpb.NETWORKS, parent=parent, filter=selector)).objects
 
     async def links(self, switch: str = "") -> _List[cpb.LinkCounters]:
         """Of all links, or those of a switch (name or datapath id), by the names of their ends."""
@@ -134,10 +139,15 @@ class AsyncCounters:
                 return found
 
     async def watch(
-        self, kinds: Iterable[str] = KINDS, parent: str = "tenants/-", switch: str = "", interval: float = 0.0
+        self,
+        kinds: Iterable[str] = KINDS,
+        parent: str = "tenants/-",
+        switch: str = "",
+        interval: float = 0.0,
+        selector: str = "",
     ) -> AsyncGenerator[CounterRound, None]:
         """Rounds without end, the first one at once; close the iterator to stop."""
-        stream = self._stub.WatchCounters(_watch(kinds, parent, switch, interval))
+        stream = self._stub.WatchCounters(_watch(kinds, parent, switch, interval, selector))
         now = CounterRound()
         try:
             async for part in stream:
@@ -150,9 +160,10 @@ class AsyncCounters:
             stream.cancel()
 
 
-def _watch(kinds: Iterable[str], parent: str, switch: str, interval: float) -> cpb.WatchCountersRequest:
+def _watch(kinds: Iterable[str], parent: str, switch: str, interval: float, selector: str) -> cpb.WatchCountersRequest:
     """Raises ValueError for an unknown kind."""
-    request = cpb.WatchCountersRequest(kinds=map(cpb.CounterKind.Value, kinds), parent=parent, switch=switch)
+    known = map(cpb.CounterKind.Value, kinds)
+    request = cpb.WatchCountersRequest(kinds=known, parent=parent, switch=switch, filter=selector)
     if interval:
         duration = duration_pb2.Duration()
         duration.FromNanoseconds(round(interval * 1e9))

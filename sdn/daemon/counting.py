@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 from sdn.controller.core import Controller
 from sdn.counters import Book, Ledger
 from sdn.model.counters import Counted, LinkCounters, PortSample
-from sdn.model.errors import NotFound
+from sdn.model.errors import NotFound, Thing
 from sdn.model.ids import Dpid, Kind
 from sdn.model.intent import Network, Port
+from sdn.model.selector import EVERYTHING, Selector
 
 PATIENCE = 3
 """Intervals after which an observation is old."""
@@ -52,9 +53,13 @@ class Counting:
         """Unix time at which a switch told its counters last, 0 for never."""
         return self._ledger.newest(dpid)
 
-    def names(self, kind: Kind, tenant: str) -> Sequence[str]:
-        """Full names of ports or networks, sorted; ``tenant``: id to restrict to, '' for all."""
-        return self._controller.store.names(kind, tenant)
+    def names(self, kind: Kind, tenant: str, selector: Selector = EVERYTHING) -> Sequence[str]:
+        """Full names of the ports or networks that are selected, sorted; ``tenant``: id, '' for all."""
+        store = self._controller.store
+        names = store.names(kind, tenant)
+        if not selector.requirements:
+            return names
+        return [name for name in names if selector.matches(store.objects[name].labels)]
 
     def read(self, name: str) -> Counted | None:
         """Of a port or network by full name, counted since it was first observed in this life of the daemon.
@@ -90,7 +95,7 @@ class Counting:
         dpid = topology.resolve(switch)
         if dpid is None or dpid not in topology.switches():
             remedy = "List the topology for names and datapath ids."
-            raise NotFound.of("switch", f"there is no switch {switch!r}", remedy)
+            raise NotFound.of("switch", f"there is no switch {switch!r}", remedy, Thing("Switch", switch))
         return topology.name_of(dpid)
 
     def _side(self, switch: str, interface: str, now: float) -> Counted:

@@ -16,8 +16,9 @@ from google.protobuf import duration_pb2
 from google.protobuf.message import Message
 
 from sdn.model.counters import Counted, LinkCounters
-from sdn.model.errors import Disabled, Exhausted, NotFound, Unavailable
-from sdn.model.ids import Kind
+from sdn.model.errors import Disabled, Exhausted, Limit, NotFound, Unavailable
+from sdn.model.ids import Kind, thing_of
+from sdn.model.selector import EVERYTHING, Selector
 from sdn.northbound import check, paging, rpc
 from sdn.northbound.answers import timestamp
 from sdn.northbound.check import Problems
@@ -41,8 +42,8 @@ class Counters(Protocol):
 
     interval: float
 
-    def names(self, kind: Kind, tenant: str) -> Sequence[str]:
-        """Full names of ports or networks, sorted; ``tenant``: id to restrict to, '' for all."""
+    def names(self, kind: Kind, tenant: str, selector: Selector) -> Sequence[str]:
+        """Full names of the ports or networks that are selected, sorted; ``tenant``: id, '' for all."""
         ...
 
     def read(self, name: str) -> Counted | None:
@@ -86,7 +87,9 @@ class CounterService:
         problems.settle()
         counted = counters.read(request.name)
         if counted is None:
-            raise NotFound.of("name", f"{request.name} does not exist", "List the objects of this kind.")
+            raise NotFound.of(
+                "name", f"{request.name} does not exist", "List the objects of this kind.", thing_of(request.name)
+            )
         return _object(request.name, counted)
 
     async def list(self, request: cpb.ListCountersRequest, context: Context) -> Message:
@@ -98,11 +101,14 @@ class CounterService:
         tenant = "" if links or not request.kind else check.tenant_of_parent(request.parent, problems)
         if links and request.parent:
             problems.add("parent", "links belong to no tenant", "Leave it out.")
+        if links and request.filter:
+            problems.add("filter", "links have no labels", "Leave it out.")
+        selector = EVERYTHING if links else check.selector(request.filter, problems)
         if not links and request.switch:
             problems.add("switch", "is for links alone", "Leave it out.")
         _check_switch(request.switch, problems)
         size = paging.read_size(request.page_size, problems)
-        scope = f"Counters {request.kind} {request.switch or request.parent}"
+        scope = f"Counters {request.kind} {request.switch or request.parent} {request.filter}"
         after = paging.read_token(request.page_token, scope, problems)
         problems.settle()
         response = cpb.ListCountersResponse()
@@ -110,7 +116,7 @@ class CounterService:
             found, last = paging.page(counters.links(request.switch), _link_key, after, size)
             response.links.extend(map(_link, found))
         else:
-            names = counters.names(_KINDS[request.kind], tenant)
+            names = counters.names(_KINDS[request.kind], tenant, selector)
             begin = bisect_right(names, after)
             page = names[begin : begin + size]
             last = page[-1] if begin + size < len(names) else ""
@@ -128,13 +134,14 @@ class CounterService:
         tenant = ""
         if any(kind in _KINDS for kind in kinds):
             tenant = check.tenant_of_parent(request.parent, problems)
+        selector = check.selector(request.filter, problems)
         _check_switch(request.switch, problems)
         interval = _interval(request, counters.interval, problems)
         problems.settle()
         with self._place():
             due = asyncio.get_running_loop().time()
             while True:
-                for part in self._round(counters, kinds, tenant, request.switch):
+                for part in self._round(counters, kinds, (tenant, selector), request.switch):
                     yield part
                 due = max(due + interval, asyncio.get_running_loop().time())
                 await self._pause(due - asyncio.get_running_loop().time())
@@ -143,7 +150,10 @@ class CounterService:
     def _place(self) -> Iterator[None]:
         if self._watches >= MAX_WATCHES:
             raise Exhausted.of(
-                "", f"{MAX_WATCHES} watches of counters are open", "End one of them, or scrape the metrics instead."
+                "",
+                f"{MAX_WATCHES} watches of counters are open",
+                "End one of them, or scrape the metrics instead.",
+                Limit("", "watches of counters", MAX_WATCHES, MAX_WATCHES),
             )
         self._watches += 1
         try:
@@ -160,12 +170,12 @@ class CounterService:
 
     @staticmethod
     def _round(
-        counters: Counters, kinds: Iterable[cpb.CounterKind.ValueType], tenant: str, switch: str
+        counters: Counters, kinds: Iterable[cpb.CounterKind.ValueType], chosen: tuple[str, Selector], switch: str
     ) -> Iterator[cpb.CountersPart]:
         """Each piece is what is known when it is taken."""
         for kind in kinds:
             if kind in _KINDS:
-                names = counters.names(_KINDS[kind], tenant)
+                names = counters.names(_KINDS[kind], *chosen)
                 for at in range(0, len(names), PIECE):
                     yield cpb.CountersPart(objects=_objects(counters, names[at : at + PIECE]))
             else:

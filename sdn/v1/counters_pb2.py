@@ -27,15 +27,15 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from sdn.v1 import topology_pb2 as sdn_dot_v1_dot_topology__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15sdn/v1/counters.proto\x12\x06sdn.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15sdn/v1/topology.proto\"\xa2\x01\n\x06\x43ounts\x12\x12\n\nrx_packets\x18\x01 \x01(\x04\x12\x12\n\ntx_packets\x18\x02 \x01(\x04\x12\x10\n\x08rx_bytes\x18\x03 \x01(\x04\x12\x10\n\x08tx_bytes\x18\x04 \x01(\x04\x12\x12\n\nrx_dropped\x18\x05 \x01(\x04\x12\x12\n\ntx_dropped\x18\x06 \x01(\x04\x12\x11\n\trx_errors\x18\x07 \x01(\x04\x12\x11\n\ttx_errors\x18\x08 \x01(\x04\"[\n\x05Rates\x12\x18\n\x10rx_packets_per_s\x18\x01 \x01(\x01\x12\x18\n\x10tx_packets_per_s\x18\x02 \x01(\x01\x12\x0e\n\x06rx_bps\x18\x03 \x01(\x01\x12\x0e\n\x06tx_bps\x18\x04 \x01(\x01\"o\n\x07\x43ounted\x12\x1d\n\x05total\x18\x01 \x01(\x0b\x32\x0e.sdn.v1.Counts\x12\x1b\n\x04rate\x18\x02 \x01(\x0b\x32\r.sdn.v1.Rates\x12(\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"@\n\x0eObjectCounters\x12\x0c\n\x04name\x18\x01 \x01(\t\x12 \n\x07\x63ounted\x18\x02 \x01(\x0b\x32\x0f.sdn.v1.Counted\"\xc8\x01\n\x0cLinkCounters\x12\x1a\n\x01\x61\x18\x01 \x01(\x0b\x32\x0f.sdn.v1.LinkEnd\x12\x1a\n\x01\x62\x18\x02 \x01(\x0b\x32\x0f.sdn.v1.LinkEnd\x12\n\n\x02up\x18\x03 \x01(\x08\x12\x14\n\x0c\x63\x61pacity_bps\x18\x04 \x01(\x04\x12\x1d\n\x04\x61t_a\x18\x05 \x01(\x0b\x32\x0f.sdn.v1.Counted\x12\x1d\n\x04\x61t_b\x18\x06 \x01(\x0b\x32\x0f.sdn.v1.Counted\x12\x0f\n\x07load_ab\x18\x07 \x01(\x01\x12\x0f\n\x07load_ba\x18\x08 \x01(\x01\"\"\n\x12GetCountersRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x7f\n\x13ListCountersRequest\x12!\n\x04kind\x18\x01 \x01(\x0e\x32\x13.sdn.v1.CounterKind\x12\x0e\n\x06parent\x18\x02 \x01(\t\x12\x0e\n\x06switch\x18\x03 \x01(\t\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\"}\n\x14ListCountersResponse\x12\'\n\x07objects\x18\x01 \x03(\x0b\x32\x16.sdn.v1.ObjectCounters\x12#\n\x05links\x18\x02 \x03(\x0b\x32\x14.sdn.v1.LinkCounters\x12\x17\n\x0fnext_page_token\x18\x03 \x01(\t\"\x87\x01\n\x14WatchCountersRequest\x12\"\n\x05kinds\x18\x01 \x03(\x0e\x32\x13.sdn.v1.CounterKind\x12\x0e\n\x06parent\x18\x02 \x01(\t\x12\x0e\n\x06switch\x18\x03 \x01(\t\x12+\n\x08interval\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"j\n\x0c\x43ountersPart\x12\'\n\x07objects\x18\x01 \x03(\x0b\x32\x16.sdn.v1.ObjectCounters\x12#\n\x05links\x18\x02 \x03(\x0b\x32\x14.sdn.v1.LinkCounters\x12\x0c\n\x04last\x18\x03 \x01(\x08*O\n\x0b\x43ounterKind\x12\x1c\n\x18\x43OUNTER_KIND_UNSPECIFIED\x10\x00\x12\t\n\x05PORTS\x10\x01\x12\x0c\n\x08NETWORKS\x10\x02\x12\t\n\x05LINKS\x10\x03\x32\xe5\x01\n\x0e\x43ounterService\x12\x41\n\x0bGetCounters\x12\x1a.sdn.v1.GetCountersRequest\x1a\x16.sdn.v1.ObjectCounters\x12I\n\x0cListCounters\x12\x1b.sdn.v1.ListCountersRequest\x1a\x1c.sdn.v1.ListCountersResponse\x12\x45\n\rWatchCounters\x12\x1c.sdn.v1.WatchCountersRequest\x1a\x14.sdn.v1.CountersPart0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15sdn/v1/counters.proto\x12\x06sdn.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15sdn/v1/topology.proto\"\xa2\x01\n\x06\x43ounts\x12\x12\n\nrx_packets\x18\x01 \x01(\x04\x12\x12\n\ntx_packets\x18\x02 \x01(\x04\x12\x10\n\x08rx_bytes\x18\x03 \x01(\x04\x12\x10\n\x08tx_bytes\x18\x04 \x01(\x04\x12\x12\n\nrx_dropped\x18\x05 \x01(\x04\x12\x12\n\ntx_dropped\x18\x06 \x01(\x04\x12\x11\n\trx_errors\x18\x07 \x01(\x04\x12\x11\n\ttx_errors\x18\x08 \x01(\x04\"[\n\x05Rates\x12\x18\n\x10rx_packets_per_s\x18\x01 \x01(\x01\x12\x18\n\x10tx_packets_per_s\x18\x02 \x01(\x01\x12\x0e\n\x06rx_bps\x18\x03 \x01(\x01\x12\x0e\n\x06tx_bps\x18\x04 \x01(\x01\"o\n\x07\x43ounted\x12\x1d\n\x05total\x18\x01 \x01(\x0b\x32\x0e.sdn.v1.Counts\x12\x1b\n\x04rate\x18\x02 \x01(\x0b\x32\r.sdn.v1.Rates\x12(\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"@\n\x0eObjectCounters\x12\x0c\n\x04name\x18\x01 \x01(\t\x12 \n\x07\x63ounted\x18\x02 \x01(\x0b\x32\x0f.sdn.v1.Counted\"\xc8\x01\n\x0cLinkCounters\x12\x1a\n\x01\x61\x18\x01 \x01(\x0b\x32\x0f.sdn.v1.LinkEnd\x12\x1a\n\x01\x62\x18\x02 \x01(\x0b\x32\x0f.sdn.v1.LinkEnd\x12\n\n\x02up\x18\x03 \x01(\x08\x12\x14\n\x0c\x63\x61pacity_bps\x18\x04 \x01(\x04\x12\x1d\n\x04\x61t_a\x18\x05 \x01(\x0b\x32\x0f.sdn.v1.Counted\x12\x1d\n\x04\x61t_b\x18\x06 \x01(\x0b\x32\x0f.sdn.v1.Counted\x12\x0f\n\x07load_ab\x18\x07 \x01(\x01\x12\x0f\n\x07load_ba\x18\x08 \x01(\x01\"\"\n\x12GetCountersRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x8f\x01\n\x13ListCountersRequest\x12!\n\x04kind\x18\x01 \x01(\x0e\x32\x13.sdn.v1.CounterKind\x12\x0e\n\x06parent\x18\x02 \x01(\t\x12\x0e\n\x06switch\x18\x03 \x01(\t\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x06 \x01(\t\"}\n\x14ListCountersResponse\x12\'\n\x07objects\x18\x01 \x03(\x0b\x32\x16.sdn.v1.ObjectCounters\x12#\n\x05links\x18\x02 \x03(\x0b\x32\x14.sdn.v1.LinkCounters\x12\x17\n\x0fnext_page_token\x18\x03 \x01(\t\"\x97\x01\n\x14WatchCountersRequest\x12\"\n\x05kinds\x18\x01 \x03(\x0e\x32\x13.sdn.v1.CounterKind\x12\x0e\n\x06parent\x18\x02 \x01(\t\x12\x0e\n\x06switch\x18\x03 \x01(\t\x12+\n\x08interval\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06\x66ilter\x18\x05 \x01(\t\"j\n\x0c\x43ountersPart\x12\'\n\x07objects\x18\x01 \x03(\x0b\x32\x16.sdn.v1.ObjectCounters\x12#\n\x05links\x18\x02 \x03(\x0b\x32\x14.sdn.v1.LinkCounters\x12\x0c\n\x04last\x18\x03 \x01(\x08*O\n\x0b\x43ounterKind\x12\x1c\n\x18\x43OUNTER_KIND_UNSPECIFIED\x10\x00\x12\t\n\x05PORTS\x10\x01\x12\x0c\n\x08NETWORKS\x10\x02\x12\t\n\x05LINKS\x10\x03\x32\xe5\x01\n\x0e\x43ounterService\x12\x41\n\x0bGetCounters\x12\x1a.sdn.v1.GetCountersRequest\x1a\x16.sdn.v1.ObjectCounters\x12I\n\x0cListCounters\x12\x1b.sdn.v1.ListCountersRequest\x1a\x1c.sdn.v1.ListCountersResponse\x12\x45\n\rWatchCounters\x12\x1c.sdn.v1.WatchCountersRequest\x1a\x14.sdn.v1.CountersPart0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sdn.v1.counters_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_COUNTERKIND']._serialized_start=1299
-  _globals['_COUNTERKIND']._serialized_end=1378
+  _globals['_COUNTERKIND']._serialized_start=1332
+  _globals['_COUNTERKIND']._serialized_end=1411
   _globals['_COUNTS']._serialized_start=122
   _globals['_COUNTS']._serialized_end=284
   _globals['_RATES']._serialized_start=286
@@ -48,14 +48,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LINKCOUNTERS']._serialized_end=759
   _globals['_GETCOUNTERSREQUEST']._serialized_start=761
   _globals['_GETCOUNTERSREQUEST']._serialized_end=795
-  _globals['_LISTCOUNTERSREQUEST']._serialized_start=797
-  _globals['_LISTCOUNTERSREQUEST']._serialized_end=924
-  _globals['_LISTCOUNTERSRESPONSE']._serialized_start=926
-  _globals['_LISTCOUNTERSRESPONSE']._serialized_end=1051
-  _globals['_WATCHCOUNTERSREQUEST']._serialized_start=1054
-  _globals['_WATCHCOUNTERSREQUEST']._serialized_end=1189
-  _globals['_COUNTERSPART']._serialized_start=1191
-  _globals['_COUNTERSPART']._serialized_end=1297
-  _globals['_COUNTERSERVICE']._serialized_start=1381
-  _globals['_COUNTERSERVICE']._serialized_end=1610
+  _globals['_LISTCOUNTERSREQUEST']._serialized_start=798
+  _globals['_LISTCOUNTERSREQUEST']._serialized_end=941
+  _globals['_LISTCOUNTERSRESPONSE']._serialized_start=943
+  _globals['_LISTCOUNTERSRESPONSE']._serialized_end=1068
+  _globals['_WATCHCOUNTERSREQUEST']._serialized_start=1071
+  _globals['_WATCHCOUNTERSREQUEST']._serialized_end=1222
+  _globals['_COUNTERSPART']._serialized_start=1224
+  _globals['_COUNTERSPART']._serialized_end=1330
+  _globals['_COUNTERSERVICE']._serialized_start=1414
+  _globals['_COUNTERSERVICE']._serialized_end=1643
 # @@protoc_insertion_point(module_scope)

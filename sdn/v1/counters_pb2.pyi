@@ -250,6 +250,7 @@ class ListCountersRequest(_message.Message):
     SWITCH_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
     kind: Global___CounterKind.ValueType
     parent: _builtins.str
     """Ports and networks: tenants/T, or tenants/- for all tenants. Not for links."""
@@ -259,6 +260,8 @@ class ListCountersRequest(_message.Message):
     """At most 1000; 100 if not given."""
     page_token: _builtins.str
     """next_page_token of the answer before."""
+    filter: _builtins.str
+    """Ports and networks: only those with such labels: env=prod,tier!=web,has,!hasnot,zone in (a,b). Not for links."""
     def __init__(
         self,
         *,
@@ -267,10 +270,11 @@ class ListCountersRequest(_message.Message):
         switch: _builtins.str = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        filter: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "page_size", b"page_size", "page_token", b"page_token", "parent", b"parent", "switch", b"switch"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "kind", b"kind", "page_size", b"page_size", "page_token", b"page_token", "parent", b"parent", "switch", b"switch"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -316,10 +320,13 @@ class WatchCountersRequest(_message.Message):
     PARENT_FIELD_NUMBER: _builtins.int
     SWITCH_FIELD_NUMBER: _builtins.int
     INTERVAL_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
     """Ports and networks: tenants/T, or tenants/- for all tenants."""
     switch: _builtins.str
     """Links: only those of this switch; all if not given."""
+    filter: _builtins.str
+    """Ports and networks: only those with such labels: env=prod,tier!=web,has,!hasnot,zone in (a,b)."""
     @_builtins.property
     def kinds(self) -> _containers.RepeatedScalarFieldContainer[Global___CounterKind.ValueType]:
         """All kinds if none is given."""
@@ -335,10 +342,11 @@ class WatchCountersRequest(_message.Message):
         parent: _builtins.str = ...,
         switch: _builtins.str = ...,
         interval: _duration_pb2.Duration | None = ...,
+        filter: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["interval", b"interval"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["interval", b"interval", "kinds", b"kinds", "parent", b"parent", "switch", b"switch"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "interval", b"interval", "kinds", b"kinds", "parent", b"parent", "switch", b"switch"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

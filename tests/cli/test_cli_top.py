@@ -13,6 +13,7 @@ from sdn.cli.top import short
 from sdn.model.counters import Counted, Counts, LinkCounters, Rates
 from sdn.model.errors import Unavailable
 from sdn.model.ids import Kind
+from sdn.model.selector import Selector
 
 NOW = 1_700_000_000.0
 PORTS = {
@@ -30,11 +31,12 @@ class Counting:
     def __init__(self) -> None:
         self.readings = 0
 
-    def names(self, kind: Kind, tenant: str) -> Sequence[str]:
+    def names(self, kind: Kind, tenant: str, selector: Selector) -> Sequence[str]:
         self.readings += 1
         if self.readings > 2:
             raise Unavailable.of("", "the daemon is stopping", "Connect again in a moment.")
-        return sorted(PORTS) if kind is Kind.PORT and tenant in ("", "red") else []
+        chosen = kind is Kind.PORT and tenant in ("", "red") and selector.matches((("env", "lab"),))
+        return sorted(PORTS) if chosen else []
 
     def read(self, name: str) -> Counted | None:
         return PORTS.get(name)
@@ -84,6 +86,7 @@ def test_links_by_load(run: Any) -> None:
 
 def test_nothing_to_show(run: Any) -> None:
     assert run("top", "networks").stdout == "no networks\n"
+    assert run("top", "ports", "-l", "env=prod").stdout == "no ports\n"
 
 
 @pytest.mark.parametrize("output", ["table", "json", "yaml"])

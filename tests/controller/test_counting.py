@@ -8,7 +8,9 @@ from simulation import Simulation
 from sdn.daemon.counting import Counting
 from sdn.model.command import Delete
 from sdn.model.counters import Counted, PortSample
+from sdn.model.ids import Kind
 from sdn.model.intent import Binding, Network, Port, Tenant
+from sdn.model.selector import parse_selector
 
 WEB = "tenants/t/networks/web"
 
@@ -105,6 +107,14 @@ def test_a_deleted_port_is_forgotten_and_its_network_is_not(counters: Counters) 
     counters.counts[a] = 20
     counters.poll(seconds=61)
     assert (counters.packets("a"), counters.network.counts.rx_packets) == (-1, 9)
+
+
+def test_ports_are_selected_by_labels(counters: Counters) -> None:
+    counters.bind("a", 0)
+    counters.sim.put(Port(name="tenants/t/ports/b", network=WEB, mac="02:00:00:00:00:99", labels=(("env", "lab"),)))
+    names = [name[-1] for name in counters.counting.names(Kind.PORT, "t")]
+    chosen = counters.counting.names(Kind.PORT, "", parse_selector("env=lab"))
+    assert (names, chosen) == (["a", "b"], ["tenants/t/ports/b"])
 
 
 def test_links_are_counted_at_both_ends(counters: Counters) -> None:

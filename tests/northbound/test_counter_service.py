@@ -14,6 +14,7 @@ from sdn.client import ApiError, AsyncClient, CounterRound
 from sdn.model.counters import NO_RATES, Counted, Counts, LinkCounters, Rates
 from sdn.model.errors import NotFound
 from sdn.model.ids import Kind
+from sdn.model.selector import Selector
 from sdn.northbound import Server, counters
 from sdn.v1 import counters_pb2 as cpb
 from sdn.v1 import counters_pb2_grpc as crpc
@@ -36,8 +37,14 @@ class FakeCounters:
             LinkCounters(end, ("spine1", f"d{n}"), True, 10**10, side, Counted()) for n, end in enumerate(ends)
         ]
 
-    def names(self, kind: Kind, tenant: str) -> Sequence[str]:
-        return [name for name in self.sorted_names[kind] if not tenant or name.startswith(f"tenants/{tenant}/")]
+    def names(self, kind: Kind, tenant: str, selector: Selector) -> Sequence[str]:
+        """Every object has its id as a label."""
+        return [
+            name
+            for name in self.sorted_names[kind]
+            if not tenant or name.startswith(f"tenants/{tenant}/")
+            if selector.matches((("id", name.rsplit("/", 1)[1]),))
+        ]
 
     def read(self, name: str) -> Counted | None:
         return self.counted.get(name)
@@ -96,6 +103,9 @@ async def test_lists_of_each_kind(client: AsyncClient) -> None:
     assert [item.name for item in await client.counters.ports()] == [H1, H2]
     assert [item.name for item in await client.counters.networks("tenants/red")] == [WEB]
     assert await client.counters.ports("tenants/blue") == []
+    assert [item.name for item in await client.counters.ports(selector="id=h2")] == [H2]
+    chosen = await anext(client.counters.watch(("PORTS", "NETWORKS"), selector="id in (web, h1)"))
+    assert [item.name for item in chosen.objects] == [H1, WEB]
     (_, _, link) = await client.counters.links()
     assert (link.a.switch, link.a.interface, link.b.switch, link.b.interface) == ("leaf2", "up1", "spine1", "d2")
     assert (link.up, link.capacity_bps, link.load_ab, link.load_ba) == (True, 10**10, 0.25, 0.0)
@@ -131,6 +141,9 @@ async def test_pages(channel: grpc.aio.Channel, kind: str, count: int) -> None:
         ("ListCounters", cpb.ListCountersRequest(kind=cpb.LINKS, parent="tenants/-"), "parent", "Leave it out"),
         ("ListCounters", cpb.ListCountersRequest(kind=cpb.LINKS, switch="leaf9"), "switch", "no switch"),
         ("ListCounters", cpb.ListCountersRequest(kind=cpb.LINKS, switch="s" * 301), "switch", "301 characters"),
+        ("ListCounters", cpb.ListCountersRequest(kind=cpb.LINKS, filter="a=b"), "filter", "no labels"),
+        ("ListCounters", cpb.ListCountersRequest(kind=cpb.PORTS, parent="tenants/-", filter="=b"), "filter", "key"),
+        ("WatchCounters", cpb.WatchCountersRequest(parent="tenants/-", filter="a in b"), "filter", "expected"),
         ("ListCounters", cpb.ListCountersRequest(kind=cpb.LINKS, page_size=-1), "page_size", "negative"),
         ("ListCounters", cpb.ListCountersRequest(kind=cpb.LINKS, page_token="x"), "page_token", "not a token"),
         (
