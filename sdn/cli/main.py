@@ -10,6 +10,7 @@ from sdn.cli.apply import apply, connect
 from sdn.cli.backup import backup, restore
 from sdn.cli.certs import certs
 from sdn.cli.events import audit, events
+from sdn.cli.logs import log_level
 from sdn.cli.network import flows, topology
 from sdn.cli.objects import delete, describe, get
 from sdn.cli.session import Session
@@ -76,6 +77,7 @@ _COMMANDS = (
     audit,
     events,
     top,
+    log_level,
     backup,
     restore,
     certs,

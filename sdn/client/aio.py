@@ -199,6 +199,16 @@ class AsyncClient:
         finally:
             stream.cancel()
 
+    async def log_levels(self) -> dict[str, str]:
+        """Level by logger; '' for all others, and for a logger that has the level of the one above it."""
+        found = await self.invoke(self._admin.GetLogLevels, apb.GetLogLevelsRequest())
+        return {item.logger: item.level for item in found.levels}
+
+    async def set_log_level(self, level: str, logger: str = "") -> dict[str, str]:
+        """Log from this level up until the daemon ends; all levels as they are then."""
+        found = await self.invoke(self._admin.SetLogLevel, apb.SetLogLevelRequest(logger=logger, level=level))
+        return {item.logger: item.level for item in found.levels}
+
     async def backup(self) -> bytes:
         """A snapshot of everything durable, checked; it holds secrets."""
         assembly = snapshots.Assembly()

@@ -209,11 +209,8 @@ class Views:
             not_ready=not_ready,
         )
 
-    def missing(self) -> Iterator[str]:
-        """What is missing for ready. O(switches + links)."""
-        return self._not_ready()
-
-    def _not_ready(self) -> Iterator[str]:
+    def switches_missing(self) -> Iterator[str]:
+        """What switches lack. O(switches)."""
         controller = self._controller
         topology = controller.topology
         if not controller.started:
@@ -226,6 +223,14 @@ class Views:
                 yield f"switch {topology.name_of(dpid)} has {self._pending(dpid)} entries to confirm"
         for unit in controller.compiler.blocked_units:
             yield f"switch {topology.name_of(Dpid(unit.dpid))} refuses entries of {unit.object} ({unit.feature})"
+
+    def missing(self) -> Iterator[str]:
+        """What is missing for ready. O(switches + links)."""
+        return self._not_ready()
+
+    def _not_ready(self) -> Iterator[str]:
+        topology = self._controller.topology
+        yield from self.switches_missing()
         for state in topology.link_states():
             if state.link is None:
                 yield f"link {':'.join(state.a)} - {':'.join(state.b)} is not up"

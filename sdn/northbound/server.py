@@ -15,7 +15,7 @@ from grpc_reflection.v1alpha import reflection
 
 from sdn.controller.reader import Backend
 from sdn.model.errors import InvalidInput, Unavailable
-from sdn.northbound.admin import AdminService, Keeper
+from sdn.northbound.admin import AdminService, Keeper, LogLevels
 from sdn.northbound.apply import ApplyService
 from sdn.northbound.counters import Counters, CounterService
 from sdn.northbound.events import EventService
@@ -36,6 +36,8 @@ SERVICES = tuple(
 )
 _READING = {"sdn.v1.TopologyService", "sdn.v1.SystemService", "sdn.v1.CounterService", "sdn.v1.AdminService"}
 """Services that work while the store cannot be written; backups do, and are wanted then."""
+STORE, SWITCHES = HEALTH = ("sdn.store", "sdn.switches")
+"""Names that can be asked for in grpc.health.v1 beside those of services."""
 _OPTIONS = (
     ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
     ("grpc.so_reuseport", 0),  # a second daemon on the same port must fail, not share it
@@ -62,17 +64,20 @@ class Server:
         keeper: Keeper | None = None,
         counters: Counters | None = None,
         calls: Calls | None = None,
+        logs: LogLevels | None = None,
     ) -> None:
         check_address(address, insecure)
         self._backend = backend
         self._keeper = keeper
         self._counters = counters
+        self._logs = logs
         self._meters = [CallMeter(calls)] if calls is not None else []
         self._address = address
         self._stopping = asyncio.Event()
         self._health: Any = health.aio.HealthServicer()
         self._server: grpc.aio.Server | None = None
         self._writable = True
+        self._switches = False
         self._telling: set[asyncio.Task[None]] = set()
 
     async def start(self) -> int:
@@ -82,7 +87,7 @@ class Server:
         handlers += [ApplyService(self._backend).handler(), *Views(self._backend).handlers()]
         handlers.append(EventService(self._backend, self._stopping).handler())
         handlers.append(CounterService(self._counters, self._stopping).handler())
-        handlers.append(AdminService(self._keeper).handler())
+        handlers.append(AdminService(self._keeper, self._logs).handler())
         server.add_generic_rpc_handlers(tuple(handlers))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
@@ -105,16 +110,24 @@ class Server:
     def set_writable(self, writable: bool) -> None:
         """Say NOT_SERVING for the server and for services that write while writes are refused; reads go on."""
         self._writable = writable
+        self._health_changed()
+
+    def set_switches(self, in_sync: bool) -> None:
+        """Say NOT_SERVING for ``sdn.switches`` while a switch is away or has not confirmed what it must hold."""
+        self._switches = in_sync
+        self._health_changed()
+
+    def _health_changed(self) -> None:
         task = asyncio.create_task(self._tell_health())
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
 
     async def _tell_health(self) -> None:
         # At once: a watcher that does not read holds up its own service alone.
-        await asyncio.gather(*(self._health.set(name, self._health_of(name)) for name in ("", *SERVICES)))
+        await asyncio.gather(*(self._health.set(name, self._health_of(name)) for name in ("", *HEALTH, *SERVICES)))
 
     def _health_of(self, name: str) -> health_pb2.HealthCheckResponse.ServingStatus:
-        works = self._writable or name in _READING
+        works = self._switches if name == SWITCHES else self._writable or name in _READING
         return health_pb2.HealthCheckResponse.SERVING if works else health_pb2.HealthCheckResponse.NOT_SERVING
 
     async def stop(self, grace: float = 2.0) -> None:

@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from sdn.cli.main import cli
 from sdn.controller.notices import Notices
 from sdn.controller.reader import FlowView, LinkView, SwitchView, SystemView, TopologyView, Watched
+from sdn.daemon.logs import LogLevels
 from sdn.model.command import Transaction, TransactionResult
 from sdn.model.errors import NotFound, SdnError, Unavailable
 from sdn.model.ids import Dpid, Kind
@@ -144,7 +145,7 @@ class Api:
         self.address = f"127.0.0.1:{port}"
 
     async def _start(self) -> tuple[Server, int]:
-        server = Server(self.daemon, "127.0.0.1:0", counters=self._counters)
+        server = Server(self.daemon, "127.0.0.1:0", counters=self._counters, logs=LogLevels())
         return server, await server.start()
 
     def close(self) -> None:
