@@ -25,10 +25,18 @@ def _fields(message: Any) -> Iterator[Line]:
     yield "Name", message.name
     yield "Kind", kind_of(message).kind
     for field in message.DESCRIPTOR.fields:
-        if field.name in ("name", "metadata", "status"):
+        if field.name in ("name", "metadata", "status", "quota", "limits"):
             continue
         value = getattr(message, field.name)
-        if field.name == "binding":
+        if field.name == "usage":
+            yield (
+                "Usage",
+                ", ".join(
+                    f"{getattr(value, kind.name)} of {getattr(message.limits, kind.name)} {kind.name}"
+                    for kind in value.DESCRIPTOR.fields
+                ),
+            )
+        elif field.name == "binding":
             yield "Binding", binding(message) or "none"
         elif field.name == "bandwidth_bps":
             yield "Bandwidth", f"{format_bandwidth(value)}bit/s in each direction"

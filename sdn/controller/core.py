@@ -39,7 +39,7 @@ from sdn.controller.underlay import Underlay
 from sdn.model.command import TransactionResult
 from sdn.model.errors import SdnError
 from sdn.model.ids import parse_dpid
-from sdn.model.intent import Port
+from sdn.model.intent import DEFAULT_QUOTA, Port, Quota
 from sdn.model.program import Entry
 from sdn.model.status import ChangeType
 from sdn.model.topology import DeclaredTopology
@@ -62,12 +62,14 @@ class Settings:
 
     start_grace: seconds to wait after the start for all switches of an earlier life before anything is written.
     audit_interval: seconds between full read-backs, one switch after the other.
+    quota: of tenants that have none of their own.
     """
 
     probe_interval: float = 1.0
     probe_misses: int = 3
     start_grace: float = 10.0
     audit_interval: float = 300.0
+    quota: Quota = DEFAULT_QUOTA
 
 
 class Controller:
@@ -89,7 +91,7 @@ class Controller:
     ) -> None:
         self.settings = settings or Settings()
         interval, misses = self.settings.probe_interval, self.settings.probe_misses
-        self.store = Store.load(records)
+        self.store = Store.load(records, self.settings.quota)
         self.topology = TopologyState(key, declared, interval=interval, misses=misses)
         self.topology.load(records.get(LINKS, {}), now)
         self.compiler = Compiler(SaltTable(records.get(GROUPS, {})))

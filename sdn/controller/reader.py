@@ -8,7 +8,7 @@ from typing import Protocol
 
 from sdn.model.command import Transaction, TransactionResult
 from sdn.model.ids import Dpid, Kind
-from sdn.model.intent import Resource
+from sdn.model.intent import Quota, Resource
 from sdn.model.notice import AuditReport, Filter, Notice, NoticePage
 from sdn.model.selector import EVERYTHING, Selector
 from sdn.model.status import ChangeType, PathHop, Status
@@ -118,6 +118,10 @@ class Reader(Protocol):
 
         selector: only what it selects; after: only names behind this one.
         """
+        ...
+
+    def quota(self, tenant: str) -> tuple[Quota, Quota]:
+        """What a tenant (its full name) has, and how much it may have."""
         ...
 
     def topology(self) -> TopologyView:

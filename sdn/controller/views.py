@@ -10,7 +10,7 @@ from sdn.controller.core import Controller
 from sdn.controller.reader import FlowView, LinkView, SwitchView, SystemView, TopologyView
 from sdn.model.errors import NotFound, Thing
 from sdn.model.ids import Dpid, Kind, thing_of
-from sdn.model.intent import Port, Resource
+from sdn.model.intent import Port, Quota, Resource
 from sdn.model.notation import format_body, format_buckets, format_match, format_meter, split_key
 from sdn.model.notice import Filter, NoticePage
 from sdn.model.program import Entry, Unit, cookie_of
@@ -53,6 +53,10 @@ class Views:
             resource = objects[names[index]]
             if selector.matches(resource.labels):
                 yield resource, of(resource)
+
+    def quota(self, tenant: str) -> tuple[Quota, Quota]:
+        """What a tenant has, and how much it may have."""
+        return self._controller.store.quota(tenant)
 
     # Topology
 

@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 from sdn.controller.reader import Backend
 from sdn.model.command import Command, Delete, Put, Transaction, TransactionResult
 from sdn.model.errors import InvalidInput
+from sdn.model.ids import Kind
 from sdn.model.intent import kind_of
 from sdn.northbound import check, paths, rpc, writes
 from sdn.northbound.check import Problems
@@ -62,6 +63,8 @@ class ApplyService:
                 await asyncio.sleep(0)
             codec = CODECS[kind_of(resource)]
             message = codec.to_message(resource, writes.status_now(self._backend.reader, resource.name))
+            if codec.kind is Kind.TENANT:
+                writes.add_usage(message, self._backend.reader)
             if not message.status.state:  # not there: a dry run, or deleted meanwhile
                 message.ClearField("status")
             response.resources.add(**{codec.singular: message})

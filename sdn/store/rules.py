@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from ipaddress import IPv6Address, IPv6Network, ip_network
 from typing import Any
 
 from sdn.model.errors import InvalidInput
 from sdn.model.ids import Kind, parse_name, qualify
-from sdn.model.intent import Address, Binding, Connection, Network, Port, Prefix, Resource, Router, Subnet
+from sdn.model.intent import Address, Binding, Connection, Network, Port, Prefix, Resource, Router, Subnet, Tenant
 from sdn.model.selector import LABEL_KEY
 from sdn.store.names import tenant_of
 
@@ -24,6 +24,8 @@ MIN_MTU_IPV6 = 1280
 PREFIX_LENGTHS = {4: (8, 30), 6: (48, 126)}
 """Shortest and longest prefix of a subnet. Longer ones have no room for a gateway and a host."""
 MAX_BANDWIDTH = 10**15
+MAX_QUOTA = 1_000_000
+"""Objects of a kind that a tenant may have at most."""
 MAX_LABELS = 64
 MAX_LABEL_VALUE = 255
 MAX_DESCRIPTION = 1024
@@ -97,6 +99,16 @@ def _reference(field: str, name: str, owner: str, kind: Kind) -> str:
             field, f"{full} belongs to another tenant", f"Name a {kind.value.lower()} of tenants/{tenant}."
         )
     return full
+
+
+def _tenant(tenant: Tenant) -> dict[str, Any]:
+    for item in fields(tenant.quota):
+        value = getattr(tenant.quota, item.name)
+        if not 0 <= value <= MAX_QUOTA:
+            raise InvalidInput.of(
+                f"quota.{item.name}", f"{value} is out of range", f"Give 1 to {MAX_QUOTA}, or 0 for the default."
+            )
+    return {}
 
 
 def _network(network: Network) -> dict[str, Any]:
@@ -231,6 +243,7 @@ def _connection(connection: Connection) -> dict[str, Any]:
 
 
 _RULES: dict[type[Resource], Callable[[Any], dict[str, Any]]] = {
+    Tenant: _tenant,
     Network: _network,
     Subnet: _subnet,
     Router: _router,

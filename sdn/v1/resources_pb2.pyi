@@ -186,6 +186,39 @@ class Metadata(_message.Message):
 Global___Metadata: _TypeAlias = Metadata  # noqa: Y015
 
 @_typing.final
+class Quota(_message.Message):
+    """Numbers of objects of a tenant, by kind."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NETWORKS_FIELD_NUMBER: _builtins.int
+    SUBNETS_FIELD_NUMBER: _builtins.int
+    ROUTERS_FIELD_NUMBER: _builtins.int
+    PORTS_FIELD_NUMBER: _builtins.int
+    CONNECTIONS_FIELD_NUMBER: _builtins.int
+    networks: _builtins.int
+    subnets: _builtins.int
+    routers: _builtins.int
+    ports: _builtins.int
+    connections: _builtins.int
+    def __init__(
+        self,
+        *,
+        networks: _builtins.int = ...,
+        subnets: _builtins.int = ...,
+        routers: _builtins.int = ...,
+        ports: _builtins.int = ...,
+        connections: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connections", b"connections", "networks", b"networks", "ports", b"ports", "routers", b"routers", "subnets", b"subnets"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Quota: _TypeAlias = Quota  # noqa: Y015
+
+@_typing.final
 class Tenant(_message.Message):
     """Owner of everything else; nothing crosses between tenants."""
 
@@ -194,22 +227,42 @@ class Tenant(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     METADATA_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
+    QUOTA_FIELD_NUMBER: _builtins.int
+    USAGE_FIELD_NUMBER: _builtins.int
+    LIMITS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """tenants/T"""
     @_builtins.property
     def metadata(self) -> Global___Metadata: ...
     @_builtins.property
     def status(self) -> Global___Status: ...
+    @_builtins.property
+    def quota(self) -> Global___Quota:
+        """How many objects the tenant may have, at most 1000000 of a kind; 0 or not given: what the daemon gives by default.
+        It may be set below what there is, and then stops growth only.
+        """
+
+    @_builtins.property
+    def usage(self) -> Global___Quota:
+        """What the tenant has. Output only; a change of it alone is not told by Watch."""
+
+    @_builtins.property
+    def limits(self) -> Global___Quota:
+        """What the tenant may have: its quota, and the defaults of the daemon where that has none. Output only."""
+
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         metadata: Global___Metadata | None = ...,
         status: Global___Status | None = ...,
+        quota: Global___Quota | None = ...,
+        usage: Global___Quota | None = ...,
+        limits: Global___Quota | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "metadata", b"metadata", "quota", b"quota", "status", b"status", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "name", b"name", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "metadata", b"metadata", "name", b"name", "quota", b"quota", "status", b"status", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -15,7 +15,7 @@ from sdn.controller.reader import FlowView, LinkView, SwitchView, SystemView, To
 from sdn.model.command import Transaction, TransactionResult
 from sdn.model.errors import NotFound, SdnError, Unavailable
 from sdn.model.ids import Dpid, Kind
-from sdn.model.intent import Resource
+from sdn.model.intent import Quota, Resource
 from sdn.model.notice import AuditReport, Filter, Notice, NoticePage
 from sdn.model.selector import EVERYTHING, Selector
 from sdn.model.status import ChangeType, PathHop, State, Status
@@ -56,6 +56,9 @@ class Daemon:
     ) -> Iterable[tuple[Resource, Status]]:
         found = (self.get(name) for name in self.store.names(kind, tenant) if name > after)
         return [item for item in found if selector.matches(item[0].labels)]
+
+    def quota(self, tenant: str) -> tuple[Quota, Quota]:
+        return self.store.quota(tenant)
 
     def topology(self) -> TopologyView:
         ports = (SwitchPort(1, "up1", b"\2\0\0\0\0\1", True, 10 * GIGA),)

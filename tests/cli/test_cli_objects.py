@@ -213,3 +213,20 @@ def test_watch_as_json_and_yaml_tells_where_to_go_on(run: Any, changing: None) -
     assert lines[0]["object"] == json.loads(run("get", "port", H1, "-o", "json").stdout)
     documents = list(yaml.safe_load_all(run("get", "ports", "-w", "-o", "yaml").stdout))
     assert documents == lines
+
+
+def test_a_tenant_shows_its_usage(run: Any, red: str) -> None:
+    text = "kind: Tenant\nname: tenants/red\nquota: {ports: 3}\n"
+    assert run("apply", "-f", "-", stdin=text).exit_code == 0
+    described = run("describe", "tenant", "red").stdout
+    assert "1 of 50000 networks" in described
+    assert "2 of 3 ports" in described
+    again = run("apply", "-f", "-", stdin=run("get", "tenants", "-o", "yaml").stdout)
+    assert "unchanged" in again.stdout
+    many = "".join(f"---\nkind: Port\nname: tenants/red/ports/x{n}\nnetwork: web\n" for n in range(3))
+    refused = run("apply", "-f", "-", stdin=many)
+    assert refused.exit_code == 1
+    assert (
+        "standard input:7: document 2: name: tenants/red would have 5 ports, and its quota is 3. Delete ports"
+        in refused.stderr
+    )

@@ -15,7 +15,7 @@ from sdn.daemon.watch import NoticeHub, WatchHub
 from sdn.model.command import Create, Transaction, TransactionResult
 from sdn.model.errors import NotFound, SdnError, Unavailable
 from sdn.model.ids import Dpid, Kind, thing_of
-from sdn.model.intent import Binding, Connection, Network, Port, Resource, Router, Subnet, Tenant
+from sdn.model.intent import Binding, Connection, Network, Port, Quota, Resource, Router, Subnet, Tenant
 from sdn.model.notice import AuditReport, Filter, Finding, Notice, NoticePage, Severity
 from sdn.model.selector import EVERYTHING, Selector
 from sdn.model.status import ChangeType, PathHop, State, Status
@@ -54,6 +54,9 @@ class FakeReader:
         self._fail()
         found = (self.get(name) for name in self.store.names(kind, tenant) if name > after)
         return (item for item in found if selector.matches(item[0].labels))
+
+    def quota(self, tenant: str) -> tuple[Quota, Quota]:
+        return self.store.quota(tenant)
 
     def topology(self) -> TopologyView:
         ports = (SwitchPort(1, "up1", b"\2\0\0\0\0\1", True, 10**10),)
