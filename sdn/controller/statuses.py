@@ -63,7 +63,7 @@ class Statuses:
         parts += [f"not confirmed by: {_some(pending)}"] if pending else []
         lost = [self._name_of(Dpid(dpid)) for dpid in waits if self._progress.is_lost(resource.name, dpid)]
         parts += [f"lost by and written again: {_some(sorted(lost))}"] if lost else []
-        message = f"Waiting for switches; {'; '.join(parts)}."
+        message = f"Waiting for switches; {'; '.join(parts)}." if parts else "Traffic is being moved to its path."
         return replace(status, message=message, switches_pending=tuple(pending))
 
     def _brief(self, resource: Resource) -> Status:
@@ -79,9 +79,13 @@ class Statuses:
         if detached is not None:
             return Status(State.PENDING, detached.reason, detached.message)
         trouble = self._connections.trouble(name)
-        if trouble is not None:
+        if trouble is not None and not path:
             return Status(trouble.state, trouble.reason, trouble.message)
         waits = self._progress.waits(name)
+        if not waits and self._connections.moving(name):
+            return Status(State.PENDING, PROGRAMMING, "", path=path)
+        if not waits and trouble is not None:
+            return Status(trouble.state, trouble.reason, trouble.message, path=path)
         if not waits:
             return Status(State.PROGRAMMED, path=path) if path else DONE
         away = tuple(sorted(self._name_of(Dpid(dpid)) for dpid in waits if self._fleet.session(dpid) is None))
@@ -112,6 +116,8 @@ class Statuses:
         True also for what will not be programmed as it stands: refused, or a port that is not bound.
         """
         resource = self._store.objects.get(name)
+        if isinstance(resource, Connection) and self._connections.moving(name):
+            return False
         if resource is not None:
             status = self._brief(resource)
             if status.state is State.PENDING and status.reason not in ("Unbound", "BindingConflict", PROGRAMMING):

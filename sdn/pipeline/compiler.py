@@ -136,7 +136,7 @@ class Compiler:
         self._mark_routed(name, networks)
 
     def set_connection(self, name: str, facts: ConnectionFacts | None) -> None:
-        """Steer a connection, change its path, or end it (None). O(length of the path)."""
+        """Give a connection paths, steer it, or end it (None). O(length of the paths)."""
         before = self._connections.get(name)
         if before == facts:
             return
@@ -144,9 +144,8 @@ class Compiler:
             self._connections.pop(name, None)
         else:
             self._connections[name] = facts
-        for connection in (before, facts):
-            for dpid in connection.path.switches if connection else ():
-                self._mark(CONNECTION, name, dpid)
+        for dpid in _concerned(before, facts):
+            self._mark(CONNECTION, name, dpid)
 
     def block(self, unit: Unit) -> None:
         """Leave out what a unit contributes, because a switch refused it, until it would be something else."""
@@ -336,11 +335,23 @@ class Compiler:
 
     def _make_connection(self, unit: Unit) -> Entries:
         facts = self._connections.get(unit.object)
-        if facts is None or unit.dpid not in facts.path.switches:
+        if facts is None:
             return Entries()
-        known = [dpid for dpid in facts.path.switches if self._known(unit, dpid)]
-        if len(known) < len(facts.path.switches):
+        switches = {dpid: None for way in facts.ways if unit.dpid in way.path.switches for dpid in way.path.switches}
+        known = [dpid for dpid in switches if self._known(unit, dpid)]
+        if len(known) < len(switches):
             return Entries()
         transports: dict[int, int] = {dpid: self._labels[dpid] for dpid in known}
         taken, salts = self.programs[unit.dpid].groups, self.salts.of(unit.dpid)
         return fabric.compile_connection(facts, unit.dpid, transports, taken, salts)
+
+
+def _concerned(before: ConnectionFacts | None, after: ConnectionFacts | None) -> set[int]:
+    """Switches to which another form of a connection's facts means something: on ways that come or go, and at the ends
+    of those that traffic took or takes."""
+    ways, ends = [], []
+    for facts, other in ((before, after), (after, before)):
+        if facts is not None:
+            ways += [way for way in facts.ways if other is None or way not in other.ways]
+            ends += [(way.path.switches[0], way.path.switches[-1]) for way in [facts.steered] if way is not None]
+    return {dpid for way in ways for dpid in way.path.switches} | {dpid for pair in ends for dpid in pair}

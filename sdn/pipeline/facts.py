@@ -54,14 +54,22 @@ class RouterFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class ConnectionFacts:
-    """A connection whose ends are attached: service numbers of its ends and the path from a to b.
+class Way:
+    """A path that is there, whether or not anything takes it. forward, backward: path numbers of its two directions."""
 
-    forward and backward: path numbers (transport) of the two directions.
+    path: Path
+    forward: int
+    backward: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionFacts:
+    """A connection whose ends are attached. a, b: service numbers of its ends; ways: its paths, each from a to b.
+
+    steered: the one of the ways that traffic takes; None: the shortest way, as without a connection.
     """
 
     a: int
     b: int
-    path: Path
-    forward: int
-    backward: int
+    ways: tuple[Way, ...]
+    steered: Way | None

@@ -74,6 +74,8 @@ def references(resource: Resource) -> Iterator[tuple[str, str, Kind]]:
     elif isinstance(resource, Connection):
         yield "a", resource.a, Kind.PORT
         yield "b", resource.b, Kind.PORT
+        for index, other in enumerate(resource.constraints.diverse_from):
+            yield f"constraints.diverse_from[{index}]", other, Kind.CONNECTION
 
 
 def tenant_of(name: str) -> str:

@@ -13,7 +13,20 @@ from typing import Any
 
 from sdn.model.errors import InvalidInput
 from sdn.model.ids import Kind, parse_name, qualify
-from sdn.model.intent import Address, Binding, Connection, Network, Port, Prefix, Resource, Router, Subnet, Tenant
+from sdn.model.intent import (
+    Address,
+    Binding,
+    Connection,
+    Constraints,
+    Network,
+    Port,
+    Prefix,
+    Resource,
+    Router,
+    Subnet,
+    Tenant,
+)
+from sdn.model.request import Protect, Strategy
 from sdn.model.selector import LABEL_KEY
 from sdn.store.names import tenant_of
 
@@ -26,6 +39,10 @@ PREFIX_LENGTHS = {4: (8, 30), 6: (48, 126)}
 MAX_BANDWIDTH = 10**15
 MAX_QUOTA = 1_000_000
 """Objects of a kind that a tenant may have at most."""
+PROTECTION_MODES = ("NONE", "PREFERRED", "REQUIRED")
+MAX_CONSTRAINTS = 64
+"""Entries of each list of a connection's constraints."""
+MAX_CONSTRAINT_TEXT = 128
 MAX_LABELS = 64
 MAX_LABEL_VALUE = 255
 MAX_DESCRIPTION = 1024
@@ -235,11 +252,46 @@ def _connection(connection: Connection) -> dict[str, Any]:
     b = _reference("b", connection.b, connection.name, Kind.PORT)
     if a == b:
         raise InvalidInput.of("b", f"both ends are {a}", "Name two different ports.")
-    if not 1 <= connection.bandwidth <= MAX_BANDWIDTH:
-        raise InvalidInput.of(
-            "bandwidth", f"{connection.bandwidth} bits/s is out of range", f"Give 1 to {MAX_BANDWIDTH} bits/s."
-        )
-    return {"a": a, "b": b}
+    for field, least in (("bandwidth", 1), ("reverse", 0)):
+        value = getattr(connection, field)
+        if not least <= value <= MAX_BANDWIDTH:
+            raise InvalidInput.of(field, f"{value} bits/s is out of range", f"Give {least} to {MAX_BANDWIDTH} bits/s.")
+    _one_of("protection.mode", connection.protection.mode, PROTECTION_MODES)
+    _one_of("protection.scope", connection.protection.scope, tuple(Protect))
+    return {"a": a, "b": b, "constraints": _constraints(connection)}
+
+
+def _constraints(connection: Connection) -> Constraints:
+    wish = connection.constraints
+    for field, most in (("max_latency", 10**9), ("target_latency", 10**9), ("max_hops", 65535), ("max_cost", 2**40)):
+        value = getattr(wish, field)
+        if not 0 <= value <= most:
+            raise InvalidInput.of(f"constraints.{field}", f"{value} is out of range", f"Give 0 to {most}.")
+    _one_of("constraints.strategy", wish.strategy, tuple(Strategy))
+    _one_of("constraints.diversity", wish.diversity, tuple(Protect))
+    for field in ("exclude_switches", "exclude_links", "exclude_risk_groups", "via", "diverse_from"):
+        values = getattr(wish, field)
+        if len(values) > MAX_CONSTRAINTS:
+            reason = f"{len(values)} entries are more than {MAX_CONSTRAINTS}"
+            raise InvalidInput.of(f"constraints.{field}", reason, "Name fewer.")
+        _no_repetition(f"constraints.{field}", values)
+        for index, value in enumerate(values):
+            if not value or len(value) > MAX_CONSTRAINT_TEXT or not value.isprintable():
+                where = f"constraints.{field}[{index}]"
+                raise InvalidInput.of(where, f"{value[:80]!r} is not a name", "Give a name of printable characters.")
+    others = tuple(
+        _reference(f"constraints.diverse_from[{index}]", name, connection.name, Kind.CONNECTION)
+        for index, name in enumerate(wish.diverse_from)
+    )
+    if connection.name in others:
+        raise InvalidInput.of("constraints.diverse_from", "names the connection itself", "Name others.")
+    _no_repetition("constraints.diverse_from", others)
+    return wish if others == wish.diverse_from else replace(wish, diverse_from=others)
+
+
+def _one_of(field: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise InvalidInput.of(field, f"{value[:40]!r} is not known", f"Choose from {', '.join(known)}.")
 
 
 _RULES: dict[type[Resource], Callable[[Any], dict[str, Any]]] = {

@@ -13,7 +13,7 @@ from sdn.model.ids import Dpid
 from sdn.model.program import Entry, Group, Unit
 from sdn.model.route import NextHops, Path
 from sdn.pipeline import Compiler, route_table, routes
-from sdn.pipeline.facts import ConnectionFacts, InterfaceFacts, PortFacts, RouterFacts, SwitchFacts
+from sdn.pipeline.facts import ConnectionFacts, InterfaceFacts, PortFacts, RouterFacts, SwitchFacts, Way
 from sdn.pipeline.layout import GROUP_ALIVE
 from sdn.pipeline.program import OwnershipError
 from sdn.pipeline.routes import COMPILED_FORM, Form
@@ -154,17 +154,21 @@ class Changer:
     def hops(self) -> NextHops | None:
         return self.chance.choice((None, *HOPS))
 
-    def connection(self, name: str) -> None:
+    def way(self, forward: int, backward: int) -> Way:
         switches = list(SWITCHES)
         self.chance.shuffle(switches)
-        switches = switches[: self.chance.randrange(4)]
-        if not switches:
+        switches = switches[: self.chance.randrange(1, 4)]
+        links = tuple((100, 101) for _ in switches[1:])
+        return Way(Path(tuple(Dpid(dpid) for dpid in switches), links), forward, backward)
+
+    def connection(self, name: str) -> None:
+        a, b = (1, 2) if name == "c1" else (3, 4)
+        ways = tuple(self.way(a + 10 * slot, b + 10 * slot) for slot in range(self.chance.randrange(4)))
+        if not ways:
             self.world.connections.pop(name, None)
         else:
-            links = tuple((100, 101) for _ in switches[1:])
-            path = Path(tuple(Dpid(dpid) for dpid in switches), links)
-            a, b = (1, 2) if name == "c1" else (3, 4)
-            self.world.connections[name] = ConnectionFacts(a, b, path, a, b)
+            steered = self.chance.choice((None, *ways))
+            self.world.connections[name] = ConnectionFacts(a, b, ways, steered)
         self.compiler.set_connection(name, self.world.connections.get(name))
 
 
