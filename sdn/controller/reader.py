@@ -10,6 +10,7 @@ from sdn.model.command import Transaction, TransactionResult
 from sdn.model.ids import Dpid, Kind
 from sdn.model.intent import Quota, Resource
 from sdn.model.notice import AuditReport, Filter, Notice, NoticePage
+from sdn.model.plan import Plan
 from sdn.model.selector import EVERYTHING, Selector
 from sdn.model.status import ChangeType, PathHop, Status
 from sdn.model.topology import SwitchPort, WiringFault
@@ -158,6 +159,10 @@ class Backend(Protocol):
 
     async def submit(self, transaction: Transaction) -> TransactionResult:
         """Carry out a transaction; returns when it is durable. Raises SdnError."""
+        ...
+
+    async def rehearse(self, transaction: Transaction) -> Plan:
+        """What a transaction would do, also to the switches; nothing changes. Raises Unavailable."""
         ...
 
     async def wait_programmed(self, names: tuple[str, ...], timeout: float) -> None:  # noqa: ASYNC109 - part of the answer, not an abort

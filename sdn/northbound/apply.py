@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 
 import grpc
 from google.protobuf.message import Message
@@ -13,7 +14,7 @@ from sdn.model.command import Command, Delete, Put, Transaction, TransactionResu
 from sdn.model.errors import InvalidInput
 from sdn.model.ids import Kind
 from sdn.model.intent import kind_of
-from sdn.northbound import check, paths, rpc, writes
+from sdn.northbound import check, paths, plans, rpc, writes
 from sdn.northbound.check import Problems
 from sdn.northbound.kinds import BY_FIELD, CODECS, Codec
 from sdn.northbound.rpc import Context
@@ -54,7 +55,10 @@ class ApplyService:
         if not request.dry_run:
             names = (resource.name for resource in result.resources)
             await writes.wait_for(self._backend, names, wait, context)
-        return await self._answer(result, len(request.resources))
+        response = await self._answer(result, len(request.resources))
+        if request.dry_run:
+            plans.add(response, await self._backend.rehearse(replace(transaction, request_id="", dry_run=False)))
+        return response
 
     async def _answer(self, result: TransactionResult, count: int) -> spb.ApplyResponse:
         response = spb.ApplyResponse(changed=result.changed, revision=result.revision)

@@ -12,11 +12,13 @@ from click.testing import CliRunner, Result
 from sdn.cli.main import cli
 from sdn.controller.notices import Notices
 from sdn.controller.reader import FlowView, LinkView, SwitchView, SystemView, TopologyView, Watched
+from sdn.controller.rehearsal import differences_of
 from sdn.model.command import Transaction, TransactionResult
 from sdn.model.errors import NotFound, SdnError, Unavailable
 from sdn.model.ids import Dpid, Kind
 from sdn.model.intent import Quota, Resource
 from sdn.model.notice import AuditReport, Filter, Notice, NoticePage
+from sdn.model.plan import Plan, SwitchPlan, Tally
 from sdn.model.selector import EVERYTHING, Selector
 from sdn.model.status import ChangeType, PathHop, State, Status
 from sdn.model.topology import SwitchPort, WiringFault
@@ -41,6 +43,7 @@ class Daemon:
         self.kept = Notices({})
         self.reports: dict[str, AuditReport] = {}
         self.coming: list[Watched] = []
+        self.unknown = ""
 
     @property
     def reader(self) -> Daemon:
@@ -102,6 +105,10 @@ class Daemon:
         if not transaction.dry_run:
             self.store.commit(prepared)
         return TransactionResult(prepared.revision, prepared.resources, prepared.changed, 1)
+
+    async def rehearse(self, transaction: Transaction) -> Plan:
+        plan = SwitchPlan("leaf1", Tally(12, 1, 3), Tally(2, 0, 1), Tally())
+        return Plan(differences_of(self.store.prepare(transaction, NOW).changes), (plan,), self.unknown)
 
     async def wait_programmed(self, names: tuple[str, ...], timeout: float) -> None:  # noqa: ASYNC109 - the Backend's
         self.waits.append(timeout)
