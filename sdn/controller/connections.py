@@ -399,4 +399,5 @@ def _asks_anew(change: Change) -> bool:
 
 
 def _placed(error: SdnError, prefix: str) -> SdnError:
-    return type(error)(*(v.at((prefix + v.field).rstrip(".")) for v in error.violations))
+    violations = (v.at((prefix + v.field).rstrip(".")) for v in error.violations)
+    return type(error)(*violations)

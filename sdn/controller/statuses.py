@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from ipaddress import ip_address, ip_network
 
 from sdn.controller.attachments import Attachments
 from sdn.controller.connections import Connections
 from sdn.controller.fleet import Fleet
 from sdn.controller.progress import Progress
 from sdn.model.ids import Dpid
-from sdn.model.intent import Connection, Network, Port, Resource, Subnet
+from sdn.model.intent import Connection, Network, Port, Resource, Router, Subnet
 from sdn.model.program import Unit
 from sdn.model.status import State, Status
 from sdn.pipeline import Compiler
@@ -87,12 +88,29 @@ class Statuses:
         if not waits and trouble is not None:
             return Status(trouble.state, trouble.reason, trouble.message, path=path)
         if not waits:
+            if isinstance(resource, Router) and resource.routes:
+                return self._routes_of(resource)
             return Status(State.PROGRAMMED, path=path) if path else DONE
         away = tuple(sorted(self._name_of(Dpid(dpid)) for dpid in waits if self._fleet.session(dpid) is None))
         if away:
             return Status(State.PENDING, AWAY, "", away, path)
         lost = any(self._progress.is_lost(name, dpid) for dpid in waits)
         return Status(State.PENDING, REPAIRING if lost else PROGRAMMING, "", path=path)
+
+    def _routes_of(self, router: Router) -> Status:
+        """The status of a router that is in the switches: whether its static routes lead to somebody."""
+        missing = self._compiler.missing_hops(router.name)
+        if not missing:
+            return DONE
+        parts = []
+        for route in missing[:_NAMED]:
+            hop, prefix = ip_address(route.next_hop), ip_network((route.prefix, route.length))
+            network = self._store.numbers.key_of("network", route.network)
+            holder = self._store.holder_of_address(network, hop) if network else None
+            parts.append(f"{hop} to {prefix} ({f'of {holder}, not attached' if holder else 'no port has it'})")
+        more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+        message = f"Packets are dropped for want of the next hop: {', '.join(parts)}{more}."
+        return Status(State.DEGRADED, "NextHopMissing", message)
 
     def news(self, resource: Resource) -> Status | None:
         """The status, if it is another one than when this was asked last."""

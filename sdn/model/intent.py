@@ -65,10 +65,22 @@ class Subnet(Resource):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StaticRoute:
+    """Packets to ``prefix`` go to whoever has the address ``next_hop`` in a subnet of the router; None drops them."""
+
+    prefix: Prefix
+    next_hop: Address | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Router(Resource):
-    """A distributed router between subnets (full names); it owns the gateway address of each."""
+    """A distributed router between subnets (full names); it owns the gateway address of each.
+
+    routes: beside the subnets themselves; the longest prefix wins among all of them.
+    """
 
     subnets: tuple[str, ...] = ()
+    routes: tuple[StaticRoute, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

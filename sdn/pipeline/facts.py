@@ -46,11 +46,22 @@ class InterfaceFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class StaticFacts:
+    """A static route. network: number of the one in which the next hop is looked for; next_hop: packed, b'' to drop."""
+
+    prefix: bytes
+    length: int
+    network: int = 0
+    next_hop: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
 class RouterFacts:
-    """A router by its number and its interfaces."""
+    """A router by its number, its interfaces and its static routes."""
 
     number: int
     interfaces: tuple[InterfaceFacts, ...]
+    routes: tuple[StaticFacts, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

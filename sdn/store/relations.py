@@ -11,9 +11,11 @@ from collections.abc import Iterable
 from sdn.model.errors import Exhausted, InUse, InvalidInput, Limit, NotFound, SdnError, Thing, UsedBy
 from sdn.model.intent import Network, Port, Resource, Router, Subnet
 from sdn.store.draft import Draft, Target
+from sdn.store.forms import check_host_address
 from sdn.store.index import subnet_of
 from sdn.store.names import Problems, claims, references, routed_claim
-from sdn.store.rules import MAX_SUBNETS_PER_NETWORK, MIN_MTU_IPV6, check_host_address
+from sdn.store.rules import MAX_SUBNETS_PER_NETWORK, MIN_MTU_IPV6
+from sdn.store.static_routes import check_gateway_free, check_next_hops
 
 _SHOWN_USERS, _TOLD_USERS = 10, 100
 """Users named in the text of an error, and for programs."""
@@ -77,6 +79,9 @@ def _check_gateway_kept(draft: Draft, subnet: Subnet) -> None:
             "Take the subnet out of the router first.",
             UsedBy(subnet.name, (router,), 1),
         )
+    owner = draft.get(router) if router is not None and not draft.touched(router) else None
+    if isinstance(owner, Router):
+        check_gateway_free(owner, subnet)
 
 
 def _check_router(draft: Draft, router: Router) -> None:
@@ -97,6 +102,7 @@ def _check_router(draft: Draft, router: Router) -> None:
             f"{a.name} ({a.cidr}) and {b.name} ({b.cidr}) overlap",
             "A router can only join subnets with different ranges.",
         )
+    check_next_hops(router, subnets)
 
 
 def _check_network(draft: Draft, problems: Problems, network: Network) -> None:

@@ -8,19 +8,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import fields, replace
-from ipaddress import IPv6Address, IPv6Network, ip_network
 from typing import Any
 
 from sdn.model.errors import InvalidInput
 from sdn.model.ids import Kind, parse_name, qualify
 from sdn.model.intent import (
-    Address,
     Binding,
     Connection,
     Constraints,
     Network,
     Port,
-    Prefix,
     Resource,
     Router,
     Subnet,
@@ -28,7 +25,9 @@ from sdn.model.intent import (
 )
 from sdn.model.request import Protect, Strategy
 from sdn.model.selector import LABEL_KEY
+from sdn.store.forms import NOT_FOR_TENANTS, check_host_address, no_repetition, overlap, scoped
 from sdn.store.names import tenant_of
+from sdn.store.static_routes import check_routes
 
 MIN_MTU, MAX_MTU, DEFAULT_MTU = 576, 9000, 1500
 """Bytes of IP packet. 576: what every IPv4 host must take (RFC 1122, 3.3.2)."""
@@ -56,11 +55,6 @@ ROUTER_MAC_PREFIX = "06:00:00:"
 """First half of the MAC addresses of routers; the other half is the router's number."""
 
 _MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}|[0-9a-f]{2}(?:-[0-9a-f]{2}){5}")
-_NOT_FOR_TENANTS = (
-    *(ip_network(text) for text in ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4")),
-    *(ip_network(text) for text in ("::/96", "::ffff:0:0/96", "fe80::/10", "ff00::/8")),
-)
-"""This host, loopback, link-local, multicast, reserved; the same of IPv6, and IPv4 in disguise (RFC 6890)."""
 
 
 def normal(resource: Resource) -> Resource:
@@ -145,44 +139,14 @@ def _subnet(subnet: Subnet) -> dict[str, Any]:
             f"prefix length {cidr.prefixlen} of {cidr} is out of range",
             f"Use /{shortest} to /{longest} for IPv{cidr.version}.",
         )
-    if _scoped(cidr.network_address):
+    if scoped(cidr.network_address):
         raise InvalidInput.of("cidr", f"{cidr} has a zone", "Leave out '%' and what follows.")
-    for special in _NOT_FOR_TENANTS:
-        if _overlap(cidr, special):
+    for special in NOT_FOR_TENANTS:
+        if overlap(cidr, special):
             raise InvalidInput.of("cidr", f"{cidr} overlaps {special}, which hosts may not use", "Use another range.")
     if subnet.gateway is not None:
         check_host_address("gateway", subnet.gateway, cidr)
     return {"network": network}
-
-
-def _overlap(a: Prefix, b: Prefix) -> bool:
-    shorter, longer = sorted((a, b), key=lambda prefix: prefix.prefixlen)
-    return shorter.version == longer.version and inside(longer.network_address, shorter)
-
-
-def inside(address: Address, cidr: Prefix) -> bool:
-    """Whether an address lies in a range, of which it may be of the other family."""
-    return address.version == cidr.version and int(address) & int(cidr.netmask) == int(cidr.network_address)
-
-
-def _scoped(address: Address) -> bool:
-    return isinstance(address, IPv6Address) and address.scope_id is not None
-
-
-def check_host_address(field: str, address: Address, cidr: Prefix) -> None:
-    """Raises InvalidInput unless a host of the subnet may have this address."""
-    reason = ""
-    if not inside(address, cidr):
-        reason = f"{address} is not inside {cidr}"
-    elif _scoped(address):
-        reason = f"{address} has a zone"
-    elif address == cidr.network_address:
-        special = "subnet-router anycast" if isinstance(cidr, IPv6Network) else "network"
-        reason = f"{address} is the {special} address of {cidr}"
-    elif cidr.version == 4 and address == cidr.broadcast_address:
-        reason = f"{address} is the broadcast address of {cidr}"
-    if reason:
-        raise InvalidInput.of(field, reason, f"Use a host address of {cidr}.")
 
 
 def _router(router: Router) -> dict[str, Any]:
@@ -191,16 +155,9 @@ def _router(router: Router) -> dict[str, Any]:
     subnets = tuple(
         _reference(f"subnets[{index}]", name, router.name, Kind.SUBNET) for index, name in enumerate(router.subnets)
     )
-    _no_repetition("subnets", subnets)
+    no_repetition("subnets", subnets)
+    check_routes(router.routes)
     return {"subnets": subnets}
-
-
-def _no_repetition(field: str, values: tuple[object, ...]) -> None:
-    seen: set[object] = set()
-    for index, value in enumerate(values):
-        if value in seen:
-            raise InvalidInput.of(f"{field}[{index}]", f"{value} is repeated", "Give each one once.")
-        seen.add(value)
 
 
 def _port(port: Port) -> dict[str, Any]:
@@ -209,7 +166,7 @@ def _port(port: Port) -> dict[str, Any]:
         raise InvalidInput.of(
             "addresses", f"{len(port.addresses)} addresses", f"Give at most {MAX_ADDRESSES_PER_PORT}."
         )
-    _no_repetition("addresses", port.addresses)
+    no_repetition("addresses", port.addresses)
     if port.binding is not None:
         _binding(port.binding)
     return {"network": network, "mac": _mac(port.mac)}
@@ -274,7 +231,7 @@ def _constraints(connection: Connection) -> Constraints:
         if len(values) > MAX_CONSTRAINTS:
             reason = f"{len(values)} entries are more than {MAX_CONSTRAINTS}"
             raise InvalidInput.of(f"constraints.{field}", reason, "Name fewer.")
-        _no_repetition(f"constraints.{field}", values)
+        no_repetition(f"constraints.{field}", values)
         for index, value in enumerate(values):
             if not value or len(value) > MAX_CONSTRAINT_TEXT or not value.isprintable():
                 where = f"constraints.{field}[{index}]"
@@ -285,7 +242,7 @@ def _constraints(connection: Connection) -> Constraints:
     )
     if connection.name in others:
         raise InvalidInput.of("constraints.diverse_from", "names the connection itself", "Name others.")
-    _no_repetition("constraints.diverse_from", others)
+    no_repetition("constraints.diverse_from", others)
     return wish if others == wish.diverse_from else replace(wish, diverse_from=others)
 
 

@@ -111,6 +111,25 @@ def test_describe_shows_what_is_in_a_tenant_and_in_a_network(run: Any, red: str)
     assert "MTU:     1500" in network
 
 
+ROUTER = """\
+kind: Router
+name: tenants/red/routers/r
+subnets: [v4]
+routes: [{prefix: 0.0.0.0/0, next_hop: 10.0.0.12}, {prefix: 10.9.0.0/16, next_hop: blackhole}]
+"""
+
+
+def test_routes_of_a_router(run: Any, red: str, daemon: Any) -> None:
+    assert run("apply", "-f", "-", stdin=ROUTER).exit_code == 0
+    assert run("get", "routers").stdout.splitlines()[1].split() == ["red", "r", "v4", "2", "PROGRAMMED"]
+    described = run("describe", "router", "r", "-t", "red").stdout.splitlines()
+    assert "Routes:  0.0.0.0/0 via 10.0.0.12, 10.9.0.0/16 via blackhole" in described
+    revision = daemon.store.revision
+    printed = run("get", "router", "r", "-t", "red", "-o", "yaml").stdout
+    assert run("apply", "-f", "-", stdin=printed).exit_code == 0
+    assert daemon.store.revision == revision
+
+
 def test_describe_as_json_is_the_object(run: Any, red: str) -> None:
     described = run("describe", "port", H1, "-o", "json").stdout
     assert described == run("get", "port", H1, "-o", "json").stdout
