@@ -150,6 +150,7 @@ class Controller:
         now: monotonic seconds; wall: Unix time in seconds, for what users see.
         """
         self.reporter.wall = wall
+        self.statuses.conditions.begin_turn(wall)
         for event in events:
             self._take(event, now, wall)
         self._settle(now)
@@ -180,7 +181,7 @@ class Controller:
         away = [dpid for dpid in self._expected if self.fleet.session(dpid) is None]
         if away and now < self._deadline:
             return
-        self.statuses.starting = ""
+        self.statuses.end_start()
         self._news.update(dict.fromkeys(self.store.objects))
         if away:
             self.reporter.started_without([self.topology.name_of(dpid) for dpid in away])

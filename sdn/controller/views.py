@@ -197,7 +197,7 @@ class Views:
         """The daemon at a glance. O(objects)."""
         controller = self._controller
         objects = {kind: len(controller.store.select(kind)) for kind in Kind}
-        states = Counter(str(controller.statuses.of(resource).state) for resource in controller.store.objects.values())
+        states = Counter(str(controller.statuses.state(resource)) for resource in controller.store.objects.values())
         not_ready = tuple(self._not_ready())
         return SystemView(
             version=self._version,

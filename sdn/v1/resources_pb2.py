@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16sdn/v1/resources.proto\x12\x06sdn.v1\x1a\x1fgoogle/protobuf/timestamp.proto\":\n\x07PathHop\x12\x0e\n\x06switch\x18\x01 \x01(\t\x12\x0f\n\x07ingress\x18\x02 \x01(\t\x12\x0e\n\x06\x65gress\x18\x03 \x01(\t\"\x97\x01\n\x06Status\x12\x1c\n\x05state\x18\x01 \x01(\x0e\x32\r.sdn.v1.State\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x15\n\rswitches_away\x18\x04 \x03(\t\x12\x1d\n\x04path\x18\x05 \x03(\x0b\x32\x0f.sdn.v1.PathHop\x12\x18\n\x10switches_pending\x18\x06 \x03(\t\"\xbb\x01\n\x08Metadata\x12\x13\n\x0b\x64\x65scription\x18\x01 \x01(\t\x12,\n\x06labels\x18\x02 \x03(\x0b\x32\x1c.sdn.v1.Metadata.LabelsEntry\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"_\n\x05Quota\x12\x10\n\x08networks\x18\x01 \x01(\r\x12\x0f\n\x07subnets\x18\x02 \x01(\r\x12\x0f\n\x07routers\x18\x03 \x01(\r\x12\r\n\x05ports\x18\x04 \x01(\r\x12\x13\n\x0b\x63onnections\x18\x05 \x01(\r\"\xb5\x01\n\x06Tenant\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\"\n\x08metadata\x18\x02 \x01(\x0b\x32\x10.sdn.v1.Metadata\x12\x1e\n\x06status\x18\x03 \x01(\x0b\x32\x0e.sdn.v1.Status\x12\x1c\n\x05quota\x18\x04 \x01(\x0b\x32\r.sdn.v1.Quota\x12\x1c\n\x05usage\x18\x05 \x01(\x0b\x32\r.sdn.v1.Quota\x12\x1d\n\x06limits\x18\x06 \x01(\x0b\x32\r.sdn.v1.Quota\"h\n\x07Network\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\"\n\x08metadata\x18\x02 \x01(\x0b\x32\x10.sdn.v1.Metadata\x12\x1e\n\x06status\x18\x03 \x01(\x0b\x32\x0e.sdn.v1.Status\x12\x0b\n\x03mtu\x18\x04 \x01(\r\"\x8a\x01\n\x06Subnet\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\"\n\x08metadata\x18\x02 \x01(\x0b\x32\x10.sdn.v1.Metadata\x12\x1e\n\x06status\x18\x03 \x01(\x0b\x32\x0e.sdn.v1.Status\x12\x0f\n\x07network\x18\x04 \x01(\t\x12\x0c\n\x04\x63idr\x18\x05 \x01(\t\x12\x0f\n\x07gateway\x18\x06 \x01(\t\"/\n\x0bStaticRoute\x12\x0e\n\x06prefix\x18\x01 \x01(\t\x12\x10\n\x08next_hop\x18\x02 \x01(\t\"\x90\x01\n\x06Router\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\"\n\x08metadata\x18\x02 \x01(\x0b\x32\x10.sdn.v1.Metadata\x12\x1e\n\x06status\x18\x03 \x01(\x0b\x32\x0e.sdn.v1.Status\x12\x0f\n\x07subnets\x18\x04 \x03(\t\x12#\n\x06routes\x18\x05 \x03(\x0b\x32\x13.sdn.v1.StaticRoute\",\n\x07\x42inding\x12\x0e\n\x06switch\x18\x01 \x01(\t\x12\x11\n\tinterface\x18\x02 \x01(\t\"\xab\x01\n\x04Port\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\"\n\x08metadata\x18\x02 \x01(\x0b\x32\x10.sdn.v1.Metadata\x12\x1e\n\x06status\x18\x03 \x01(\x0b\x32\x0e.sdn.v1.Status\x12\x0f\n\x07network\x18\x04 \x01(\t\x12\x0b\n\x03mac\x18\x05 \x01(\t\x12\x11\n\taddresses\x18\x06 \x03(\t\x12 \n\x07\x62inding\x18\x07 \x01(\x0b\x32\x0f.sdn.v1.Binding\"\x8b\x01\n\nConnection\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\"\n\x08metadata\x18\x02 \x01(\x0b\x32\x10.sdn.v1.Metadata\x12\x1e\n\x06status\x18\x03 \x01(\x0b\x32\x0e.sdn.v1.Status\x12\t\n\x01\x61\x18\x04 \x01(\t\x12\t\n\x01\x62\x18\x05 \x01(\t\x12\x15\n\rbandwidth_bps\x18\x06 \x01(\x04\"\xe4\x01\n\x08Resource\x12 \n\x06tenant\x18\x01 \x01(\x0b\x32\x0e.sdn.v1.TenantH\x00\x12\"\n\x07network\x18\x02 \x01(\x0b\x32\x0f.sdn.v1.NetworkH\x00\x12 \n\x06subnet\x18\x03 \x01(\x0b\x32\x0e.sdn.v1.SubnetH\x00\x12 \n\x06router\x18\x04 \x01(\x0b\x32\x0e.sdn.v1.RouterH\x00\x12\x1c\n\x04port\x18\x05 \x01(\x0b\x32\x0c.sdn.v1.PortH\x00\x12(\n\nconnection\x18\x06 \x01(\x0b\x32\x12.sdn.v1.ConnectionH\x00\x42\x06\n\x04kind*c\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0b\n\x07PENDING\x10\x01\x12\x0e\n\nPROGRAMMED\x10\x02\x12\x0c\n\x08\x44\x45GRADED\x10\x03\x12\x0c\n\x08REJECTED\x10\x04\x12\n\n\x06\x46\x41ILED\x10\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16sdn/v1/resources.proto\x12\x06sdn.v1\x1a\x1fgoogle/protobuf/timestamp.proto\":\n\x07PathHop\x12\x0e\n\x06switch\x18\x01 \x01(\t\x12\x0f\n\x07ingress\x18\x02 \x01(\t\x12\x0e\n\x06\x65gress\x18\x03 \x01(\t\"\x9d\x01\n\tCondition\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\'\n\x06status\x18\x02 \x01(\x0e\x32\x17.sdn.v1.ConditionStatus\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x38\n\x14last_transition_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xbe\x01\n\x06Status\x12\x1c\n\x05state\x18\x01 \x01(\x0e\x32\r.sdn.v1.State\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x15\n\rswitches_away\x18\x04 \x03(\t\x12\x1d\n\x04path\x18\x05 \x03(\x0b\x32\x0f.sdn.v1.PathHop\x12\x18\n\x10switches_pending\x18\x06 \x03(\t\x12%\n\nconditions\x18\x14 \x03(\x0b\x32\x11.sdn.v1.Condition\"\xbb\x01\n\x08Metadata\x12\x13\n\x0b\x64\x65scription\x18\x01 \x01(\t\x12,\n\x06labels\x18\x02 \x03(\x0b\x32\x1c.sdn.v1.Metadata.LabelsEntry\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"_\n\x05Quota\x12\x10\n\x08networks\x18\x01 \x01(\r\x12\x0f\n\x07subnets\x18\x02 \x01(\r\x12\x0f\n\x07routers\x18\x03 \x01(\r\x12\r\n\x05ports\x18\x04 \x01(\r\x12\x13\n\x0b\x63onnections\x18\x05 \x01(\r\"\xb5\x01\n\x06Tenant\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\"\n\x08metadata\x18\x02 \x01(\x0b\x32\x10.sdn.v1.Metadata\x12\x1e\n\x06status\x18\x03 \x01(\x0b\x32\x0e.sdn.v1.Status\x12\x1c\n\x05quota\x18\x04 \x01(\x0b\x32\r.sdn.v1.Quota\x12\x1c\n\x05usage\x18\x05 \x01(\x0b\x32\r.sdn.v1.Quota\x12\x1d\n\x06limits\x18\x06 \x01(\x0b\x32\r.sdn.v1.Quota\"h\n\x07Network\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\"\n\x08metadata\x18\x02 \x01(\x0b\x32\x10.sdn.v1.Metadata\x12\x1e\n\x06status\x18\x03 \x01(\x0b\x32\x0e.sdn.v1.Status\x12\x0b\n\x03mtu\x18\x04 \x01(\r\"\x8a\x01\n\x06Subnet\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\"\n\x08metadata\x18\x02 \x01(\x0b\x32\x10.sdn.v1.Metadata\x12\x1e\n\x06status\x18\x03 \x01(\x0b\x32\x0e.sdn.v1.Status\x12\x0f\n\x07network\x18\x04 \x01(\t\x12\x0c\n\x04\x63idr\x18\x05 \x01(\t\x12\x0f\n\x07gateway\x18\x06 \x01(\t\"/\n\x0bStaticRoute\x12\x0e\n\x06prefix\x18\x01 \x01(\t\x12\x10\n\x08next_hop\x18\x02 \x01(\t\"\x90\x01\n\x06Router\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\"\n\x08metadata\x18\x02 \x01(\x0b\x32\x10.sdn.v1.Metadata\x12\x1e\n\x06status\x18\x03 \x01(\x0b\x32\x0e.sdn.v1.Status\x12\x0f\n\x07subnets\x18\x04 \x03(\t\x12#\n\x06routes\x18\x05 \x03(\x0b\x32\x13.sdn.v1.StaticRoute\",\n\x07\x42inding\x12\x0e\n\x06switch\x18\x01 \x01(\t\x12\x11\n\tinterface\x18\x02 \x01(\t\"\xab\x01\n\x04Port\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\"\n\x08metadata\x18\x02 \x01(\x0b\x32\x10.sdn.v1.Metadata\x12\x1e\n\x06status\x18\x03 \x01(\x0b\x32\x0e.sdn.v1.Status\x12\x0f\n\x07network\x18\x04 \x01(\t\x12\x0b\n\x03mac\x18\x05 \x01(\t\x12\x11\n\taddresses\x18\x06 \x03(\t\x12 \n\x07\x62inding\x18\x07 \x01(\x0b\x32\x0f.sdn.v1.Binding\"\x8b\x01\n\nConnection\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\"\n\x08metadata\x18\x02 \x01(\x0b\x32\x10.sdn.v1.Metadata\x12\x1e\n\x06status\x18\x03 \x01(\x0b\x32\x0e.sdn.v1.Status\x12\t\n\x01\x61\x18\x04 \x01(\t\x12\t\n\x01\x62\x18\x05 \x01(\t\x12\x15\n\rbandwidth_bps\x18\x06 \x01(\x04\"\xe4\x01\n\x08Resource\x12 \n\x06tenant\x18\x01 \x01(\x0b\x32\x0e.sdn.v1.TenantH\x00\x12\"\n\x07network\x18\x02 \x01(\x0b\x32\x0f.sdn.v1.NetworkH\x00\x12 \n\x06subnet\x18\x03 \x01(\x0b\x32\x0e.sdn.v1.SubnetH\x00\x12 \n\x06router\x18\x04 \x01(\x0b\x32\x0e.sdn.v1.RouterH\x00\x12\x1c\n\x04port\x18\x05 \x01(\x0b\x32\x0c.sdn.v1.PortH\x00\x12(\n\nconnection\x18\x06 \x01(\x0b\x32\x12.sdn.v1.ConnectionH\x00\x42\x06\n\x04kind*c\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0b\n\x07PENDING\x10\x01\x12\x0e\n\nPROGRAMMED\x10\x02\x12\x0c\n\x08\x44\x45GRADED\x10\x03\x12\x0c\n\x08REJECTED\x10\x04\x12\n\n\x06\x46\x41ILED\x10\x05*s\n\x0f\x43onditionStatus\x12 \n\x1c\x43ONDITION_STATUS_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x43ONDITION_TRUE\x10\x01\x12\x13\n\x0f\x43ONDITION_FALSE\x10\x02\x12\x15\n\x11\x43ONDITION_UNKNOWN\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,34 +34,38 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_METADATA_LABELSENTRY']._loaded_options = None
   _globals['_METADATA_LABELSENTRY']._serialized_options = b'8\001'
-  _globals['_STATE']._serialized_start=1788
-  _globals['_STATE']._serialized_end=1887
+  _globals['_STATE']._serialized_start=1987
+  _globals['_STATE']._serialized_end=2086
+  _globals['_CONDITIONSTATUS']._serialized_start=2088
+  _globals['_CONDITIONSTATUS']._serialized_end=2203
   _globals['_PATHHOP']._serialized_start=67
   _globals['_PATHHOP']._serialized_end=125
-  _globals['_STATUS']._serialized_start=128
-  _globals['_STATUS']._serialized_end=279
-  _globals['_METADATA']._serialized_start=282
-  _globals['_METADATA']._serialized_end=469
-  _globals['_METADATA_LABELSENTRY']._serialized_start=424
-  _globals['_METADATA_LABELSENTRY']._serialized_end=469
-  _globals['_QUOTA']._serialized_start=471
-  _globals['_QUOTA']._serialized_end=566
-  _globals['_TENANT']._serialized_start=569
-  _globals['_TENANT']._serialized_end=750
-  _globals['_NETWORK']._serialized_start=752
-  _globals['_NETWORK']._serialized_end=856
-  _globals['_SUBNET']._serialized_start=859
-  _globals['_SUBNET']._serialized_end=997
-  _globals['_STATICROUTE']._serialized_start=999
-  _globals['_STATICROUTE']._serialized_end=1046
-  _globals['_ROUTER']._serialized_start=1049
-  _globals['_ROUTER']._serialized_end=1193
-  _globals['_BINDING']._serialized_start=1195
-  _globals['_BINDING']._serialized_end=1239
-  _globals['_PORT']._serialized_start=1242
-  _globals['_PORT']._serialized_end=1413
-  _globals['_CONNECTION']._serialized_start=1416
-  _globals['_CONNECTION']._serialized_end=1555
-  _globals['_RESOURCE']._serialized_start=1558
-  _globals['_RESOURCE']._serialized_end=1786
+  _globals['_CONDITION']._serialized_start=128
+  _globals['_CONDITION']._serialized_end=285
+  _globals['_STATUS']._serialized_start=288
+  _globals['_STATUS']._serialized_end=478
+  _globals['_METADATA']._serialized_start=481
+  _globals['_METADATA']._serialized_end=668
+  _globals['_METADATA_LABELSENTRY']._serialized_start=623
+  _globals['_METADATA_LABELSENTRY']._serialized_end=668
+  _globals['_QUOTA']._serialized_start=670
+  _globals['_QUOTA']._serialized_end=765
+  _globals['_TENANT']._serialized_start=768
+  _globals['_TENANT']._serialized_end=949
+  _globals['_NETWORK']._serialized_start=951
+  _globals['_NETWORK']._serialized_end=1055
+  _globals['_SUBNET']._serialized_start=1058
+  _globals['_SUBNET']._serialized_end=1196
+  _globals['_STATICROUTE']._serialized_start=1198
+  _globals['_STATICROUTE']._serialized_end=1245
+  _globals['_ROUTER']._serialized_start=1248
+  _globals['_ROUTER']._serialized_end=1392
+  _globals['_BINDING']._serialized_start=1394
+  _globals['_BINDING']._serialized_end=1438
+  _globals['_PORT']._serialized_start=1441
+  _globals['_PORT']._serialized_end=1612
+  _globals['_CONNECTION']._serialized_start=1615
+  _globals['_CONNECTION']._serialized_end=1754
+  _globals['_RESOURCE']._serialized_start=1757
+  _globals['_RESOURCE']._serialized_end=1985
 # @@protoc_insertion_point(module_scope)

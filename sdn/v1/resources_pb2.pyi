@@ -54,6 +54,28 @@ FAILED: State.ValueType  # 5
 """A switch refused it."""
 Global___State: _TypeAlias = State  # noqa: Y015
 
+class _ConditionStatus:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ConditionStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ConditionStatus.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CONDITION_STATUS_UNSPECIFIED: _ConditionStatus.ValueType  # 0
+    CONDITION_TRUE: _ConditionStatus.ValueType  # 1
+    CONDITION_FALSE: _ConditionStatus.ValueType  # 2
+    CONDITION_UNKNOWN: _ConditionStatus.ValueType  # 3
+    """It cannot be said at present; the reason says why."""
+
+class ConditionStatus(_ConditionStatus, metaclass=_ConditionStatusEnumTypeWrapper):
+    """Whether a condition holds."""
+
+CONDITION_STATUS_UNSPECIFIED: ConditionStatus.ValueType  # 0
+CONDITION_TRUE: ConditionStatus.ValueType  # 1
+CONDITION_FALSE: ConditionStatus.ValueType  # 2
+CONDITION_UNKNOWN: ConditionStatus.ValueType  # 3
+"""It cannot be said at present; the reason says why."""
+Global___ConditionStatus: _TypeAlias = ConditionStatus  # noqa: Y015
+
 @_typing.final
 class PathHop(_message.Message):
     """One switch of a path."""
@@ -84,6 +106,47 @@ class PathHop(_message.Message):
 Global___PathHop: _TypeAlias = PathHop  # noqa: Y015
 
 @_typing.final
+class Condition(_message.Message):
+    """One statement about an object."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TYPE_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    LAST_TRANSITION_TIME_FIELD_NUMBER: _builtins.int
+    type: _builtins.str
+    """Programmed: every switch concerned has confirmed. Bound (ports): attached where the binding says. Admitted
+    (connections): a path with the bandwidth is reserved. Complete (connections, routers): nothing asked for is missing.
+    """
+    status: Global___ConditionStatus.ValueType
+    reason: _builtins.str
+    """Machine-readable, CamelCase."""
+    message: _builtins.str
+    """For people."""
+    @_builtins.property
+    def last_transition_time(self) -> _timestamp_pb2.Timestamp:
+        """When the status last changed in this run of the daemon."""
+
+    def __init__(
+        self,
+        *,
+        type: _builtins.str = ...,
+        status: Global___ConditionStatus.ValueType = ...,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
+        last_transition_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["last_transition_time", b"last_transition_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["last_transition_time", b"last_transition_time", "message", b"message", "reason", b"reason", "status", b"status", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Condition: _TypeAlias = Condition  # noqa: Y015
+
+@_typing.final
 class Status(_message.Message):
     """What is known about an object; output only."""
 
@@ -95,6 +158,7 @@ class Status(_message.Message):
     SWITCHES_AWAY_FIELD_NUMBER: _builtins.int
     PATH_FIELD_NUMBER: _builtins.int
     SWITCHES_PENDING_FIELD_NUMBER: _builtins.int
+    CONDITIONS_FIELD_NUMBER: _builtins.int
     state: Global___State.ValueType
     reason: _builtins.str
     """Machine-readable, CamelCase."""
@@ -112,6 +176,10 @@ class Status(_message.Message):
     def switches_pending(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Switches concerned that are connected and have not confirmed yet."""
 
+    @_builtins.property
+    def conditions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Condition]:
+        """For each kind always the same types."""
+
     def __init__(
         self,
         *,
@@ -121,10 +189,11 @@ class Status(_message.Message):
         switches_away: _abc.Iterable[_builtins.str] | None = ...,
         path: _abc.Iterable[Global___PathHop] | None = ...,
         switches_pending: _abc.Iterable[_builtins.str] | None = ...,
+        conditions: _abc.Iterable[Global___Condition] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "path", b"path", "reason", b"reason", "state", b"state", "switches_away", b"switches_away", "switches_pending", b"switches_pending"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conditions", b"conditions", "message", b"message", "path", b"path", "reason", b"reason", "state", b"state", "switches_away", b"switches_away", "switches_pending", b"switches_pending"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

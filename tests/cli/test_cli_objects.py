@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from sdn.controller.reader import Watched
-from sdn.model.status import ChangeType, State, Status
+from sdn.model.status import ChangeType, Condition, State, Status
 
 H1 = "tenants/red/ports/h1"
 
@@ -69,6 +69,7 @@ def test_json_has_the_same_keys_whether_set_or_not(run: Any, red: str) -> None:
         "switches_away": [],
         "path": [],
         "switches_pending": [],
+        "conditions": [],
     }
     assert json.loads(run("get", "networks", "-o", "json").stdout)[0]["mtu"] == 1500
 
@@ -249,3 +250,24 @@ def test_a_tenant_shows_its_usage(run: Any, red: str) -> None:
         "standard input:7: document 2: name: tenants/red would have 5 ports, and its quota is 3. Delete ports"
         in refused.stderr
     )
+
+
+def test_describe_shows_conditions_with_their_times(run: Any, red: str, daemon: Any) -> None:
+    bound = Condition("Bound", "FALSE", "SwitchUnknown", "'leaf9' is not known.", 1_700_000_000.5)
+    programmed = Condition("Programmed", "UNKNOWN", "Starting", "", 1_700_000_001.0)
+    daemon.statuses[H1] = Status(State.PENDING, "SwitchUnknown", conditions=(bound, programmed))
+    lines = run("describe", "port", H1).stdout.splitlines()
+    at = lines.index("Conditions:")
+    assert [line.split(maxsplit=4) for line in lines[at + 1 : at + 4]] == [
+        ["TYPE", "STATUS", "SINCE", "REASON", "MESSAGE"],
+        ["Bound", "FALSE", "2023-11-14T22:13:20.500Z", "SwitchUnknown", "'leaf9' is not known."],
+        ["Programmed", "UNKNOWN", "2023-11-14T22:13:21Z", "Starting", "-"],
+    ]
+    shown = json.loads(run("get", "port", H1, "-o", "json").stdout)["status"]["conditions"]
+    assert shown[0] == {
+        "type": "Bound",
+        "status": "CONDITION_FALSE",
+        "reason": "SwitchUnknown",
+        "message": "'leaf9' is not known.",
+        "last_transition_time": "2023-11-14T22:13:20.500Z",
+    }
