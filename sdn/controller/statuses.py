@@ -220,9 +220,10 @@ class Statuses:
             }
         facts = self._attachments.facts(name)
         if facts is not None:
-            yield switch_object(facts.dpid)
-            if facts.ofport is not None:
-                yield port_object(facts.dpid, facts.ofport)
+            for dpid, ofport in facts.sites:
+                yield switch_object(dpid)
+                if ofport is not None:
+                    yield port_object(dpid, ofport)
 
     def _refusal(self, name: str) -> str:
         refused = self._refused.get(name)

@@ -50,6 +50,19 @@ class PortFacts:
     dpid: int
     ofport: int | None
     pairs: tuple[PairFacts, ...] = ()
+    target: tuple[int, int | None] | None = None
+    """Where the port moves to, as (dpid, ofport): it is at both places for the time being."""
+
+    @property
+    def sites(self) -> tuple[tuple[int, int | None], ...]:
+        """(dpid, ofport) of all places where the port is, the one it moves to at last."""
+        here = (self.dpid, self.ofport)
+        return (here,) if self.target is None or self.target == here else (here, self.target)
+
+    @property
+    def dpids(self) -> tuple[int, ...]:
+        """The switches where it is."""
+        return tuple(dict.fromkeys(dpid for dpid, _ in self.sites))
 
 
 @dataclass(frozen=True, slots=True)

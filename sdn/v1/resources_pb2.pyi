@@ -645,6 +645,7 @@ class Port(_message.Message):
     ADDRESSES_FIELD_NUMBER: _builtins.int
     BINDING_FIELD_NUMBER: _builtins.int
     ALLOWED_ADDRESS_PAIRS_FIELD_NUMBER: _builtins.int
+    MIGRATION_TARGET_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """tenants/T/ports/P"""
     network: _builtins.str
@@ -665,6 +666,12 @@ class Port(_message.Message):
     def allowed_address_pairs(self) -> _containers.RepeatedCompositeFieldContainer[Global___AddressPair]:
         """At most 64."""
 
+    @_builtins.property
+    def migration_target(self) -> Global___Binding:
+        """Where the host moves to while it runs. While it is set, frames to the port come to both places, and it may send from
+        both; the port is PROGRAMMED when both are ready. The move is done by making it the binding, in one update.
+        """
+
     def __init__(
         self,
         *,
@@ -676,10 +683,11 @@ class Port(_message.Message):
         addresses: _abc.Iterable[_builtins.str] | None = ...,
         binding: Global___Binding | None = ...,
         allowed_address_pairs: _abc.Iterable[Global___AddressPair] | None = ...,
+        migration_target: Global___Binding | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["binding", b"binding", "metadata", b"metadata", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["binding", b"binding", "metadata", b"metadata", "migration_target", b"migration_target", "status", b"status"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "allowed_address_pairs", b"allowed_address_pairs", "binding", b"binding", "mac", b"mac", "metadata", b"metadata", "name", b"name", "network", b"network", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "allowed_address_pairs", b"allowed_address_pairs", "binding", b"binding", "mac", b"mac", "metadata", b"metadata", "migration_target", b"migration_target", "name", b"name", "network", b"network", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

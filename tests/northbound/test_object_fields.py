@@ -9,7 +9,7 @@ import pytest
 from fake_backend import FakeBackend
 from test_wrong_requests import error_of
 
-from sdn.client import AsyncClient
+from sdn.client import ApiError, AsyncClient
 from sdn.v1 import resources_pb2 as pb
 from sdn.v1 import services_pb2 as s
 
@@ -32,6 +32,12 @@ def pair(address: str = "10.0.0.100", mac: str = "", active: bool = False) -> pb
     return pb.AddressPair(address=address, mac=mac, active=active)
 
 
+def moving(**fields: pb.Binding) -> s.CreatePortRequest:
+    return s.CreatePortRequest(port=pb.Port(name=f"{RED}/ports/new", network="web", **fields))  # type: ignore[arg-type]
+
+
+HERE, THERE = (pb.Binding(switch=name, interface="new0") for name in ("leaf1", "leaf2"))
+TARGET = "port.migration_target"
 PAIRS = "port.allowed_address_pairs"
 WRONG: list[tuple[str, Any, str, tuple[str, ...]]] = [
     ("CreateRouter", router(route("")), "router.routes[0].prefix", ("not given", "10.0.0.0/24")),
@@ -50,6 +56,15 @@ WRONG: list[tuple[str, Any, str, tuple[str, ...]]] = [
         router(*(route(f"10.{100 + n // 256}.{n % 256}.0/24") for n in range(257))),
         "router.routes",
         ("257", "at most 256"),
+    ),
+    ("CreatePort", moving(migration_target=THERE), TARGET, ("not bound", "bind it at once")),
+    ("CreatePort", moving(binding=HERE, migration_target=HERE), TARGET, ("is the binding", "Leave it out")),
+    ("CreatePort", moving(binding=HERE, migration_target=pb.Binding()), f"{TARGET}.switch", ("not given", "64")),
+    (
+        "CreatePort",
+        moving(binding=HERE, migration_target=pb.Binding(switch="leaf2", interface="x" * 16)),
+        f"{TARGET}.interface",
+        ("'xxxxxxxxxxxxxxxx'", "1 to 15"),
     ),
     ("CreatePort", port(pair(""), pair("x")), f"{PAIRS}[0].address", ("''", "without prefix")),
     ("CreatePort", port(pair(), pair("10.0.0.1/24")), f"{PAIRS}[1].address", ("host bits", "10.0.0.0/24?")),
@@ -90,3 +105,16 @@ async def test_pairs_come_back_as_they_were_given(client: AsyncClient) -> None:
     changed = await client.ports.update(wish, mask=["allowed_address_pairs"])
     assert list(changed.allowed_address_pairs) == pairs
     assert changed.binding.switch == "leaf1"
+
+
+async def test_a_move_in_three_requests(client: AsyncClient) -> None:
+    name, both = f"{RED}/ports/h1", ["binding", "migration_target"]
+    was = (await client.ports.get(name)).binding
+    moved = await client.ports.update(pb.Port(name=name, migration_target=THERE), mask=["migration_target"])
+    assert (moved.binding, moved.migration_target) == (was, THERE)
+    with pytest.raises(ApiError, match=r"interface new0 of switch leaf2 belongs to tenants/red/ports/h1"):
+        await client.ports.update(pb.Port(name=f"{RED}/ports/h2", binding=THERE), mask=["binding"])
+    moved = await client.ports.update(pb.Port(name=name, binding=THERE), mask=both)
+    assert moved.binding == THERE
+    assert not moved.HasField("migration_target")
+    await client.ports.update(pb.Port(name=f"{RED}/ports/h2", binding=was), mask=["binding"])

@@ -133,7 +133,9 @@ class Changer:
             mac, dpid = bytes([2, 0, 0, 0, 0, number]), self.chance.choice(SWITCHES)
             network = self.chance.choice(NETWORKS)
             pairs = self.pairs(number) if self.chance.random() < 0.5 else ()
-            self.world.ports[name] = PortFacts(network, number, mac, addresses, v6, dpid, ofport, pairs)
+            target = (self.chance.choice(SWITCHES), self.chance.choice((None, number + 20)))
+            moving = target if self.chance.random() < 0.3 else None
+            self.world.ports[name] = PortFacts(network, number, mac, addresses, v6, dpid, ofport, pairs, moving)
         self.compiler.set_port(name, self.world.ports.get(name))
 
     def pairs(self, number: int) -> tuple[PairFacts, ...]:
