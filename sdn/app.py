@@ -37,7 +37,7 @@ from sdn.model.intent import Resource
 from sdn.northbound.server import Server
 from sdn.persist import Journal, snapshot
 from sdn.persist.files import REPLACED
-from sdn.southbound import OpenFlowServer, Polling
+from sdn.southbound import OpenFlowServer, OvsdbServer, Polling
 from sdn.store import Store
 from sdn.store.numbers import CURSORS
 from sdn.store.store import STORE
@@ -115,6 +115,7 @@ async def serve(settings: Config, journal: Journal, read: Callable[[], Config]) 
     read: the settings as they are now, for SIGHUP.
     """
     host, port = _openflow_address(settings)
+    ovsdb = _ovsdb_address(settings) if settings.ovsdb else None
     collector.tune()
     records = journal.load()
     controller = _controller(settings, journal, records)
@@ -125,6 +126,8 @@ async def serve(settings: Config, journal: Journal, read: Callable[[], Config]) 
     counting = Counting(controller, settings.counter_interval)
     polling = Polling(counting.interval, counting.take) if counting.interval else None
     southbound = OpenFlowServer(lambda event: engine.emit(event), polling=polling)
+
+    databases = OvsdbServer(lambda event: engine.emit(event))
 
     def tell(trouble: WriteRefused | None) -> None:
         reader.trouble = trouble
@@ -156,7 +159,9 @@ async def serve(settings: Config, journal: Journal, read: Callable[[], Config]) 
         if settings.metrics:
             web.start(*_metrics_address(settings))
         await northbound.start()
-        bound = await _listen(southbound, host, port)
+        bound = await _listen(southbound, "openflow", host, port)
+        if ovsdb is not None:
+            await _listen(databases, "ovsdb", *ovsdb)
         notifier.ready()
         _log.info("sdnd runs", extra={"fields": {"version": __version__, "openflow": f"{host}:{bound}"}})
         await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -168,18 +173,19 @@ async def serve(settings: Config, journal: Journal, read: Callable[[], Config]) 
         await web.stop()
         await northbound.stop()
         await southbound.close()
+        await databases.close()
         running.cancel()
         with suppress(asyncio.CancelledError, Exception):
             await running  # what it raised was raised above, or is logged
         _log.info("sdnd ends; the switches go on forwarding")
 
 
-async def _listen(southbound: OpenFlowServer, host: str, port: int) -> int:
+async def _listen(server: OpenFlowServer | OvsdbServer, setting: str, host: str, port: int) -> int:
     try:
-        return await southbound.start(host, port)
+        return await server.start(host, port)
     except OSError as error:
         raise Unavailable.of(
-            "openflow",
+            setting,
             f"cannot listen on {host}:{port}: {error.strerror}",
             "Stop the program that uses it (another controller?), or choose another address.",
         ) from None
@@ -231,6 +237,17 @@ def _is_local(host: str) -> bool:
     with suppress(ValueError):
         local = ip_address(host).is_loopback
     return local
+
+
+def _ovsdb_address(settings: Config) -> tuple[str, int]:
+    host, port = config.split_address(settings.ovsdb, "ovsdb")
+    if not _is_local(host) and not settings.insecure:
+        raise InvalidInput.of(
+            "ovsdb",
+            f"{settings.ovsdb} can be reached from other machines, where anybody could say where tenants' hosts are",
+            "Listen on 127.0.0.1 or [::1], or allow it with --insecure on a network that you trust.",
+        )
+    return host, port
 
 
 def _openflow_address(settings: Config) -> tuple[str, int]:
