@@ -20,6 +20,7 @@ from sdn.controller.core import Controller, Records, Settings
 from sdn.daemon import collector, config, logs
 from sdn.daemon.config import Config
 from sdn.daemon.engine import Engine
+from sdn.daemon.exposure import secure_api
 from sdn.daemon.keeper import Keeper
 from sdn.daemon.views import DaemonViews
 from sdn.graph import load_topology
@@ -99,6 +100,7 @@ def _objects_of(data: bytes) -> tuple[Resource, ...]:
 async def serve(settings: Config, journal: Journal) -> None:
     """The daemon on an open journal, until a signal says to end. Switches go on forwarding afterwards."""
     host, port = _openflow_address(settings)
+    api = secure_api(settings)
     collector.tune()
     controller = _controller(settings, journal)
     collector.keep()
@@ -111,9 +113,23 @@ async def serve(settings: Config, journal: Journal) -> None:
 
     engine = Engine(controller, reader, journal, southbound.perform, tell)
     keeper = Keeper(engine, partial(snapshot.take, journal.file), _objects_of)
-    northbound = Server(engine, settings.grpc, insecure=settings.insecure, keeper=keeper)
+    northbound = Server(
+        *(engine, settings.grpc),
+        insecure=settings.insecure,
+        keeper=keeper,
+        tls=api.tls,
+        access=api.access,
+        audit=api.audit,
+    )
     stopping = _stop_signal()
     running = asyncio.create_task(engine.run())
+
+    def hang_up() -> None:
+        northbound.recheck(force=True)
+        if api.audit is not None:
+            api.audit.reopen()
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hang_up)
     try:
         await northbound.start()
         bound = await _listen(southbound, host, port)

@@ -18,6 +18,12 @@ apply.py      ApplyService
 views.py      TopologyService and SystemService
 events.py     EventService
 admin.py      AdminService: backups
+access.py     AccessService: who the caller is
+guard.py      the door: who calls, whether it may, and the audit log
+policy.py     what every method needs and every role has
+scope.py      what roles with tenants may name and see
+visit.py      one call that was let in
+calls.py      the call that is being served
 """
 
 from sdn.northbound.server import DEFAULT_ADDRESS, Server

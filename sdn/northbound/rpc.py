@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import grpc
 import grpc.aio
@@ -102,10 +102,17 @@ def _stream(path: str, request: type[Message], method: Stream) -> Callable[[byte
     return call
 
 
-def decode(cls: type[Message], data: bytes) -> Message:
+class Decoded(NamedTuple):
+    """A request that the guard has looked at before, and its bytes."""
+
+    message: Message
+    data: bytes
+
+
+def decode(cls: type[Message], data: bytes | Decoded) -> Message:
     """The message in these bytes; raises InvalidInput."""
     try:
-        message = cls.FromString(data)
+        message, data = data if isinstance(data, Decoded) else (cls.FromString(data), data)
     except (DecodeError, UnicodeDecodeError):
         name = cls.DESCRIPTOR.full_name
         raise InvalidInput.of("", f"not a {name}", "Send a message made from protos/sdn/v1, text as UTF-8.") from None

@@ -1,0 +1,140 @@
+"""Roles that concern some tenants alone: what their requests may name, and what answers say.
+
+Rules: every name in a request must lie within the caller's tenants, whatever field it is in; that is decided before
+anything is looked up, so a refusal says nothing of what exists. Where a request may ask for all tenants, a caller with
+one tenant is answered for that one, and others are told to name one. Where a port is plugged in is the network's
+business: such a caller may repeat a binding, and not change it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+
+from sdn.model.errors import PermissionDenied
+from sdn.v1 import resources_pb2 as pb
+
+_FREE = ("metadata", "status", "options", "update_mask")
+"""Fields that may hold any text, or that the daemon does not read."""
+_TOP = ("name", "parent", "object", "deletes")
+"""Fields of a request that hold names; within objects it is ``name``."""
+_NAME = re.compile(r"tenants/([a-z0-9._-]+)(?:/[a-z]+/[a-z0-9._-]+)?")
+BindingOf = Callable[[str], pb.Binding | None]
+"""The binding of a stored port by its full name, None if there is no such port."""
+
+
+class Scope:
+    """The tenants of a caller, ids. binding_of: what is stored."""
+
+    def __init__(self, tenants: tuple[str, ...], binding_of: BindingOf) -> None:
+        self._tenants = tenants
+        self._binding_of = binding_of
+
+    def check(self, request: Any) -> None:
+        """Raises PermissionDenied unless all that is named is the caller's; restricts a list to its one tenant."""
+        fields = request.DESCRIPTOR.fields_by_name
+        if "parent" in fields:
+            self._restrict(request, "parent", "tenants/-")
+        elif "object" in fields:
+            self._restrict(request, "object", "")
+        names = list(_names(request, ""))
+        if not names:
+            raise PermissionDenied.of("", "not restricted to your tenants", f"Ask for {self._words()} by name.")
+        for field, name in names:
+            self._check_name(field, name)
+        for field, resource in _resources(request):
+            self._check_resource(field, resource, request)
+
+    def redact(self, answer: Message) -> None:
+        """Take out of an answer where in the network things are, and names of others."""
+        for status in _statuses(answer):
+            for field in ("path", "switches_away", "switches_pending"):
+                status.ClearField(field)
+            status.message = _NAME.sub(lambda match: match[0] if self._inside(match[0]) else "another", status.message)
+
+    def _restrict(self, request: Any, field: str, all_of_them: str) -> None:
+        if getattr(request, field) != all_of_them:
+            return
+        if len(self._tenants) > 1:
+            raise PermissionDenied.of(field, "not given for one tenant", f"Give one of {self._words()}.")
+        setattr(request, field, f"tenants/{self._tenants[0]}")
+
+    def _words(self) -> str:
+        return ", ".join(f"tenants/{tenant}" for tenant in self._tenants)
+
+    def _inside(self, name: str) -> bool:
+        parts = name.split("/")
+        return len(parts) > 1 and parts[0] == "tenants" and parts[1] in self._tenants
+
+    def _check_name(self, field: str, name: str) -> None:
+        if not self._inside(name):
+            raise PermissionDenied.of(field, "not within your tenants", f"Name what belongs to {self._words()}.")
+
+    def _check_resource(self, field: str, resource: Any, request: Any) -> None:
+        if isinstance(resource, pb.Tenant):
+            remedy = "Leave the tenant itself to an administrator."
+            raise PermissionDenied.of(field, "a tenant cannot be written by its members", remedy)
+        if not isinstance(resource, pb.Port) or not _replaces_binding(request):
+            return
+        stored = self._binding_of(resource.name)
+        if (stored or pb.Binding()) != resource.binding:
+            remedy = "Leave it as it is; an administrator or the control plane binds ports."
+            raise PermissionDenied.of(f"{field}.binding", "where a port is plugged in is not yours to change", remedy)
+
+
+def _replaces_binding(request: Any) -> bool:
+    """Whether a write of a port changes its binding. An update may name the fields that it replaces."""
+    if "update_mask" not in request.DESCRIPTOR.fields_by_name:
+        return True
+    paths = list(request.update_mask.paths)
+    return not paths or any(path == "*" or path.split(".")[0] == "binding" for path in paths)
+
+
+def _names(message: Any, path: str) -> Iterator[tuple[str, str]]:
+    """(path, text) of all fields that say which objects are meant, and of all full names elsewhere."""
+    descriptor = message.DESCRIPTOR
+    for field in descriptor.fields:
+        if field.name in _FREE or (field.message_type and field.message_type.GetOptions().map_entry):
+            continue
+        where = f"{path}.{field.name}" if path else field.name
+        values = getattr(message, field.name) if field.is_repeated else [getattr(message, field.name)]
+        for index, value in enumerate(values):
+            at = f"{where}[{index}]" if field.is_repeated else where
+            if field.type == FieldDescriptor.TYPE_MESSAGE:
+                if field.is_repeated or message.HasField(field.name):
+                    yield from _names(value, at)
+            elif field.type == FieldDescriptor.TYPE_STRING and (
+                (field.name in _TOP if not path else field.name == "name" and "status" in descriptor.fields_by_name)
+                or value.startswith("tenants/")
+            ):
+                yield at, value
+
+
+def _resources(request: Any) -> Iterator[tuple[str, Any]]:
+    """(path, object) of all objects that a request writes."""
+    if request.DESCRIPTOR.name == "ApplyRequest":
+        for index, member in enumerate(request.resources):
+            which = member.WhichOneof("kind")
+            if which is not None:
+                yield f"resources[{index}].{which}", getattr(member, which)
+        for index, name in enumerate(request.deletes):
+            if name.count("/") == 1:
+                yield f"deletes[{index}]", pb.Tenant(name=name)
+    else:
+        for field, value in request.ListFields():
+            if field.type == FieldDescriptor.TYPE_MESSAGE and "status" in field.message_type.fields_by_name:
+                yield field.name, value
+
+
+def _statuses(message: Any) -> Iterator[pb.Status]:
+    if isinstance(message, pb.Status):
+        yield message
+        return
+    for field, value in message.ListFields():
+        if field.type == FieldDescriptor.TYPE_MESSAGE and not field.message_type.GetOptions().map_entry:
+            for part in value if field.is_repeated else [value]:
+                yield from _statuses(part)
