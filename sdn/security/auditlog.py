@@ -69,7 +69,11 @@ class AuditLog:
     def reopen(self) -> None:
         """Go on in a new file, after logrotate has moved the old one away."""
         self.close()
-        self._flush()
+        reason = self._flush()
+        if reason:
+            _log.error("the audit log cannot be written; writes are refused", extra={"fields": {"reason": reason}})
+        else:
+            _log.info("audit log reopened")
 
     def close(self) -> None:
         """End it."""

@@ -77,14 +77,14 @@ class TlsFiles:
         certificate = read_file(self._certificate, f"{self._prefix}_cert")
         key = read_file(self._key, f"{self._prefix}_key")
         ca = read_file(self._ca, self._ca_setting) if self._ca else None
-        if self._key.stat().st_mode & stat.S_IRWXO:
-            raise InvalidInput.of(f"{self._prefix}_key", f"{self._key} is open to all", f"Do: chmod o= {self._key}")
         found = read_certificate(certificate, f"{self._prefix}_cert")
         try:
             private = serialization.load_pem_private_key(key, None)
         except (ValueError, TypeError):
             remedy = "Name a PEM file without a passphrase."
             raise InvalidInput.of(f"{self._prefix}_key", f"{self._key} is not a key", remedy) from None
+        if self._key.stat().st_mode & stat.S_IRWXO:
+            raise InvalidInput.of(f"{self._prefix}_key", f"{self._key} is open to all", f"Do: chmod o= {self._key}")
         if private.public_key() != found.public_key():
             reason = f"{self._key} is not the key of {self._certificate}"
             raise InvalidInput.of(f"{self._prefix}_key", reason, "Name the two files that were made together.")

@@ -8,6 +8,7 @@ the others hold.
 from __future__ import annotations
 
 import json
+import os
 import re
 import stat
 from collections.abc import Mapping
@@ -68,6 +69,20 @@ def make_token(subject: Subject, expires: datetime | None) -> tuple[str, str]:
     line |= {"tenants": list(found.tenants)} if found.tenants else {}
     line |= {"expires": expires.strftime("%Y-%m-%dT%H:%M:%SZ")} if expires else {}
     return text, json.dumps(line | {"sha256": sha256(text.encode()).hexdigest()})
+
+
+def add_token(subject: Subject, expires: datetime | None, file: Path | None) -> tuple[str, str]:
+    """A new token and its line, which is appended to the file (made with mode 0600) if one is given."""
+    text, line = make_token(subject, expires)
+    if file is not None:
+        try:
+            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            with os.fdopen(descriptor, "ab") as target:
+                target.write(line.encode() + b"\n")
+        except OSError as error:
+            reason = f"cannot write {file}: {error.strerror}"
+            raise InvalidInput.of("file", reason, "Name a file that you may write.") from None
+    return text, line
 
 
 def load_tokens(path: Path) -> Tokens:
