@@ -24,12 +24,14 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "routing": _COMPUTING,
     "pipeline": _COMPUTING,
     "reconcile": _COMPUTING,
-    "controller": ("model", "store", "topology", "routing", "pipeline", "reconcile"),
+    "counters": _COMPUTING,
+    "trace": _COMPUTING,
+    "controller": ("model", "store", "topology", "routing", "pipeline", "reconcile", "trace"),
     "southbound": (*_ADAPTER, "openflow", "security"),
     "northbound": (*_ADAPTER, "v1", "security"),
     "persist": _ADAPTER,
     "graph": ("model",),
-    "daemon": ("model", "controller", "security", "__version__"),
+    "daemon": ("model", "controller", "counters", "security", "__version__"),
     "v1": (),
     "client": ("v1",),
     "security": ("model",),
@@ -38,7 +40,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
 }
 """Package → what of ours it may import beside itself. sdn/app.py alone, the composition root, imports everything."""
 
-PURE = ("model", "openflow", "store", "topology", "routing", "pipeline", "reconcile", "controller")
+PURE = ("model", "openflow", "store", "topology", "routing", "pipeline", "reconcile", "trace", "counters", "controller")
 IMPURE_MODULES = {"asyncio", "socket", "grpc", "time", "random", "os", "threading"} | {
     # the same by other doors
     "concurrent",

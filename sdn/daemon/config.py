@@ -16,6 +16,7 @@ from sdn.model.errors import InvalidInput
 
 SYSTEM_FILE = Path("/etc/sdn/sdnd.toml")
 """Read when it exists and no other file is named."""
+LINK_RULES = ("seen", "declared")
 _ADDRESS = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]+)):([0-9]{1,5})")
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
@@ -47,11 +48,25 @@ class Config:
         default=1.0, metadata={"help": "seconds between probes of a link", "range": (0.05, 60)}
     )
     probe_misses: int = field(default=3, metadata={"help": "unheard probes that end a link", "range": (1, 100)})
+    damping_half_life: float = field(
+        default=15.0, metadata={"help": "seconds in which a lost link's penalty halves, 0: none", "range": (0, 3600)}
+    )
+    use_links: str = field(
+        default="seen", metadata={"help": "links that probes see, or of these the declared ones", "choices": LINK_RULES}
+    )
     start_grace: float = field(
         default=10.0, metadata={"help": "seconds to wait for known switches after a start", "range": (0, 3600)}
     )
     audit_interval: float = field(
         default=300.0, metadata={"help": "seconds between full read-backs of switches", "range": (1, 1e6)}
+    )
+    counter_interval: float = field(
+        default=10.0,
+        metadata={
+            "help": "seconds between readings of the switches' counters; 0: none",
+            "range": (0.5, 3600),
+            "zero": True,
+        },
     )
     restore: str = ""
     """A snapshot to put into the state directory before anything else; a flag alone, since it must happen once."""
@@ -150,11 +165,12 @@ def _read(name: str, value: object, where: str) -> Value:
     elif isinstance(item.default, int | float):
         low, high = item.metadata["range"]
         kind = type(item.default)
-        remedy = f"Give a {'whole ' if kind is int else ''}number from {low:g} to {high:g}."
+        or_zero = item.metadata.get("zero", False)
+        remedy = f"Give a {'whole ' if kind is int else ''}number from {low:g} to {high:g}{', or 0' * or_zero}."
 
         def read(value: object) -> Value:
             number = float(value) if isinstance(value, str | int | float) and value is not True else float("nan")
-            if not low <= number <= high or (kind is int and number != int(number)):
+            if not (low <= number <= high or (or_zero and number == 0)) or (kind is int and number != int(number)):
                 raise ValueError
             return kind(number)
     else:

@@ -391,8 +391,8 @@ async def test_streams_end_when_the_token_is_revoked(door: Door) -> None:
         watch = channel.unary_stream(f"{PORTS}/WatchPorts", None, response)
         loser, keeper = watch(request, metadata=door.metadata(MEMBER)), watch(request, metadata=door.metadata("both"))
         for stream in (loser, keeper):
-            for _ in range(2):
-                await stream.read()
+            while (await stream.read()).type != spb.SYNCED:
+                pass
         lines = door.file.read_text().splitlines()
         door.file.write_text("".join(f"{line}\n" for line in lines if "the-member" not in line))
         door.server.recheck()
