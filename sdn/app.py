@@ -12,7 +12,6 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
-from ipaddress import ip_address
 from pathlib import Path
 
 from sdn import __version__
@@ -21,7 +20,7 @@ from sdn.daemon import collector, config, logs, revisions
 from sdn.daemon.config import Config
 from sdn.daemon.counting import Counting
 from sdn.daemon.engine import Engine
-from sdn.daemon.exposure import secure_api
+from sdn.daemon.exposure import secure_api, secure_openflow
 from sdn.daemon.keeper import Keeper
 from sdn.daemon.views import DaemonViews
 from sdn.graph import load_topology
@@ -103,7 +102,8 @@ def _objects_of(data: bytes) -> tuple[Resource, ...]:
 
 async def serve(settings: Config, journal: Journal) -> None:
     """The daemon on an open journal, until a signal says to end. Switches go on forwarding afterwards."""
-    host, port = _openflow_address(settings)
+    switches = secure_openflow(settings)
+    host, port = switches.host, switches.port
     api = secure_api(settings)
     collector.tune()
     records = journal.load()
@@ -114,7 +114,10 @@ async def serve(settings: Config, journal: Journal) -> None:
     reader = DaemonViews(controller, __version__, time.time())
     counting = Counting(controller, settings.counter_interval)
     polling = Polling(counting.interval, counting.take) if counting.interval else None
-    southbound = OpenFlowServer(lambda event: engine.emit(event), polling=polling)
+    southbound = OpenFlowServer(
+        lambda event: engine.emit(event), polling=polling, tls=switches.tls, barred=api.access.barred
+    )
+    api.access.changed = southbound.recheck
 
     def tell(trouble: WriteRefused | None) -> None:
         reader.trouble = trouble
@@ -192,20 +195,6 @@ def _probe_key(records: Records, journal: Journal) -> bytes:
     key = secrets.token_bytes(_PROBE_KEY_BYTES)
     journal.commit([(META, "probe_key", key.hex())], [])
     return key
-
-
-def _openflow_address(settings: Config) -> tuple[str, int]:
-    host, port = config.split_address(settings.openflow, "openflow")
-    local = host == "localhost"
-    with suppress(ValueError):
-        local = ip_address(host).is_loopback
-    if not local and not settings.insecure:
-        raise InvalidInput.of(
-            "openflow",
-            f"{settings.openflow} can be reached from other machines, where anybody could pose as a switch",
-            "Listen on 127.0.0.1 or [::1], or allow it with --insecure on a network that you trust.",
-        )
-    return host, port
 
 
 def _stop_signal() -> asyncio.Future[None]:

@@ -39,6 +39,11 @@ class Config:
     tls_client_ca: str = field(
         default="", metadata={"help": "clients show a certificate of this authority", "show": "FILE"}
     )
+    openflow_tls_cert: str = field(default="", metadata={"help": "TLS for switches: certificate", "show": "FILE"})
+    openflow_tls_key: str = field(default="", metadata={"help": "its private key", "show": "FILE"})
+    openflow_tls_ca: str = field(
+        default="", metadata={"help": "switches show a certificate of this authority", "show": "FILE"}
+    )
     tokens: str = field(default="", metadata={"help": "bearer tokens that are valid", "show": "FILE"})
     require_auth: bool = field(default=False, metadata={"help": "ask callers of this machine too who they are"})
     audit_log: str = field(default="", metadata={"help": "who wrote what, as lines of JSON", "show": "FILE"})

@@ -25,6 +25,39 @@ class ApiSecurity:
     audit: AuditLog | None
 
 
+@dataclass(frozen=True, slots=True)
+class OpenFlowSecurity:
+    """Of the side of switches: where it listens; tls None for none."""
+
+    host: str
+    port: int
+    tls: TlsFiles | None
+
+
+def secure_openflow(settings: Config) -> OpenFlowSecurity:
+    """From the settings; raises InvalidInput naming the one to change."""
+    host, port = split_address(settings.openflow, "openflow")
+    names = ("openflow_tls_cert", "openflow_tls_key", "openflow_tls_ca")
+    given = {name: getattr(settings, name) for name in names}
+    tls = None
+    if any(given.values()):
+        for name, value in given.items():
+            if not value:
+                raise InvalidInput.of(name, "not set, and another of the three is", f"Set {', '.join(names)} together.")
+        certificate, key, ca = (Path(value) for value in given.values())
+        tls = TlsFiles("openflow_tls", certificate, key, ca, names[2])
+    if tls is None and not is_local(host):
+        if not settings.insecure:
+            reason = f"{settings.openflow} can be reached from other machines, where anybody could pose as a switch"
+            remedy = (
+                "Set openflow_tls_cert, openflow_tls_key and openflow_tls_ca (sdnctl certs init DIR makes a set), "
+                "listen on 127.0.0.1 or [::1], or allow it with --insecure on a network that you trust."
+            )
+            raise InvalidInput.of("openflow", reason, remedy)
+        _log.warning("INSECURE: anybody who reaches %s can pose as a switch (--insecure)", settings.openflow)
+    return OpenFlowSecurity(host, port, tls)
+
+
 def secure_api(settings: Config) -> ApiSecurity:
     """From the settings; raises InvalidInput naming the one to change."""
     tls = _tls(settings)

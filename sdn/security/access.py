@@ -61,6 +61,8 @@ class Access:
         self.anonymous = anonymous
         self.certificates = certificates
         """Whether clients show certificates that TLS has verified."""
+        self.changed: Callable[[], None] = lambda: None
+        """Called after the file was read anew."""
         self._watched = Watched([tokens] if tokens else [])
         self._tokens = load_tokens(tokens) if tokens else Tokens()
         if self._tokens.wrong:
@@ -77,6 +79,11 @@ class Access:
         for violation in self._tokens.wrong:
             _log.error("token refused until this is corrected: %s", violation)
         _log.info("tokens read", extra={"fields": {"tokens": len(self._tokens.by_id)}})
+        self.changed()
+
+    def barred(self, serial: str) -> bool:
+        """Whether the certificate with this serial number (hexadecimal) was revoked."""
+        return serial in self._tokens.revoked
 
     def by_token(self, authorization: str) -> Identity:
         """The identity in the value of an Authorization header; raises Unauthenticated."""

@@ -216,6 +216,10 @@ def test_a_token_does_not_leave_the_machine_unencrypted() -> None:
         (("--tls-cert", "C/server.crt", "--tls-key", "C/client-admin.key"), "tls_key", ("not the key of",)),
         (("--tokens", "C/none"), "tokens", ("cannot read",)),
         (("--audit-log", "C/none/x"), "audit_log", ("cannot write",)),
+        (("--openflow", "0.0.0.0:0"), "openflow", ("pose as a switch", "openflow_tls_cert", "sdnctl certs init")),
+        (("--openflow", "[::]:0", "--tls-cert", "C/server.crt"), "openflow", ("other machines",)),
+        (("--openflow-tls-cert", "C/server.crt"), "openflow_tls_key", ("together",)),
+        (("--openflow-tls-cert", "C/server.crt", "--openflow-tls-key", "C/server.key"), "openflow_tls_ca", ("not set",)),
     ],
 )
 def test_it_does_not_start(
@@ -246,6 +250,9 @@ def test_it_does_not_start_with_wrong_files(certificates: Certificates, tmp_path
 
 
 def test_insecure_is_loud(certificates: Certificates, tmp_path: Path, tokens: Path) -> None:
+    with daemon(tmp_path / "c", "--insecure", "--openflow", "0.0.0.0:0") as running:
+        assert any("INSECURE" in line and "pose as a switch" in line for line in running.lines)
+        assert not any("INSECURE: the API" in line for line in running.lines)
     with daemon(tmp_path / "a", "--insecure", grpc="0.0.0.0:0") as running:
         assert any("INSECURE: the API is unencrypted" in line and "anybody" in line for line in running.lines)
         assert ask(running.address, None).role == "admin"
