@@ -219,7 +219,11 @@ def test_a_token_does_not_leave_the_machine_unencrypted() -> None:
         (("--openflow", "0.0.0.0:0"), "openflow", ("pose as a switch", "openflow_tls_cert", "sdnctl certs init")),
         (("--openflow", "[::]:0", "--tls-cert", "C/server.crt"), "openflow", ("other machines",)),
         (("--openflow-tls-cert", "C/server.crt"), "openflow_tls_key", ("together",)),
-        (("--openflow-tls-cert", "C/server.crt", "--openflow-tls-key", "C/server.key"), "openflow_tls_ca", ("not set",)),
+        (
+            ("--openflow-tls-cert", "C/server.crt", "--openflow-tls-key", "C/server.key"),
+            "openflow_tls_ca",
+            ("not set",),
+        ),
     ],
 )
 def test_it_does_not_start(
