@@ -20,12 +20,12 @@ from google.protobuf import message_factory
 from google.protobuf.descriptor import FileDescriptor
 from google.protobuf.message import DecodeError
 
-from sdn.model.errors import Exhausted, PermissionDenied, SdnError, Unauthenticated
+from sdn.model.errors import Exhausted, PermissionDenied, SdnError, Unauthenticated, Unavailable
 from sdn.northbound import calls, errors
 from sdn.northbound.policy import POLICY, Need, Rule, allows, roles_with
 from sdn.northbound.rpc import Context, Decoded
 from sdn.northbound.scope import BindingOf, Scope
-from sdn.northbound.visit import NOBODY, Visit, record_of
+from sdn.northbound.visit import Visit, record_of
 from sdn.security.access import Access, Identity
 from sdn.security.auditlog import AuditLog, Record
 from sdn.security.subjects import ADMIN, SCOPED
@@ -35,6 +35,10 @@ MAX_CALLS_OF_ONE = 256
 
 Administrators and callers of this machine are not limited.
 """
+STRANGERS = 32
+"""Calls at a time for which nobody needs a right (Health/Check)."""
+STRANGER_SECONDS = 5.0
+_SECRET = Rule(Need.ADMIN)
 Handler = Any
 """grpc.RpcMethodHandler, whose type says nothing of its functions."""
 
@@ -56,6 +60,7 @@ class Guard(grpc.aio.ServerInterceptor):
         }
         self.streams: dict[asyncio.Task[Any], Visit] = {}
         self._open: Counter[str] = Counter()
+        self._strangers = 0
 
     async def intercept_service(
         self, continuation: Callable[[Any], Awaitable[Handler]], handler_call_details: Any
@@ -67,6 +72,8 @@ class Guard(grpc.aio.ServerInterceptor):
         method = str(handler_call_details.method)
         metadata = dict(handler_call_details.invocation_metadata or ())
         known: Identity | None = None
+        if POLICY.get(method, _SECRET).need is Need.NOTHING:
+            return self._open_to_all(handler)
         try:
             known = self._early(method, metadata.get("authorization"))
             if known is not None:
@@ -77,12 +84,31 @@ class Guard(grpc.aio.ServerInterceptor):
 
     def _early(self, method: str, authorization: str | bytes | None) -> Identity | None:
         """Who calls, as far as that is known without the connection and the request; raises SdnError."""
-        if rule_of(method).need is Need.NOTHING:
-            return NOBODY
         if authorization is not None:
             text = authorization.decode("latin-1") if isinstance(authorization, bytes) else authorization
             return self.access.by_token(text)
         return None if self.access.certificates else self.access.by_certificate(None)
+
+    def _open_to_all(self, handler: Handler) -> Handler:
+        """For calls of nobody in particular: few at a time, and soon, since a request may be large."""
+
+        async def call(requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
+            if self._strangers >= STRANGERS:
+                reason = f"{STRANGERS} calls of strangers are open"
+                await _abort(context, Exhausted.of("", reason, "Try again in a moment."))
+            self._strangers += 1
+            try:
+                async with asyncio.timeout(STRANGER_SECONDS):
+                    request = await anext(aiter(requests))
+                    response = await handler.unary_unary(request, context)
+                yield response
+            except (TimeoutError, StopAsyncIteration):
+                reason = f"no request within {STRANGER_SECONDS:g} s"
+                await _abort(context, Unavailable.of("", reason, "Send it at once."))
+            finally:
+                self._strangers -= 1
+
+        return grpc.stream_stream_rpc_method_handler(call, handler.request_deserializer, handler.response_serializer)
 
     def visit(self, method: str, context: Context, known: Identity | None) -> Visit:
         """A call that its method permits; raises SdnError."""

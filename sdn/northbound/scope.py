@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from hashlib import blake2b
 from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -23,6 +24,7 @@ _FREE = ("metadata", "status", "options", "update_mask")
 _TOP = ("name", "parent", "object", "deletes")
 """Fields of a request that hold names; within objects it is ``name``."""
 _NAME = re.compile(r"tenants/([a-z0-9._-]+)(?:/[a-z]+/[a-z0-9._-]+)?")
+MAX_REQUEST_ID = 128
 BindingOf = Callable[[str], pb.Binding | None]
 """The binding of a stored port by its full name, None if there is no such port."""
 
@@ -48,6 +50,14 @@ class Scope:
             self._check_name(field, name)
         for field, resource in _resources(request):
             self._check_resource(field, resource, request)
+
+    def own_request_id(self, request: Any, name: str) -> None:
+        """Request ids of a tenant are a space of their own: nobody finds out about, or takes, those of others."""
+        options: Any = getattr(request, "options", None)
+        given: str = options.request_id if options is not None else ""
+        if given and len(given) <= MAX_REQUEST_ID and given.isprintable():  # else the store refuses it
+            who = "\0".join((name, *self._tenants, given))
+            options.request_id = f"~{blake2b(who.encode(errors='replace'), digest_size=24).hexdigest()}"
 
     def redact(self, answer: Message) -> None:
         """Take out of an answer where in the network things are, and names of others."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import warnings
 from contextlib import suppress
 from typing import Any
 
@@ -91,6 +92,8 @@ class Server:
 
     async def start(self) -> int:
         """Listen; returns the bound port (1 for a unix socket). Raises Unavailable when the address cannot be had."""
+        # A call that is refused before its request is read leaves gRPC's reader of it unused.
+        warnings.filterwarnings("ignore", r"coroutine '_MessageReceiver\._async_message_receiver'", RuntimeWarning)
         server = grpc.aio.server(interceptors=[self._guard], options=_OPTIONS, maximum_concurrent_rpcs=MAX_CALLS)
         handlers = [ObjectService(codec, self._backend, self._stopping).handler() for codec in CODECS.values()]
         handlers += [ApplyService(self._backend).handler(), *Views(self._backend).handlers()]

@@ -13,10 +13,7 @@ from sdn.northbound.rpc import Context
 from sdn.northbound.scope import Scope
 from sdn.security.access import Identity
 from sdn.security.auditlog import AuditLog, Record
-from sdn.security.subjects import Subject
 
-NOBODY = Identity(Subject("nobody"), "none")
-"""Who calls what needs no right."""
 _CODES = {code.value[0]: code.name for code in grpc.StatusCode}
 
 
@@ -44,6 +41,7 @@ class Visit:
         record.request_id = str(getattr(getattr(request, "options", None), "request_id", ""))
         if self._scope is not None:
             self._scope.check(request)
+            self._scope.own_request_id(request, self.identity.subject.name)
 
     def answer(self, message: Any) -> Any:
         """What this caller may see of an answer."""

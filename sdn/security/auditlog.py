@@ -117,6 +117,8 @@ class AuditLog:
     def _flush(self) -> str:
         """Write what is kept; the reason if that does not work."""
         try:
+            if self._descriptor >= 0 and self._moved():
+                self.close()
             if self._descriptor < 0:
                 self._open()
             while self._kept:
@@ -129,6 +131,13 @@ class AuditLog:
         except OSError as error:
             return error.strerror or str(error)
         return ""
+
+    def _moved(self) -> bool:
+        """Whether the file that is open is not that of the name any more."""
+        try:
+            return not os.path.samestat(self._path.lstat(), os.fstat(self._descriptor))
+        except FileNotFoundError:
+            return True
 
     def _open(self) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC

@@ -19,6 +19,7 @@ from fake_backend import FakeBackend
 from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.descriptor import MethodDescriptor
 from google.rpc import error_details_pb2, status_pb2
+from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from sdn.model.ids import Kind
@@ -524,3 +525,59 @@ async def test_writes_are_refused_while_the_log_cannot_be_written(door: Door, mo
         await call(door, "/sdn.v1.NetworkService/GetNetwork", spb.GetNetworkRequest(name=f"{RED}/networks/a"), MEMBER)
     await call(door, path, wish("c"), MEMBER)
     assert [line["names"][0][-1] for line in door.lines()] == ["a", "c"]
+
+
+async def test_request_ids_of_tenants_are_spaces_of_their_own(door: Door) -> None:
+    """What one wrote with an id is no answer, and no hindrance, to another one."""
+    path = "/sdn.v1.NetworkService/CreateNetwork"
+    options = spb.WriteOptions(request_id="same")
+    for word, tenant in ((ADMIN, RED), (MEMBER, RED), ("both", "tenants/green")):
+        if word == "both":
+            await call(
+                door,
+                "/sdn.v1.TenantService/CreateTenant",
+                spb.CreateTenantRequest(tenant=pb.Tenant(name=tenant)),
+                ADMIN,
+            )
+        network = pb.Network(name=f"{tenant}/networks/by-{word}")
+        request = spb.CreateNetworkRequest(network=network, options=options)
+        first = await call(door, path, request, word)
+        assert await call(door, path, request, word) == first
+    assert [line["request_id"] for line in door.lines() if "Network" in line["method"]] == ["same"] * 6
+    long = spb.CreateNetworkRequest(
+        network=pb.Network(name=f"{RED}/networks/x"), options=spb.WriteOptions(request_id="x" * 129)
+    )
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call(door, path, long, MEMBER)
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_strangers_get_few_places_and_little_time(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "STRANGERS", 2)
+    monkeypatch.setattr(guard, "STRANGER_SECONDS", 1.0)
+    path = "/grpc.health.v1.Health/Check"
+    async with grpc.aio.insecure_channel(door.address) as channel:
+        slow = [channel.stream_unary(path)() for _ in range(2)]
+        for stream in slow:
+            await stream.wait_for_connection()
+        assert {await stream.code() for stream in slow} == {grpc.StatusCode.UNAVAILABLE}
+        assert await outcome(channel, path, health_pb2.HealthCheckRequest(), ()) is None
+    monkeypatch.setattr(guard, "STRANGERS", 0)
+    async with grpc.aio.insecure_channel(door.address) as channel:
+        error = await outcome(channel, path, health_pb2.HealthCheckRequest(), ())
+    assert error is not None
+    assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+async def test_large_metadata_and_large_requests_are_refused(door: Door) -> None:
+    async with grpc.aio.insecure_channel(door.address) as channel:
+        path = "/sdn.v1.AccessService/WhoAmI"
+        for _ in range(3):
+            error = await outcome(channel, path, access_pb2.WhoAmIRequest(), (("x-filler", "x" * 60_000),))
+            assert error is not None
+            assert error.code() in (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE)
+        big = spb.ApplyRequest(deletes=["x" * 17_000_000])
+        error = await outcome(channel, APPLY, big, door.metadata(MEMBER))
+        assert error is not None
+        assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert (await call(door, path, access_pb2.WhoAmIRequest(), VIEWER)).role == VIEWER
