@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import Protocol
 
+from sdn.model.errors import SdnError
 from sdn.security.access import LOCAL, Identity
 
 
@@ -12,6 +13,10 @@ class Call(Protocol):
     """What is known of a call."""
 
     identity: Identity
+
+    def shown(self, error: SdnError) -> SdnError:
+        """What the caller may know of an error."""
+        ...
 
     def committed(self, revision: int) -> None:
         """What it wrote is durable; it may go on and wait for switches."""
@@ -32,3 +37,9 @@ def identity() -> Identity:
     """Who calls."""
     call = current.get()
     return call.identity if call is not None else LOCAL
+
+
+def shown(error: SdnError) -> SdnError:
+    """What the caller may know of an error."""
+    call = current.get()
+    return error if call is None else call.shown(error)

@@ -8,7 +8,6 @@ business: such a caller may repeat a binding, and not change it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from typing import Any
@@ -16,14 +15,15 @@ from typing import Any
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
-from sdn.model.errors import PermissionDenied
+from sdn.model.errors import PermissionDenied, Refused, SdnError, Violation
 from sdn.v1 import resources_pb2 as pb
 
 _FREE = ("metadata", "status", "options", "update_mask")
 """Fields that may hold any text, or that the daemon does not read."""
 _TOP = ("name", "parent", "object", "deletes")
 """Fields of a request that hold names; within objects it is ``name``."""
-_NAME = re.compile(r"tenants/([a-z0-9._-]+)(?:/[a-z]+/[a-z0-9._-]+)?")
+_HARMLESS = ("", "Unbound", "Starting", "Deleted")
+"""Reasons of a status whose message names neither switches nor links nor objects of others."""
 MAX_REQUEST_ID = 128
 BindingOf = Callable[[str], pb.Binding | None]
 """The binding of a stored port by its full name, None if there is no such port."""
@@ -60,11 +60,20 @@ class Scope:
             options.request_id = f"~{blake2b(who.encode(errors='replace'), digest_size=24).hexdigest()}"
 
     def redact(self, answer: Message) -> None:
-        """Take out of an answer where in the network things are, and names of others."""
+        """Take out of an answer where in the network things are, and what concerns others."""
         for status in _statuses(answer):
             for field in ("path", "switches_away", "switches_pending"):
                 status.ClearField(field)
-            status.message = _NAME.sub(lambda match: match[0] if self._inside(match[0]) else "another", status.message)
+            if status.reason not in _HARMLESS:
+                status.ClearField("message")
+
+    def shown(self, error: SdnError) -> SdnError:
+        """An error without links and switches."""
+        if not isinstance(error, Refused):
+            return error
+        remedy = "Ask for less bandwidth or fewer constraints, or ask an administrator."
+        fields = dict.fromkeys(violation.field for violation in error.violations)
+        return Refused(*(Violation(field, "the network has no room for it", remedy) for field in fields))
 
     def _restrict(self, request: Any, field: str, all_of_them: str) -> None:
         if getattr(request, field) != all_of_them:

@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 from google.protobuf.descriptor import FieldDescriptor
 
+from sdn.model.errors import SdnError
 from sdn.northbound.rpc import Context
 from sdn.northbound.scope import Scope
 from sdn.security.access import Identity
@@ -48,6 +49,10 @@ class Visit:
         if self._scope is not None:
             self._scope.redact(message)
         return message
+
+    def shown(self, error: SdnError) -> SdnError:
+        """What this caller may know of an error."""
+        return error if self._scope is None else self._scope.shown(error)
 
     def committed(self, revision: int) -> None:
         """What it wrote is durable, whatever comes of waiting for switches."""

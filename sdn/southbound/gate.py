@@ -101,6 +101,7 @@ class Greeting(asyncio.Protocol):
                 *(self._transport, self, gate.context),
                 server_side=True,
                 ssl_handshake_timeout=gate.limits.hello_seconds,
+                ssl_shutdown_timeout=gate.limits.hello_seconds,
             )
             if made is None or self._lost:
                 raise ConnectionError("the connection was closed")

@@ -22,6 +22,7 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
+from sdn.model.errors import Refused
 from sdn.model.ids import Kind
 from sdn.model.notice import Severity
 from sdn.model.status import State, Status
@@ -344,11 +345,28 @@ async def test_a_tenant_does_not_see_the_network_in_a_status(door: Door) -> None
         [],
         [],
     )
-    assert found.status.message == f"another is bound to the same interface; {RED}/ports/h1 waits."
+    assert (found.status.state, found.status.reason, found.status.message) == (pb.PENDING, "X", "")
     listed = await call(
         door, "/sdn.v1.ConnectionService/ListConnections", spb.ListConnectionsRequest(parent=RED), TENANT_VIEWER
     )
     assert listed.connections[0].status == found.status
+    door.backend.fake.statuses[name] = Status(State.PENDING, "Unbound", "The port is not bound.")
+    assert (await call(door, path, request, TENANT_VIEWER)).status.message == "The port is not bound."
+
+
+async def test_a_tenant_is_not_told_which_link_is_full(door: Door) -> None:
+    door.backend.failure = Refused.of("connection.bandwidth_bps", "leaf1 - spine1 has 5 bit/s free", "Ask for 5.")
+    request = spb.CreateConnectionRequest(connection=pb.Connection(name=f"{RED}/connections/x", a="h1", b="h2"))
+    texts = {}
+    for word in (MEMBER, ADMIN):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call(door, "/sdn.v1.ConnectionService/CreateConnection", request, word)
+        assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        texts[word] = details_of(caught.value)
+    assert "leaf1" in texts[ADMIN][2]
+    assert texts[MEMBER][:2] == texts[ADMIN][:2]
+    assert texts[MEMBER][2].startswith("the network has no room for it. Ask for less")
+    assert "leaf1" not in door.audit.read_text().splitlines()[0]
 
 
 @pytest.mark.parametrize(
