@@ -7,9 +7,10 @@ from importlib.metadata import PackageNotFoundError, version
 import click
 
 from sdn.cli import access
-from sdn.cli.apply import apply, connect
+from sdn.cli.apply import apply
 from sdn.cli.backup import backup, restore
 from sdn.cli.certs import certs
+from sdn.cli.connect import connect
 from sdn.cli.events import audit, events
 from sdn.cli.network import flows, topology
 from sdn.cli.objects import delete, describe, get

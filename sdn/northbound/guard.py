@@ -24,7 +24,7 @@ from sdn.model.errors import Exhausted, PermissionDenied, SdnError, Unauthentica
 from sdn.northbound import calls, errors
 from sdn.northbound.policy import POLICY, Need, Rule, allows, roles_with
 from sdn.northbound.rpc import Context, Decoded
-from sdn.northbound.scope import BindingOf, Scope
+from sdn.northbound.scope import Scope, Stored
 from sdn.northbound.visit import Visit, record_of
 from sdn.security.access import Access, Identity
 from sdn.security.auditlog import AuditLog, Record
@@ -44,14 +44,12 @@ Handler = Any
 
 
 class Guard(grpc.aio.ServerInterceptor):
-    """audit: None for no log; binding_of: where a stored port is plugged in; files: of the services served."""
+    """audit: None for no log; stored: objects as messages; files: of the services served."""
 
-    def __init__(
-        self, access: Access, audit: AuditLog | None, binding_of: BindingOf, files: Iterable[FileDescriptor]
-    ) -> None:
+    def __init__(self, access: Access, audit: AuditLog | None, stored: Stored, files: Iterable[FileDescriptor]) -> None:
         self.access = access
         self.audit = audit
-        self._binding_of = binding_of
+        self._stored = stored
         self._requests = {
             f"/{service.full_name}/{method.name}": message_factory.GetMessageClass(method.input_type)
             for file in files
@@ -120,7 +118,7 @@ class Guard(grpc.aio.ServerInterceptor):
         if rule.writes and self.audit is not None:
             self.audit.ready()
         scoped = known.subject.role in SCOPED and rule.need in (Need.READ, Need.WRITE, Need.EVENTS)
-        scope = Scope(known.subject.tenants, self._binding_of) if scoped else None
+        scope = Scope(known.subject.tenants, self._stored) if scoped else None
         audit = self.audit if rule.writes else None
         return Visit(known, scope, audit, record_of(method, context, known))
 

@@ -57,6 +57,8 @@ POLICY: dict[str, Rule] = {
     "/sdn.v1.TopologyService/FindPaths": Rule(Need.NETWORK),
     "/sdn.v1.TopologyService/ListFlows": Rule(Need.NETWORK),
     "/sdn.v1.TopologyService/AuditSwitch": Rule(Need.OPERATE, writes=True),
+    "/sdn.v1.PathService/CheckConnection": Rule(Need.NETWORK),  # names what stands in the way
+    "/sdn.v1.PathService/FindPaths": Rule(Need.NETWORK),
     "/sdn.v1.SystemService/GetSystemStatus": Rule(Need.NETWORK),
     "/sdn.v1.AdminService/Backup": Rule(Need.ADMIN, writes=True),  # it changes nothing, and hands out secrets
     "/sdn.v1.AdminService/Restore": Rule(Need.ADMIN, writes=True),

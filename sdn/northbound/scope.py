@@ -2,8 +2,8 @@
 
 Rules: every name in a request must lie within the caller's tenants, whatever field it is in; that is decided before
 anything is looked up, so a refusal says nothing of what exists. Where a request may ask for all tenants, a caller with
-one tenant is answered for that one, and others are told to name one. Where a port is plugged in is the network's
-business: such a caller may repeat a binding, and not change it.
+one tenant is answered for that one, and others are told to name one. Where a port is plugged in, and which switches and
+links a path takes, is the network's business: such a caller may repeat what is stored, and not change it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from sdn.model.errors import PermissionDenied, Refused, SdnError, Violation
+from sdn.v1 import events_pb2 as epb
 from sdn.v1 import resources_pb2 as pb
 
 _FREE = ("metadata", "status", "options", "update_mask")
@@ -25,16 +26,25 @@ _TOP = ("name", "parent", "object", "deletes")
 _HARMLESS = ("", "Unbound", "Starting", "Deleted")
 """Reasons of a status whose message names neither switches nor links nor objects of others."""
 MAX_REQUEST_ID = 128
-BindingOf = Callable[[str], pb.Binding | None]
-"""The binding of a stored port by its full name, None if there is no such port."""
+Stored = Callable[[str], Any]
+"""The stored object of a full name as its message, None if there is none."""
+_NETWORKS_OWN = {
+    "Port": ("binding",),
+    "Connection": tuple(
+        f"constraints.{name}" for name in ("exclude_switches", "exclude_links", "exclude_risk_groups", "via")
+    ),
+}
+"""Fields of objects that say where in the network something is."""
+_SHOWN = ("state", "reason", "message")
+"""Of a status; what else there is, or will be, is left out."""
 
 
 class Scope:
-    """The tenants of a caller, ids. binding_of: what is stored."""
+    """The tenants of a caller, ids. stored: what there is, asked for the caller's own objects alone."""
 
-    def __init__(self, tenants: tuple[str, ...], binding_of: BindingOf) -> None:
+    def __init__(self, tenants: tuple[str, ...], stored: Stored) -> None:
         self._tenants = tenants
-        self._binding_of = binding_of
+        self._stored = stored
 
     def check(self, request: Any) -> None:
         """Raises PermissionDenied unless all that is named is the caller's; restricts a list to its one tenant."""
@@ -61,9 +71,15 @@ class Scope:
 
     def redact(self, answer: Message) -> None:
         """Take out of an answer where in the network things are, and what concerns others."""
+        if isinstance(answer, epb.Event | epb.ListEventsResponse):
+            for event in answer.events if isinstance(answer, epb.ListEventsResponse) else [answer]:
+                event.ClearField("message")
+                event.ClearField("details")
+            return
         for status in _statuses(answer):
-            for field in ("path", "switches_away", "switches_pending"):
-                status.ClearField(field)
+            for field in status.DESCRIPTOR.fields:
+                if field.name not in _SHOWN:
+                    status.ClearField(field.name)
             if status.reason not in _HARMLESS:
                 status.ClearField("message")
 
@@ -97,20 +113,29 @@ class Scope:
         if isinstance(resource, pb.Tenant):
             remedy = "Leave the tenant itself to an administrator."
             raise PermissionDenied.of(field, "a tenant cannot be written by its members", remedy)
-        if not isinstance(resource, pb.Port) or not _replaces_binding(request):
+        own = [path for path in _NETWORKS_OWN.get(resource.DESCRIPTOR.name, ()) if _replaces(request, path)]
+        if not own:
             return
-        stored = self._binding_of(resource.name)
-        if (stored or pb.Binding()) != resource.binding:
-            remedy = "Leave it as it is; an administrator or the control plane binds ports."
-            raise PermissionDenied.of(f"{field}.binding", "where a port is plugged in is not yours to change", remedy)
+        stored = self._stored(resource.name) or type(resource)()
+        for path in own:
+            if _value(resource, path) != _value(stored, path):
+                remedy = "Leave it as it is; this is for administrators and the control plane."
+                raise PermissionDenied.of(f"{field}.{path}", "where in the network is not yours to change", remedy)
 
 
-def _replaces_binding(request: Any) -> bool:
-    """Whether a write of a port changes its binding. An update may name the fields that it replaces."""
+def _value(message: Any, path: str) -> Any:
+    for name in path.split("."):
+        message = getattr(message, name)
+    return message
+
+
+def _replaces(request: Any, path: str) -> bool:
+    """Whether a write changes this field of its object. An update may name the fields that it replaces."""
     if "update_mask" not in request.DESCRIPTOR.fields_by_name:
         return True
-    paths = list(request.update_mask.paths)
-    return not paths or any(path == "*" or path.split(".")[0] == "binding" for path in paths)
+    masks = list(request.update_mask.paths)
+    covers = (mask == "*" or f"{path}.".startswith(f"{mask}.") or mask.startswith(f"{path}.") for mask in masks)
+    return not masks or any(covers)
 
 
 def _names(message: Any, path: str) -> Iterator[tuple[str, str]]:
@@ -149,7 +174,7 @@ def _resources(request: Any) -> Iterator[tuple[str, Any]]:
                 yield field.name, value
 
 
-def _statuses(message: Any) -> Iterator[pb.Status]:
+def _statuses(message: Any) -> Iterator[Any]:
     if isinstance(message, pb.Status):
         yield message
         return

@@ -15,7 +15,7 @@ from grpc_reflection.v1alpha import reflection
 
 from sdn.controller.reader import Backend
 from sdn.model.errors import InvalidInput, NotFound, Unavailable
-from sdn.model.ids import Kind
+from sdn.model.intent import kind_of
 from sdn.northbound.access import AccessService
 from sdn.northbound.admin import AdminService, Keeper
 from sdn.northbound.apply import ApplyService
@@ -23,21 +23,21 @@ from sdn.northbound.events import EventService
 from sdn.northbound.guard import Guard
 from sdn.northbound.kinds import CODECS
 from sdn.northbound.objects import ObjectService
+from sdn.northbound.pathservice import PathService
 from sdn.northbound.views import Views
 from sdn.security.access import LOCAL, Access
 from sdn.security.auditlog import AuditLog
 from sdn.security.hosts import is_local
 from sdn.security.tls import Pem, TlsFiles
-from sdn.v1 import access_pb2, admin_pb2, events_pb2, services_pb2, topology_pb2
-from sdn.v1 import resources_pb2 as pb
+from sdn.v1 import access_pb2, admin_pb2, events_pb2, paths_pb2, services_pb2, topology_pb2
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 MAX_REQUEST_BYTES = 16 * 1024 * 1024
 MAX_CALLS = 1024
 """Calls at the same time, streams included; more get RESOURCE_EXHAUSTED."""
-_FILES = tuple(file.DESCRIPTOR for file in (services_pb2, topology_pb2, events_pb2, admin_pb2, access_pb2))
+_FILES = tuple(file.DESCRIPTOR for file in (services_pb2, topology_pb2, events_pb2, admin_pb2, access_pb2, paths_pb2))
 SERVICES = tuple(service.full_name for file in _FILES for service in file.services_by_name.values())
-_READING = {"sdn.v1.TopologyService", "sdn.v1.SystemService", "sdn.v1.AdminService", "sdn.v1.AccessService"}
+_READING = {f"sdn.v1.{name}Service" for name in ("Topology", "System", "Admin", "Access", "Path")}
 """Services that work while the store cannot be written; backups do, and are wanted then."""
 _OPTIONS = (
     ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
@@ -79,7 +79,7 @@ class Server:
         self._access = access or Access(anonymous=LOCAL)
         check_address(address, insecure or (tls is not None and self._access.anonymous is None))
         self._tls = tls
-        self._guard = Guard(self._access, audit, self._binding_of, _FILES)
+        self._guard = Guard(self._access, audit, self._stored, _FILES)
         self._checking: asyncio.Task[None] | None = None
         self._backend = backend
         self._keeper = keeper
@@ -97,6 +97,7 @@ class Server:
         server = grpc.aio.server(interceptors=[self._guard], options=_OPTIONS, maximum_concurrent_rpcs=MAX_CALLS)
         handlers = [ObjectService(codec, self._backend, self._stopping).handler() for codec in CODECS.values()]
         handlers += [ApplyService(self._backend).handler(), *Views(self._backend).handlers()]
+        handlers.append(PathService(self._backend).handler())
         handlers.append(EventService(self._backend, self._stopping).handler())
         handlers += [AdminService(self._keeper).handler(), AccessService().handler()]
         server.add_generic_rpc_handlers(tuple(handlers))
@@ -132,14 +133,13 @@ class Server:
             await asyncio.sleep(RECHECK_SECONDS)
             self.recheck()
 
-    def _binding_of(self, name: str) -> pb.Binding | None:
-        """Where a stored port is plugged in."""
+    def _stored(self, name: str) -> Any:
+        """A stored object as its message, None if there is none."""
         try:
             resource, status = self._backend.reader.get(name)
         except NotFound:
             return None
-        message = CODECS[Kind.PORT].to_message(resource, status)
-        return message.binding if isinstance(message, pb.Port) else None
+        return CODECS[kind_of(resource)].to_message(resource, status)
 
     def set_writable(self, writable: bool) -> None:
         """Say NOT_SERVING for the server and for services that write while writes are refused; reads go on."""
