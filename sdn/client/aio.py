@@ -10,10 +10,13 @@ import grpc
 import grpc.aio
 
 from sdn.client import call, snapshots
+from sdn.client.access import Credentials, aio_channel
 from sdn.client.call import DEFAULT_ADDRESS, DEFAULT_TIMEOUT, PAGE_SIZE, Change, M
 from sdn.client.counters import AsyncCounters
 from sdn.client.errors import ApiError
 from sdn.client.kinds import KINDS, AnyObject, KindInfo
+from sdn.v1 import access_pb2 as acpb
+from sdn.v1 import access_pb2_grpc as acrpc
 from sdn.v1 import admin_pb2 as apb
 from sdn.v1 import admin_pb2_grpc as arpc
 from sdn.v1 import events_pb2 as epb
@@ -97,10 +100,16 @@ class AsyncCollection(Generic[M]):
 class AsyncClient:
     """A connection to the daemon for one event loop; parameters as in ``Client``."""
 
-    def __init__(self, address: str = DEFAULT_ADDRESS, *, timeout: float = DEFAULT_TIMEOUT) -> None:
+    def __init__(
+        self,
+        address: str = DEFAULT_ADDRESS,
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        credentials: Credentials | None = None,
+    ) -> None:
         self.address = address
         self.timeout = timeout
-        self.channel = grpc.aio.insecure_channel(address, options=call.CHANNEL_OPTIONS)
+        self.channel = aio_channel(address, credentials)
         self.tenants: AsyncCollection[pb.Tenant] = AsyncCollection(self, KINDS["Tenant"])
         self.networks: AsyncCollection[pb.Network] = AsyncCollection(self, KINDS["Network"])
         self.subnets: AsyncCollection[pb.Subnet] = AsyncCollection(self, KINDS["Subnet"])
@@ -221,6 +230,12 @@ class AsyncClient:
         """Log from this level up until the daemon ends; all levels as they are then."""
         found = await self.invoke(self._admin.SetLogLevel, apb.SetLogLevelRequest(logger=logger, level=level))
         return {item.logger: item.level for item in found.levels}
+
+    async def whoami(self) -> acpb.WhoAmIResponse:
+        """Who the daemon takes this client for."""
+        stub: Any = acrpc.AccessServiceStub(self.channel)
+        found: acpb.WhoAmIResponse = await self.invoke(stub.WhoAmI, acpb.WhoAmIRequest())
+        return found
 
     async def backup(self) -> bytes:
         """A snapshot of everything durable, checked; it holds secrets."""

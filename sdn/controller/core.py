@@ -22,6 +22,7 @@ from sdn.controller.events import (
     PortChanged,
     ReadBack,
     Request,
+    SessionRefused,
     SwitchDown,
     SwitchUp,
     Tick,
@@ -206,6 +207,8 @@ class Controller:
                 self._switch_down(event, now)
             case ReadBack():
                 self._read_back(event)
+            case SessionRefused():
+                self.reporter.session_refused(self.topology.name_of(event.dpid) if event.dpid else "", event)
             case Audit():
                 answer = self.audits.want(event.token, event.switch, self.topology.resolve(event.switch))
                 if answer is not None:
