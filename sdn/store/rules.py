@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from sdn.model.errors import InvalidInput
@@ -20,6 +20,7 @@ from sdn.model.intent import (
     Resource,
     Router,
     Subnet,
+    Tenant,
 )
 from sdn.model.request import Protect, Strategy
 from sdn.model.selector import LABEL_KEY
@@ -35,10 +36,13 @@ MIN_MTU_IPV6 = 1280
 PREFIX_LENGTHS = {4: (8, 30), 6: (48, 126)}
 """Shortest and longest prefix of a subnet. Longer ones have no room for a gateway and a host."""
 MAX_BANDWIDTH = 10**15
+MAX_QUOTA = 1_000_000
+"""Objects of a kind that a tenant may have at most."""
 PROTECTION_MODES = ("NONE", "PREFERRED", "REQUIRED")
 MAX_CONSTRAINTS = 64
 """Entries of each list of a connection's constraints."""
 MAX_CONSTRAINT_TEXT = 128
+_BOUNDS = {"max_latency_us": 10**9, "target_latency_us": 10**9, "max_hops": 65535, "max_cost": 2**40}
 MAX_LABELS = 64
 MAX_LABEL_VALUE = 255
 MAX_DESCRIPTION = 1024
@@ -103,6 +107,16 @@ def _reference(field: str, name: str, owner: str, kind: Kind) -> str:
             field, f"{full} belongs to another tenant", f"Name a {kind.value.lower()} of tenants/{tenant}."
         )
     return full
+
+
+def _tenant(tenant: Tenant) -> dict[str, Any]:
+    for item in fields(tenant.quota):
+        value = getattr(tenant.quota, item.name)
+        if not 0 <= value <= MAX_QUOTA:
+            raise InvalidInput.of(
+                f"quota.{item.name}", f"{value} is out of range", f"Give 1 to {MAX_QUOTA}, or 0 for the default."
+            )
+    return {}
 
 
 def _network(network: Network) -> dict[str, Any]:
@@ -198,7 +212,12 @@ def _connection(connection: Connection) -> dict[str, Any]:
 
 def _constraints(connection: Connection) -> Constraints:
     wish = connection.constraints
-    for field, most in (("max_latency", 10**9), ("target_latency", 10**9), ("max_hops", 65535), ("max_cost", 2**40)):
+    for field, most in (
+        ("max_latency_us", 10**9),
+        ("target_latency_us", 10**9),
+        ("max_hops", 65535),
+        ("max_cost", 2**40),
+    ):
         value = getattr(wish, field)
         if not 0 <= value <= most:
             raise InvalidInput.of(f"constraints.{field}", f"{value} is out of range", f"Give 0 to {most}.")
@@ -230,6 +249,7 @@ def _one_of(field: str, value: str, known: tuple[str, ...]) -> None:
 
 
 _RULES: dict[type[Resource], Callable[[Any], dict[str, Any]]] = {
+    Tenant: _tenant,
     Network: _network,
     Subnet: _subnet,
     Router: _router,
