@@ -132,6 +132,10 @@ class Attachments:
         """Why a port is not attached, or not at both places of its move; None if it is."""
         return self._detached.get(name)
 
+    def detached(self, name: str) -> Detached | None:
+        """Why a port is attached nowhere; None if it is somewhere."""
+        return self._detached.get(name) if name not in self._facts else None
+
     def interface(self, name: str) -> str:
         """The interface a port is bound to, '' if none."""
         place, _ = self._places.get(name, _NOWHERE)

@@ -99,6 +99,11 @@ def test_the_other_way_and_within_networks_nothing_is_checked(lab: CloudLab, sma
         assert list(lab.arrivals(sender.name, packet(sender, receiver, version, 1500, mac))) == [receiver.name]
 
 
+def at_target(lab: CloudLab) -> list[bytes]:
+    """Frames that came to the second place; no probes, which an interface gets while no port is bound to it."""
+    return [frame for frame in lab.network.received("moved") if frame[12:14] != b"\x88\xcc"]
+
+
 @pytest.mark.parametrize("version", [4, 6])
 def test_static_routes_into_it_also_while_the_next_hop_moves(lab: CloudLab, smaller: None, version: int) -> None:
     sender, hop = hosts(lab, 1)[0], hosts(lab, 2)[-1]
@@ -120,9 +125,9 @@ def test_static_routes_into_it_also_while_the_next_hop_moves(lab: CloudLab, smal
             lab.forget_caches()
             lab.network.received("moved")
             assert list(lab.arrivals(sender.name, packet(sender, outside, version, MTU))) == [hop.name]
-            assert len(lab.network.received("moved")) == (target is not None)
+            assert len(at_target(lab)) == (target is not None)
             check_report(report(lab, sender, packet(sender, outside, version, MTU + 1)), sender, version, gateway)
-            assert lab.network.received("moved") == []
+            assert at_target(lab) == []
             for switch in lab.network.topology.switches:
                 found = lab.client.audit(switch)
                 assert (found.missing, found.changed, found.extra) == (0, 0, 0), found
