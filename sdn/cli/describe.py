@@ -28,7 +28,7 @@ def _fields(message: Any) -> Iterator[Line]:
     yield "Name", message.name
     yield "Kind", kind_of(message).kind
     for field in message.DESCRIPTOR.fields:
-        if field.name in ("name", "metadata", "status", "quota", "limits"):
+        if field.name in ("name", "metadata", "status", "quota", "limits", "migration_target"):
             continue
         value = getattr(message, field.name)
         if field.name == "usage":

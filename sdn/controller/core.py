@@ -31,7 +31,7 @@ from sdn.controller.faultwatch import FaultWatch
 from sdn.controller.fleet import Fleet, Switch
 from sdn.controller.logical import Logical
 from sdn.controller.notices import NOTICES, Notices
-from sdn.controller.packets import RejectLog, answer_expired, is_probe
+from sdn.controller.packets import RejectLog, answer_routed, is_probe
 from sdn.controller.progress import Progress
 from sdn.controller.reporter import Reporter
 from sdn.controller.staging import Make, Staged, stage
@@ -258,7 +258,7 @@ class Controller:
             if reject is not None and self._rejects.is_new(reject, now):
                 self.reporter.rejected(self.topology.name_of(event.dpid), reject)
         else:
-            answer = answer_expired(self.store, event)
+            answer = answer_routed(self.store, event)
             if answer is not None:
                 self._effects.append(answer)
 

@@ -108,7 +108,8 @@ class Port(Resource):
     """An attachment of one host: its MAC (lower case, colons) and its addresses, each inside a subnet of the network.
 
     Frames with another source MAC or address are dropped at the switch where the port is bound, but for those that the
-    pairs allow: each pair is an address with a MAC, not every address with every MAC.
+    pairs allow: each pair is an address with a MAC, not every address with every MAC. migration_target: where the host
+    moves to; the port is at both places until the target becomes the binding.
     """
 
     network: str
@@ -116,6 +117,7 @@ class Port(Resource):
     addresses: tuple[Address, ...] = ()
     binding: Binding | None = None
     allowed_address_pairs: tuple[AddressPair, ...] = ()
+    migration_target: Binding | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -166,9 +166,6 @@ def _read_port(message: pb.Port, path: str, problems: Problems) -> Values:
         if problems.full:
             break
         addresses.append(check.address(text, f"{path}addresses[{index}]", problems))
-    binding: intent.Binding | None = None
-    if message.HasField("binding"):
-        binding = intent.Binding(switch=message.binding.switch, interface=message.binding.interface)
     pairs: list[intent.AddressPair | None] = []
     for index, pair in enumerate(message.allowed_address_pairs):
         if problems.full:
@@ -178,9 +175,17 @@ def _read_port(message: pb.Port, path: str, problems: Problems) -> Values:
         "network": message.network,
         "mac": message.mac,
         "addresses": tuple(addresses),
-        "binding": binding,
+        "binding": _read_binding(message, "binding"),
+        "migration_target": _read_binding(message, "migration_target"),
         "allowed_address_pairs": tuple(pairs),
     }
+
+
+def _read_binding(message: pb.Port, field: str) -> intent.Binding | None:
+    if not message.HasField(field):  # type: ignore[arg-type]
+        return None
+    binding = getattr(message, field)
+    return intent.Binding(switch=binding.switch, interface=binding.interface)
 
 
 def _read_pair(message: pb.AddressPair, path: str, problems: Problems) -> intent.AddressPair | None:
@@ -197,9 +202,10 @@ def _write_port(resource: intent.Port, message: pb.Port) -> None:
     message.network = resource.network
     message.mac = resource.mac
     message.addresses.extend(str(a) for a in resource.addresses)
-    if resource.binding is not None:
-        message.binding.switch = resource.binding.switch
-        message.binding.interface = resource.binding.interface
+    for field in ("binding", "migration_target"):
+        binding = getattr(resource, field)
+        if binding is not None:
+            getattr(message, field).CopyFrom(pb.Binding(switch=binding.switch, interface=binding.interface))
     for pair in resource.allowed_address_pairs:
         single = pair.prefix.prefixlen == pair.prefix.max_prefixlen
         text = str(pair.prefix.network_address if single else pair.prefix)
@@ -250,7 +256,7 @@ CODECS: dict[Kind, Codec] = {
         Codec(
             Kind.PORT,
             pb.Port,
-            _same("network", "mac", "addresses", "binding", "allowed_address_pairs"),
+            _same("network", "mac", "addresses", "binding", "allowed_address_pairs", "migration_target"),
             frozenset({"network"}),
             _read_port,
             _write_port,

@@ -165,12 +165,24 @@ def _port(port: Port) -> dict[str, Any]:
         )
     no_repetition("addresses", port.addresses)
     if port.binding is not None:
-        _binding(port.binding)
+        _binding("binding", port.binding)
+    if port.migration_target is not None:
+        _binding("migration_target", port.migration_target)
+        if port.binding is None:
+            raise InvalidInput.of(
+                "migration_target",
+                "the port is not bound",
+                "Give the place where it is as binding, or bind it at once.",
+            )
+        if port.migration_target == port.binding:
+            raise InvalidInput.of(
+                "migration_target", "it is the binding", "Leave it out: the port is there, or its move is done."
+            )
     mac = check_mac("mac", port.mac)
     return {"network": network, "mac": mac, "allowed_address_pairs": check_pairs(port.allowed_address_pairs)}
 
 
-def _binding(binding: Binding) -> None:
+def _binding(path: str, binding: Binding) -> None:
     for field, value, limit in (
         ("switch", binding.switch, MAX_SWITCH_NAME),
         ("interface", binding.interface, MAX_INTERFACE_NAME),
@@ -178,7 +190,7 @@ def _binding(binding: Binding) -> None:
         plain = value.isprintable() and "/" not in value and not any(char.isspace() for char in value)
         if not 1 <= len(value) <= limit or not plain:
             raise InvalidInput.of(
-                f"binding.{field}",
+                f"{path}.{field}",
                 f"{value[:80]!r} is not a name of a {field}" if value else "not given",
                 f"Use 1 to {limit} printable characters without spaces and '/'.",
             )

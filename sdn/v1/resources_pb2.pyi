@@ -315,10 +315,15 @@ class Metadata(_message.Message):
     ETAG_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     description: _builtins.str
+    """At most 1024 characters; printable ones, newlines and tabs."""
     etag: _builtins.str
     """Output only, but for updates and deletions: if given there, the write fails unless it still is the stored one."""
     @_builtins.property
-    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """At most 64. Keys: 1 to 63 of A-Z, a-z, 0-9, '.', '_', '/' and '-', beginning and ending with a letter or digit;
+        values: at most 255 printable characters.
+        """
+
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """Output only."""
@@ -435,7 +440,11 @@ class Network(_message.Message):
     name: _builtins.str
     """tenants/T/networks/N"""
     mtu: _builtins.int
-    """Largest IP packet, in bytes; 1500 if not given."""
+    """Largest IP packet, in bytes: 576 to 9000, at least 1280 where there is an IPv6 subnet; 1500 if not given. What hosts
+    have to be set to. Within the network it is not checked. A router that joins networks of different MTU does not
+    deliver larger packets into the smaller one, and tells the sender (ICMP fragmentation needed, ICMPv6 packet too
+    big); it never fragments. Links between switches must carry 14 bytes more than the largest MTU.
+    """
     @_builtins.property
     def metadata(self) -> Global___Metadata: ...
     @_builtins.property
@@ -473,7 +482,7 @@ class Subnet(_message.Message):
     network: _builtins.str
     """Full name or, within the tenant, the id alone."""
     cidr: _builtins.str
-    """10.0.0.0/24 or 2001:db8::/64; host bits must be zero."""
+    """10.0.0.0/24 or 2001:db8::/64, /8 to /30 or /48 to /126; host bits must be zero. A network has at most 64 subnets."""
     gateway: _builtins.str
     """Address of the router in this subnet: the first host address if not given, 'none' for no gateway."""
     @_builtins.property
@@ -545,7 +554,7 @@ class Router(_message.Message):
     def status(self) -> Global___Status: ...
     @_builtins.property
     def subnets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The router owns the gateway address of each; a subnet has at most one router."""
+        """The router owns the gateway address of each; a subnet has at most one router. At most 64."""
 
     @_builtins.property
     def routes(self) -> _containers.RepeatedCompositeFieldContainer[Global___StaticRoute]:
@@ -645,6 +654,7 @@ class Port(_message.Message):
     ADDRESSES_FIELD_NUMBER: _builtins.int
     BINDING_FIELD_NUMBER: _builtins.int
     ALLOWED_ADDRESS_PAIRS_FIELD_NUMBER: _builtins.int
+    MIGRATION_TARGET_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """tenants/T/ports/P"""
     network: _builtins.str
@@ -657,13 +667,19 @@ class Port(_message.Message):
     def status(self) -> Global___Status: ...
     @_builtins.property
     def addresses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Each inside a subnet of the network; the lowest free one of each subnet if none is given."""
+        """Each inside a subnet of the network, at most 64; the lowest free one of each subnet if none is given."""
 
     @_builtins.property
     def binding(self) -> Global___Binding: ...
     @_builtins.property
     def allowed_address_pairs(self) -> _containers.RepeatedCompositeFieldContainer[Global___AddressPair]:
         """At most 64."""
+
+    @_builtins.property
+    def migration_target(self) -> Global___Binding:
+        """Where the host moves to while it runs. While it is set, frames to the port come to both places, and it may send from
+        both; the port is PROGRAMMED when both are ready. The move is done by making it the binding, in one update.
+        """
 
     def __init__(
         self,
@@ -676,10 +692,11 @@ class Port(_message.Message):
         addresses: _abc.Iterable[_builtins.str] | None = ...,
         binding: Global___Binding | None = ...,
         allowed_address_pairs: _abc.Iterable[Global___AddressPair] | None = ...,
+        migration_target: Global___Binding | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["binding", b"binding", "metadata", b"metadata", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["binding", b"binding", "metadata", b"metadata", "migration_target", b"migration_target", "status", b"status"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "allowed_address_pairs", b"allowed_address_pairs", "binding", b"binding", "mac", b"mac", "metadata", b"metadata", "name", b"name", "network", b"network", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "allowed_address_pairs", b"allowed_address_pairs", "binding", b"binding", "mac", b"mac", "metadata", b"metadata", "migration_target", b"migration_target", "name", b"name", "network", b"network", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
