@@ -6,9 +6,10 @@ from importlib.metadata import PackageNotFoundError, version
 
 import click
 
-from sdn.cli.apply import apply, connect
+from sdn.cli.apply import apply
 from sdn.cli.backup import backup, restore
 from sdn.cli.certs import certs
+from sdn.cli.connect import connect
 from sdn.cli.events import audit, events
 from sdn.cli.logs import log_level
 from sdn.cli.network import flows, topology

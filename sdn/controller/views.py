@@ -7,10 +7,20 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
 from sdn.controller.core import Controller
-from sdn.controller.reader import FlowView, LinkView, SwitchView, SystemView, TopologyView
+from sdn.controller.pathviews import PathViews
+from sdn.controller.reader import (
+    CheckedConnection,
+    FlowView,
+    FoundPath,
+    LinkView,
+    PathQuery,
+    SwitchView,
+    SystemView,
+    TopologyView,
+)
 from sdn.model.errors import NotFound, Thing
 from sdn.model.ids import Dpid, Kind, thing_of
-from sdn.model.intent import Port, Resource
+from sdn.model.intent import Connection, Port, Quota, Resource
 from sdn.model.notation import format_body, format_buckets, format_match, format_meter, split_key
 from sdn.model.notice import Filter, NoticePage
 from sdn.model.program import Entry, Unit, cookie_of
@@ -32,6 +42,7 @@ class Views:
         self._controller = controller
         self.version = version
         self._started = started
+        self._paths = PathViews(controller.store, controller.connections, self._place)
 
     # Objects
 
@@ -53,6 +64,10 @@ class Views:
             resource = objects[names[index]]
             if selector.matches(resource.labels):
                 yield resource, of(resource)
+
+    def quota(self, tenant: str) -> tuple[Quota, Quota]:
+        """What a tenant has, and how much it may have."""
+        return self._controller.store.quota(tenant)
 
     # Topology
 
@@ -128,6 +143,14 @@ class Views:
         paths = shortest_paths(self._controller.topology.links(), a, b, _MAX_PATHS)
         return tuple(self._controller.connections.describe(path, ingress, egress) for path in paths)
 
+    def check_connection(self, connection: Connection) -> CheckedConnection:
+        """Whether a connection would be admitted now."""
+        return self._paths.check(connection)
+
+    def find_paths(self, query: PathQuery) -> Iterator[FoundPath]:
+        """The best paths, one at a time."""
+        return self._paths.find(query)
+
     def _place(self, name: str, field: str) -> tuple[Dpid, str]:
         """The switch and (of a port) the interface that a name means."""
         port = self._controller.store.objects.get(name)
@@ -194,7 +217,7 @@ class Views:
         """The daemon at a glance. O(objects)."""
         controller = self._controller
         objects = {kind: len(controller.store.select(kind)) for kind in Kind}
-        states = Counter(str(controller.statuses.of(resource).state) for resource in controller.store.objects.values())
+        states = Counter(str(controller.statuses.state(resource)) for resource in controller.store.objects.values())
         not_ready = tuple(self._not_ready())
         return SystemView(
             version=self.version,
