@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from asyncio import CancelledError
 from collections.abc import AsyncIterator, Awaitable, Callable
 from time import perf_counter
@@ -42,10 +43,14 @@ class CallMeter(grpc.aio.ServerInterceptor):
         if not method.startswith(_OURS):
             return handler
         name = method.removeprefix(_OURS)
-        if handler.response_streaming:
-            return handler._replace(unary_stream=self._stream(name, handler.unary_stream))
-        kind = "stream_unary" if handler.request_streaming else "unary_unary"
-        return handler._replace(**{kind: self._single(name, getattr(handler, kind))})
+        asked, answered = (
+            "stream" if many else "unary" for many in (handler.request_streaming, handler.response_streaming)
+        )
+        kind = f"{asked}_{answered}"
+        inner = getattr(handler, kind)
+        # A handler of streams may also write its answers itself, as one does that refuses every request.
+        wrap = self._stream if inspect.isasyncgenfunction(inner) else self._single
+        return handler._replace(**{kind: wrap(name, inner)})
 
     def _single(self, name: str, method: Callable[[Any, Any], Awaitable[Any]]) -> Callable[[Any, Any], Awaitable[Any]]:
         async def call(request: Any, context: Any) -> Any:
