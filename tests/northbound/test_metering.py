@@ -14,7 +14,6 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from sdn.client import ApiError, AsyncClient
 from sdn.northbound import Server
-from sdn.northbound.metering import CallMeter
 from sdn.v1 import resources_pb2 as pb
 
 TIMEOUT = 20
@@ -106,24 +105,3 @@ async def test_methods_that_do_not_exist_and_those_of_others(told: Told) -> None
             assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
         await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=TIMEOUT)
     assert told.calls == [("unknown", "UNIMPLEMENTED", False)] * 2
-
-
-async def test_handlers_of_any_form_are_counted(told: Told) -> None:
-    """An interceptor inside of this one may answer with a handler of another form, to refuse a call."""
-
-    async def refuse(requests: object, context: grpc.aio.ServicerContext) -> None:
-        await context.abort(grpc.StatusCode.PERMISSION_DENIED, "no")
-
-    class Refusing(grpc.aio.ServerInterceptor):
-        async def intercept_service(self, continuation: object, details: object) -> grpc.RpcMethodHandler:
-            return grpc.stream_stream_rpc_method_handler(refuse)
-
-    server = grpc.aio.server(interceptors=[CallMeter(told), Refusing()])
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        for call in (channel.unary_unary, channel.unary_stream):
-            asked = call("/sdn.v1.TenantService/GetTenant")(b"", timeout=TIMEOUT)
-            assert await asked.code() is grpc.StatusCode.PERMISSION_DENIED
-    await server.stop(0)
-    assert told.calls == [("TenantService/GetTenant", "PERMISSION_DENIED", True)] * 2
