@@ -42,7 +42,8 @@ class SwitchView:
 class LinkView:
     """One link; ends are (switch name, interface name). reserved: bits/s from a to b and from b to a.
 
-    away, damped, unused: see sdn.topology.state.LinkState.
+    away, damped, unused: see sdn.topology.state.LinkState. measured: latency one way and its error in microseconds, and
+    the number of samples; None while it is not known.
     """
 
     a: tuple[str, str]
@@ -56,6 +57,7 @@ class LinkView:
     away: bool = False
     damped: bool = False
     unused: bool = False
+    measured: tuple[int, int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,6 +127,7 @@ class Views:
             away=state.away,
             damped=state.damped,
             unused=state.unused,
+            measured=(found.microseconds, found.error, found.samples) if (found := state.measured) else None,
         )
 
     def _is_first(self, end: LinkEnd, state: LinkState) -> bool:
