@@ -150,7 +150,11 @@ def _controller(settings: Config, journal: Journal) -> Controller:
         now=time.monotonic(),
         declared=load_topology(settings.topology) if settings.topology else None,
         settings=Settings(
-            settings.probe_interval, settings.probe_misses, settings.start_grace, settings.audit_interval
+            settings.probe_interval,
+            settings.probe_misses,
+            settings.start_grace,
+            settings.audit_interval,
+            settings.learn,
         ),
     )
 

@@ -16,6 +16,7 @@ from sdn.model.ids import Dpid, format_dpid
 from sdn.model.intent import Port
 from sdn.pipeline.facts import PortFacts
 from sdn.store import Store
+from sdn.store import rules as store_rules
 from sdn.store.names import service_key
 from sdn.topology import TopologyState
 
@@ -53,12 +54,19 @@ def claim_order(saved: Mapping[str, str]) -> dict[str, int]:
     return order
 
 
+def is_learned(port: Port, network: str) -> bool:
+    """Whether learning mode looks after a port: it bears the label and is in the network that learns."""
+    return port.network == network and store_rules.is_learned(port)
+
+
 class Attachments:
     """Facts of every port, or why there are none; ``changed`` collects the ports to look at again."""
 
-    def __init__(self, store: Store, topology: TopologyState) -> None:
+    def __init__(self, store: Store, topology: TopologyState, learning: str = "") -> None:
+        """learning: the network that learns hosts, '' if none does."""
         self._store = store
         self._topology = topology
+        self._learning = learning
         self._places: dict[str, Place] = {}
         self._claims: dict[Place, dict[str, None]] = {}
         self._at: dict[Dpid, dict[str, None]] = {}
@@ -219,6 +227,8 @@ class Attachments:
             v6=tuple(address.packed for address in port.addresses if address.version == 6),
             dpid=place[0],
             ofport=self._topology.port_number(*place),
+            asks=port.network == self._learning,
+            learned=is_learned(port, self._learning),
         )
 
     def _forget_number(self, name: str, facts: PortFacts) -> None:

@@ -45,6 +45,10 @@ class Config:
     audit_interval: float = field(
         default=300.0, metadata={"help": "seconds between full read-backs of switches", "range": (1, 1e6)}
     )
+    learn: str = field(
+        default="",
+        metadata={"help": "put unknown hosts into this network and learn them", "show": "tenants/T/networks/N"},
+    )
     restore: str = ""
     """A snapshot to put into the state directory before anything else; a flag alone, since it must happen once."""
 

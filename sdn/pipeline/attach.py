@@ -1,7 +1,8 @@
 """A tenant port on its own switch: classification, port security, delivery, and its way to the controller.
 
 Addresses of the port are permitted as source, everything else is dropped (RFC 2827 in spirit, per port). Link-local
-IPv6 addresses are permitted when they are made from the port's MAC, and only if the port has an IPv6 address at all.
+IPv6 addresses are permitted when they are made from the port's MAC, and only if the port has an IPv6 address at all, or
+is learned.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from sdn.model.oxm import (
     VLAN_VID,
 )
 from sdn.model.program import Entries, Meter
+from sdn.pipeline import learn
 from sdn.pipeline.base import ADVERTISEMENT, ARP, ICMPV6, IPV4, IPV6, SOLICITATION
 from sdn.pipeline.facts import PortFacts
 from sdn.pipeline.layout import DESTINATION, NETWORK, PUNT_PACKETS_PER_SECOND, SOURCE, Table, link_local
@@ -99,14 +101,16 @@ def compile_attachment(port: PortFacts) -> Entries:
         _OUTPUT(source): _OUT(ofport),
         _PUNT(source): _PUNTED(ofport),
     }
-    if port.v4:
+    if port.v4 or port.learned:
         flows[_ARP_PROBE(port.mac, source)] = _TO_SERVICES
     for address in port.v4:
         flows[_ARP_SOURCE(address, port.mac, source)] = _TO_SERVICES
         flows[_IPV4_SOURCE(address, source)] = _TO_SERVICES
         flows[_OWN_ARP(address, source)] = _TO_L2
-    if port.v6:
+    if port.v6 or port.learned:
         _permit_ipv6(flows, port, source)
+    if port.asks:
+        flows.update(learn.compile_learning(port, ofport, source))
     return Entries(flows, {}, {port.ofport: _METER})
 
 

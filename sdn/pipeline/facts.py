@@ -24,7 +24,10 @@ class SwitchFacts:
 
 @dataclass(frozen=True, slots=True)
 class PortFacts:
-    """An attached tenant port. ofport: None while the switch's port numbers are not known (it is away)."""
+    """An attached tenant port. ofport: None while the switch's port numbers are not known (it is away).
+
+    asks: it is in the network that learns hosts, so it may talk to hosts not known yet. learned: it is learned itself.
+    """
 
     network: int
     service: int
@@ -33,6 +36,8 @@ class PortFacts:
     v6: tuple[bytes, ...]
     dpid: int
     ofport: int | None
+    asks: bool = False
+    learned: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,9 @@ NETWORK, SOURCE, ROUTER, REASON, DESTINATION = REG[:5]
 PUNT_TTL = 1
 """REASON of a packet whose TTL expires at a router."""
 
+PUNT_LEARN, PUNT_UNKNOWN = 2, 3
+"""REASON of a packet from an unknown MAC or address, and of one to an unknown MAC, in the network that learns."""
+
 KIND_NODE, KIND_PATH, KIND_TREE = 1, 2, 3
 """What ``transport`` means: the egress switch, an engineered path, a multicast tree."""
 PRIMARY, RED, BLUE = 0, 1, 2

@@ -276,13 +276,14 @@ class Session(asyncio.Protocol):
         self._jobs.append(None)
         self._next_job()
 
-    def send_packet(self, out_port: int, frame: bytes) -> None:
-        """Packet-out; dropped and counted when the switch does not take its bytes."""
+    def send_packet(self, out_port: int, frame: bytes, in_port: int | None = None) -> None:
+        """Packet-out; dropped and counted when the switch does not take its bytes. in_port: see SendPacket."""
         if self._pump.paused:
             self.packets_dropped += 1
             return
         try:
-            self._transport.write(encode.packet_out(self._take_xids(1), out_port, frame))
+            source = wire.PORT_CONTROLLER if in_port is None else in_port
+            self._transport.write(encode.packet_out(self._take_xids(1), out_port, frame, source))
         except MessageTooLong as error:
             log.warning("packet-out refused", extra={"fields": self.fields | {"reason": str(error)}})
 

@@ -13,7 +13,14 @@ from sdn.model.intent import Network, Port, Resource, Router, Subnet
 from sdn.store.draft import Draft, Target
 from sdn.store.index import subnet_of
 from sdn.store.names import Problems, claims, references, routed_claim
-from sdn.store.rules import MAX_SUBNETS_PER_NETWORK, MIN_MTU_IPV6, check_host_address
+from sdn.store.rules import (
+    MAX_SUBNETS_PER_NETWORK,
+    MIN_MTU_IPV6,
+    check_free_address,
+    check_host_address,
+    inside,
+    is_learned,
+)
 
 _SHOWN_USERS = 10
 
@@ -139,17 +146,36 @@ def conflict_class(draft: Draft, other: str) -> type[SdnError]:
 
 
 def check_addresses(draft: Draft, problems: Problems) -> None:
-    """Every address of a port is a host address of one of its network's subnets."""
+    """Every address of a port is a host address of one of its network's subnets; a learned one may be in none."""
     for target, new in draft.kept():
         if isinstance(new, Port):
             with problems.at(target.name):
                 _check_addresses(draft, new)
+        elif isinstance(new, Subnet) and target.old is None:
+            with problems.at(target.name):
+                _check_new_subnet(draft, new)
+
+
+def _check_new_subnet(draft: Draft, subnet: Subnet) -> None:
+    """No learned port has an address in it already: that would not be counted as taken."""
+    for name in draft.index.users.get(subnet.network, ()):
+        port = draft.index.objects[name]
+        taken = isinstance(port, Port) and next((a for a in port.addresses if inside(a, subnet.cidr)), None)
+        if taken:
+            raise InUse.of(
+                "cidr",
+                f"{taken} of it belongs to {name}, a learned port",
+                "Delete that port first; it is learned again.",
+            )
 
 
 def _check_addresses(draft: Draft, port: Port) -> None:
     subnets = draft.subnets_of(port.network)
     for index, address in enumerate(port.addresses):
         subnet = subnet_of(subnets, address)
+        if subnet is None and is_learned(port) and subnet_of(draft.index.subnets_of(port.network), address) is None:
+            check_free_address(f"addresses[{index}]", address)
+            continue
         if subnet is None:
             ranges = ", ".join(str(s.cidr) for s in subnets[:10])
             raise InvalidInput.of(

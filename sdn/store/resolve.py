@@ -10,7 +10,7 @@ from sdn.model.errors import AlreadyExists, Conflict, InvalidInput, NotFound
 from sdn.model.ids import parse_name
 from sdn.model.intent import KIND_OF, Port, Resource, kind_of
 from sdn.store.draft import Target
-from sdn.store.rules import check_immutable, normal
+from sdn.store.rules import check_immutable, is_learned, normal
 
 USER_FIELDS: dict[type[Resource], frozenset[str]] = {
     cls: frozenset(f.name for f in fields(cls)) - {"name", "revision", "created"} for cls in KIND_OF
@@ -39,7 +39,7 @@ def resolve(command: Command, objects: Mapping[str, Resource]) -> Target:
         return _replaced(stored, resource, command.fields)
     if stored is None:
         new = normal(replace(resource, revision=0, created=0.0))
-        return Target(new.name, None, new, isinstance(new, Port) and not new.addresses)
+        return Target(new.name, None, new, _is_open(new))
     if isinstance(command, Create):
         raise AlreadyExists.of("name", f"{resource.name} exists already", "Update it, or choose another name.")
     return _replaced(stored, resource, None)
@@ -57,8 +57,12 @@ def _replaced(old: Resource, resource: Resource, names: frozenset[str] | None) -
         new = replace(new, mac=old.mac)
     new = normal(new)
     check_immutable(old, new)
-    fill = isinstance(new, Port) and not new.addresses and "addresses" in names
-    return Target(new.name, old, new, fill)
+    return Target(new.name, old, new, "addresses" in names and _is_open(new))
+
+
+def _is_open(new: Resource) -> bool:
+    """Whether addresses are to be chosen; the host of a learned port chooses its own."""
+    return isinstance(new, Port) and not new.addresses and not is_learned(new)
 
 
 def _existing(name: str, objects: Mapping[str, Resource]) -> Resource:

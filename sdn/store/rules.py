@@ -13,7 +13,7 @@ from typing import Any
 
 from sdn.model.errors import InvalidInput
 from sdn.model.ids import Kind, parse_name, qualify
-from sdn.model.intent import Address, Binding, Connection, Network, Port, Prefix, Resource, Router, Subnet
+from sdn.model.intent import LEARNED, Address, Binding, Connection, Network, Port, Prefix, Resource, Router, Subnet
 from sdn.store.names import tenant_of
 
 MIN_MTU, MAX_MTU, DEFAULT_MTU = 576, 9000, 1500
@@ -154,6 +154,26 @@ def check_host_address(field: str, address: Address, cidr: Prefix) -> None:
         reason = f"{address} is the broadcast address of {cidr}"
     if reason:
         raise InvalidInput.of(field, reason, f"Use a host address of {cidr}.")
+
+
+_NO_HOST = tuple(
+    ip_network(text)
+    for text in ("0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/4", "240.0.0.0/4", "::/96", "::ffff:0:0/96", "ff00::/8")
+)
+
+
+def is_learned(port: Port) -> bool:
+    """Whether a port bears the label of learned ones: its host chose its addresses, in a subnet or not."""
+    return any(key == LEARNED for key, _ in port.labels)
+
+
+def check_free_address(field: str, address: Address) -> None:
+    """Raises InvalidInput unless a host may have this address outside of any subnet; link-local is allowed."""
+    if _scoped(address):
+        raise InvalidInput.of(field, f"{address} has a zone", "Leave out '%' and what follows.")
+    for special in _NO_HOST:
+        if inside(address, special):
+            raise InvalidInput.of(field, f"{address} is in {special}, which hosts may not use", "Use another address.")
 
 
 def _router(router: Router) -> dict[str, Any]:

@@ -314,6 +314,14 @@ class Discovery:
         found = self._port(end)
         return None if found is None else found.port
 
+    def heard(self, end: End) -> bool:
+        """Whether a probe of, or at, a port has been heard: it is part of a link, or of one direction of it."""
+        return self._adjacency.knows(end)
+
+    def hurry(self, end: End, now: float) -> None:
+        """Probe a port twice per interval for once, because it is to be known soon what is there."""
+        self._hurry(end, now)
+
     def bound(self, end: End) -> bool:
         """Whether the port is marked as belonging to a host."""
         return end in self._bound

@@ -123,7 +123,9 @@ class Changer:
             ofport = number if self.chance.random() < 0.8 else None
             mac, dpid = bytes([2, 0, 0, 0, 0, number]), self.chance.choice(SWITCHES)
             network = self.chance.choice(NETWORKS)
-            self.world.ports[name] = PortFacts(network, number, mac, addresses, v6, dpid, ofport)
+            asks = self.chance.random() < 0.4
+            learned = asks and self.chance.random() < 0.6
+            self.world.ports[name] = PortFacts(network, number, mac, addresses, v6, dpid, ofport, asks, learned)
         self.compiler.set_port(name, self.world.ports.get(name))
 
     def router(self, name: str) -> None:
