@@ -19,6 +19,7 @@ from sdn import __version__
 from sdn.controller.core import Controller, Records, Settings
 from sdn.daemon import collector, config, logs
 from sdn.daemon.config import Config
+from sdn.daemon.counting import Counting
 from sdn.daemon.engine import Engine
 from sdn.daemon.keeper import Keeper
 from sdn.daemon.views import DaemonViews
@@ -28,7 +29,7 @@ from sdn.model.intent import Resource
 from sdn.northbound.server import Server
 from sdn.persist import Journal, snapshot
 from sdn.persist.files import REPLACED
-from sdn.southbound import OpenFlowServer
+from sdn.southbound import OpenFlowServer, Polling
 from sdn.store import Store
 from sdn.store.numbers import CURSORS
 from sdn.store.store import STORE
@@ -103,7 +104,9 @@ async def serve(settings: Config, journal: Journal) -> None:
     controller = _controller(settings, journal)
     collector.keep()
     reader = DaemonViews(controller, __version__, time.time())
-    southbound = OpenFlowServer(lambda event: engine.emit(event))
+    counting = Counting(controller, settings.counter_interval)
+    polling = Polling(counting.interval, counting.take) if counting.interval else None
+    southbound = OpenFlowServer(lambda event: engine.emit(event), polling=polling)
 
     def tell(trouble: WriteRefused | None) -> None:
         reader.trouble = trouble
@@ -154,7 +157,7 @@ def _controller(settings: Config, journal: Journal) -> Controller:
             settings.probe_misses,
             settings.start_grace,
             settings.audit_interval,
-            settings.learn,
+            learn=settings.learn,
         ),
     )
 

@@ -24,20 +24,22 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "routing": _COMPUTING,
     "pipeline": _COMPUTING,
     "reconcile": _COMPUTING,
+    "counters": _COMPUTING,
     "controller": ("model", "store", "topology", "routing", "pipeline", "reconcile"),
     "southbound": (*_ADAPTER, "openflow"),
     "northbound": (*_ADAPTER, "v1"),
     "persist": _ADAPTER,
     "graph": ("model",),
-    "daemon": ("model", "controller", "__version__"),
+    "daemon": ("model", "controller", "counters", "__version__"),
     "v1": (),
     "client": ("v1",),
-    "cli": ("client",),
+    "security": ("model",),
+    "cli": ("client", "security"),
     "lab": ("model", "graph", "client"),
 }
 """Package → what of ours it may import beside itself. sdn/app.py alone, the composition root, imports everything."""
 
-PURE = ("model", "openflow", "store", "topology", "routing", "pipeline", "reconcile", "controller")
+PURE = ("model", "openflow", "store", "topology", "routing", "pipeline", "reconcile", "controller", "counters")
 IMPURE_MODULES = {"asyncio", "socket", "grpc", "time", "random", "os", "threading"} | {
     # the same by other doors
     "concurrent",
@@ -55,6 +57,7 @@ GRAPH_LIBRARIES = {"networkx", "scipy", "numpy", "rustworkx"}
 LIBRARIES = {package: set[str]() for package in PURE} | {
     "routing": GRAPH_LIBRARIES,
     "cli": {"click", "yaml"},
+    "security": {"cryptography"},
 }
 """Third-party libraries of the packages that are held to a list."""
 

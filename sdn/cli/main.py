@@ -8,6 +8,7 @@ import click
 
 from sdn.cli.apply import apply, connect
 from sdn.cli.backup import backup, restore
+from sdn.cli.certs import certs
 from sdn.cli.events import audit, events
 from sdn.cli.network import flows, topology
 from sdn.cli.objects import delete, describe, get
@@ -60,7 +61,22 @@ def cli(ctx: click.Context, address: str) -> None:
     ctx.obj = Session(address=address)
 
 
-_COMMANDS = (status, wait, topology, connect, apply, get, describe, delete, flows, audit, events, backup, restore)
+_COMMANDS = (
+    status,
+    wait,
+    topology,
+    connect,
+    apply,
+    get,
+    describe,
+    delete,
+    flows,
+    audit,
+    events,
+    backup,
+    restore,
+    certs,
+)
 for _command in _COMMANDS:
     cli.add_command(_command)
 

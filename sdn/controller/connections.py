@@ -12,14 +12,15 @@ from dataclasses import dataclass
 
 from sdn.controller.attachments import Attachments
 from sdn.model import codec
-from sdn.model.errors import Refused, SdnError, Violation
+from sdn.model.errors import Exhausted, Refused, SdnError, Violation
 from sdn.model.ids import Dpid, Kind, format_dpid, parse_dpid
 from sdn.model.intent import Connection, Port
+from sdn.model.request import PathRequest
 from sdn.model.route import Path
 from sdn.model.status import PathHop, State
 from sdn.model.topology import LinkChanges
 from sdn.pipeline.facts import ConnectionFacts
-from sdn.routing import Ledger, constrained_path
+from sdn.routing import Finder, Ledger
 from sdn.store import Change, Store
 from sdn.topology import TopologyState
 
@@ -55,6 +56,7 @@ class Connections:
         self._set_facts = set_facts
         self._saved = dict(saved)
         self._ledger = Ledger()
+        self._finder = Finder(self._ledger.mesh, topology.show, topology.name_of)
         self._trouble: dict[str, Trouble] = {}
         self._changed: dict[str, None] = {}
         self._admitted: dict[str, None] = {}
@@ -98,8 +100,8 @@ class Connections:
         finally:
             for name in paths:
                 self._ledger.release(name)
-            for name, (path, bandwidth) in before.items():
-                self._ledger.reserve(name, path, bandwidth)
+            for name, held in before.items():
+                self._ledger.reserve(name, *held)
         return paths
 
     def apply(self, changes: tuple[Change, ...], paths: Mapping[str, Path]) -> None:
@@ -157,7 +159,7 @@ class Connections:
         if held is None:
             return ()
         ends = self._attachments.interface(connection.a), self._attachments.interface(connection.b)
-        return self.describe(held[0], *ends)
+        return self.describe(held.path, *ends)
 
     def describe(self, path: Path, ingress: str = "", egress: str = "") -> tuple[PathHop, ...]:
         """A path by names. ingress, egress: interfaces at its ends."""
@@ -188,10 +190,10 @@ class Connections:
             self._trouble[name] = Trouble(State.PENDING, "EndNotAttached", message)
             return
         held = self._ledger.held(name)
-        if held is not None and (held[0].switches[0], held[0].switches[-1]) != (a.dpid, b.dpid):
+        if held is not None and (held.path.switches[0], held.path.switches[-1]) != (a.dpid, b.dpid):
             self._withdraw(name)
             held = None
-        path = held[0] if held is not None else self._find(connection, Dpid(a.dpid), Dpid(b.dpid))
+        path = held.path if held is not None else self._find(connection, Dpid(a.dpid), Dpid(b.dpid))
         if path is None:
             return
         self._trouble.pop(name, None)
@@ -212,10 +214,8 @@ class Connections:
             else:
                 return saved
         try:
-            path = constrained_path(
-                self._topology.links(), self._ledger, a, b, connection.bandwidth, self._topology.show
-            )
-        except Refused as error:
+            path = self._finder.path(_request(connection, a, b))
+        except (Refused, Exhausted) as error:
             state = State.DEGRADED if name in self._admitted else State.REJECTED
             violation = error.violations[0]
             reason = "NoCapacity" if violation.field == "bandwidth" else "NoPath"
@@ -236,12 +236,7 @@ class Connections:
             if dpid is None:
                 return None
             ends.append(dpid)
-        a, b = ends
-        return self._constrained_path(connection, a, b)
-
-    def _constrained_path(self, connection: Connection, a: Dpid, b: Dpid) -> Path:
-        links, show = self._topology.links(), self._topology.show
-        return constrained_path(links, self._ledger, a, b, connection.bandwidth, show)
+        return self._finder.path(_request(connection, *ends))
 
     def _withdraw(self, name: str) -> None:
         """Give the path back; others that wait for room are tried."""
@@ -292,6 +287,10 @@ class Connections:
     def _number(self, dpid: Dpid, interface: str) -> int:
         number = self._topology.port_number(dpid, interface)
         return -1 if number is None else number
+
+
+def _request(connection: Connection, a: Dpid, b: Dpid) -> PathRequest:
+    return PathRequest(source=a, destination=b, forward=connection.bandwidth, backward=connection.bandwidth)
 
 
 def _asks_anew(change: Change) -> bool:

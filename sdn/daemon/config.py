@@ -49,6 +49,14 @@ class Config:
         default="",
         metadata={"help": "put unknown hosts into this network and learn them", "show": "tenants/T/networks/N"},
     )
+    counter_interval: float = field(
+        default=10.0,
+        metadata={
+            "help": "seconds between readings of the switches' counters; 0: none",
+            "range": (0.5, 3600),
+            "zero": True,
+        },
+    )
     restore: str = ""
     """A snapshot to put into the state directory before anything else; a flag alone, since it must happen once."""
 
@@ -146,11 +154,12 @@ def _read(name: str, value: object, where: str) -> Value:
     elif isinstance(item.default, int | float):
         low, high = item.metadata["range"]
         kind = type(item.default)
-        remedy = f"Give a {'whole ' if kind is int else ''}number from {low:g} to {high:g}."
+        or_zero = item.metadata.get("zero", False)
+        remedy = f"Give a {'whole ' if kind is int else ''}number from {low:g} to {high:g}{', or 0' * or_zero}."
 
         def read(value: object) -> Value:
             number = float(value) if isinstance(value, str | int | float) and value is not True else float("nan")
-            if not low <= number <= high or (kind is int and number != int(number)):
+            if not (low <= number <= high or (or_zero and number == 0)) or (kind is int and number != int(number)):
                 raise ValueError
             return kind(number)
     else:

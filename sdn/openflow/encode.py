@@ -20,6 +20,7 @@ _PACKET_OUT = struct.Struct("!BBHIIIH6xHHIH6x")
 _MULTIPART = struct.Struct("!BBHIHH4x")
 _FLOW_STATS = struct.Struct("!B3xII4xQQHH4x")
 _METER_ID = struct.Struct("!I4x")
+_PORT_STATS = struct.Struct("!I4x")
 _BUNDLE_CONTROL = struct.Struct("!BBHIIIIHH")
 
 _PACKET_IN_REASONS = 0b011
@@ -113,6 +114,11 @@ def description_request(xid: int) -> bytes:
 def ports_request(xid: int) -> bytes:
     """Asks for all ports."""
     return _multipart(xid, wire.MP_PORT_DESC)
+
+
+def port_stats_request(xid: int) -> bytes:
+    """Asks for the counters of all ports."""
+    return _multipart(xid, wire.MP_PORT_STATS, _PORT_STATS.pack(wire.PORT_ANY))
 
 
 def flows_request(xid: int) -> bytes:

@@ -16,6 +16,8 @@ _FLOW_SIZE = 48
 _GROUP = struct.Struct("!HBxI")
 _METER = struct.Struct("!HHI")
 _BAND = struct.Struct("!HHII4x")
+_PORT_STATS = struct.Struct("!I4x8Q40x")
+_NOT_COUNTED = 2**64 - 1
 
 
 def description(body: bytes) -> str:
@@ -90,3 +92,16 @@ def meters(body: bytes) -> Iterator[tuple[int, tuple[int, int] | None]]:
             form = (rate, burst) if (type_, length) == (wire.BAND_DROP, wire.BAND_SIZE) else None
         yield meter, form
         at = end
+
+
+def port_stats(body: bytes) -> Iterator[tuple[int, tuple[int | None, ...]]]:
+    """(number, counters) of each port (section 7.3.5.6), None where the switch does not count.
+
+    The counters are packets, bytes, drops and errors, of each first those received, then those sent.
+    """
+    size = _PORT_STATS.size
+    if len(body) % size:
+        raise ProtocolError(f"{len(body)} bytes of port statistics are not a multiple of {size}")
+    for at in range(0, len(body), size):
+        number, *counters = _PORT_STATS.unpack_from(body, at)
+        yield number, tuple([None if value == _NOT_COUNTED else value for value in counters])

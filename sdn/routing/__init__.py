@@ -6,11 +6,17 @@ Must not know: how links are discovered, how next hops become flows, who asks, c
 
 spf.py        shortest-path DAG per destination, updated incrementally (dags.py, _dags.c)
 paths.py      all shortest paths between two switches
-admission.py  bandwidth ledger and constrained paths
+admission.py  bandwidth ledger
+mesh.py       the links as searches see them, with what is free on each
+bounded.py    the best path that satisfies a request
+pairs.py      two paths that share nothing
+kpaths.py     all paths that satisfy a request, the best first
+finder.py     these for requests, or why there is none and what would be possible instead
 """
 
-from sdn.routing.admission import Ledger, constrained_path
+from sdn.routing.admission import Ledger
+from sdn.routing.finder import Finder
 from sdn.routing.paths import shortest_paths
 from sdn.routing.spf import ShortestPaths
 
-__all__ = ["Ledger", "ShortestPaths", "constrained_path", "shortest_paths"]
+__all__ = ["Finder", "Ledger", "ShortestPaths", "shortest_paths"]

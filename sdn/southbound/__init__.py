@@ -8,11 +8,13 @@ Must not know: why a flow is written, the store, the API, how the controller dec
 server.py   accepts switches, finds the session of an effect, settles who owns a datapath id
 session.py  one connection
 batch.py    a batch as a state machine without I/O
+polling.py  counters of ports, asked for again and again
 pump.py     writing with back-pressure
 limits.py   every deadline and bound
 """
 
 from sdn.southbound.limits import Limits
+from sdn.southbound.polling import Polling
 from sdn.southbound.server import OpenFlowServer
 
-__all__ = ["Limits", "OpenFlowServer"]
+__all__ = ["Limits", "OpenFlowServer", "Polling"]

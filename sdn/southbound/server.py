@@ -10,6 +10,7 @@ from itertools import count
 from sdn.controller.effects import CloseSession, RequestReadBack, SendBatch, SendPacket, SwitchEffect
 from sdn.controller.events import SwitchEvent
 from sdn.southbound.limits import Limits
+from sdn.southbound.polling import Polling
 from sdn.southbound.session import Session
 
 log = logging.getLogger("sdn.southbound")
@@ -19,11 +20,18 @@ _BACKLOG = 1024
 class OpenFlowServer:
     """Turns what switches send into events, and effects into what they receive. Belongs to one event loop.
 
-    emit: called on the loop for every event; it must return at once and not raise.
+    emit: called on the loop for every event; it must return at once and not raise. polling: how counters are asked
+    for; None if they are not.
     """
 
-    def __init__(self, emit: Callable[[SwitchEvent], None], limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        emit: Callable[[SwitchEvent], None],
+        limits: Limits | None = None,
+        polling: Polling | None = None,
+    ) -> None:
         self.emit = emit
+        self.polling = polling
         self.limits = limits or Limits()
         self._numbers = count(1)
         self._sessions: dict[int, Session] = {}

@@ -29,6 +29,7 @@ from sdn.openflow.messages import (
 from sdn.southbound.batch import BatchRun, Stage
 from sdn.southbound.convert import installed_of, port_of
 from sdn.southbound.limits import Limits
+from sdn.southbound.polling import Polling, PortPoll
 from sdn.southbound.pump import Pump
 from sdn.southbound.rate import Rate
 
@@ -42,6 +43,7 @@ class Owner(Protocol):
 
     limits: Limits
     emit: Callable[[SwitchEvent], None]
+    polling: Polling | None
 
     def opened(self, session: Session) -> bool:
         """A connection begins; False if there are too many."""
@@ -78,6 +80,7 @@ class Session(asyncio.Protocol):
         """Batches that wait, None for a read-back."""
         self._batch: tuple[int, BatchRun] | None = None
         self._reading: Reading | None = None
+        self._poll: PortPoll | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._born = self._heard_at = self._progress_at = self._loop.time()
         self._echo_at: float | None = None
@@ -113,6 +116,8 @@ class Session(asyncio.Protocol):
             self._timer.cancel()
         if self._life is not None and not self._life.done():
             self._life.set_result(False)
+        if self._poll is not None:
+            self._poll.stop()
         self._pump.stop()
         self._jobs.clear()
         # With unsent bytes a close would wait for a peer that may never read.
@@ -242,6 +247,8 @@ class Session(asyncio.Protocol):
         self._handshake = _shaken()
         log.debug("switch is up", extra={"fields": self.fields | {"ports": len(ports), "flows": len(installed.flows)}})
         self._owner.emit(SwitchUp(self.number, self.dpid, self.peer, ports, installed, contents.description))
+        if self._owner.polling is not None:
+            self._poll = PortPoll(self._owner.polling, self, self._limits.reply_seconds)
 
     def _dispatch(self, message: Message) -> None:
         match message:
@@ -259,6 +266,8 @@ class Session(asyncio.Protocol):
                 self._read(self._reading, message)
             case BarrierReply() | BundleReply() | Error() if self._batch and self._batch[1].owns(message.xid):
                 self._batch_reply(*self._batch, message)
+            case MultipartReply() | Error() if self._poll is not None and self._poll.expects(message.xid):
+                self._poll.take(message)
             case Error():
                 log.debug("switch reports an error", extra={"fields": self.fields | {"error": str(message)}})
             case _:
@@ -286,6 +295,17 @@ class Session(asyncio.Protocol):
             self._transport.write(encode.packet_out(self._take_xids(1), out_port, frame, source))
         except MessageTooLong as error:
             log.warning("packet-out refused", extra={"fields": self.fields | {"reason": str(error)}})
+
+    @property
+    def busy(self) -> bool:
+        """Whether a batch or a read-back is on its way."""
+        return self._batch is not None or self._reading is not None
+
+    def ask(self, make: Callable[[int], bytes]) -> bool:
+        """Send the message made with a free xid, unless the switch takes nothing for now."""
+        if not self._pump.paused:
+            self._transport.write(make(self._take_xids(1)))
+        return not self._pump.paused
 
     def _take_xids(self, count: int) -> int:
         """The first of ``count`` consecutive numbers."""

@@ -40,6 +40,7 @@ def test_a_flag_without_a_value_and_a_boolean_variable() -> None:
         ("probe_misses = 1.5", "probe_misses", "1.5"),
         ("openflow = 6653", "openflow", "6653"),
         ("log_level = 'loud'", "log_level", "loud"),
+        ("counter_interval = 0.1", "counter_interval", "0.1"),
         ("insecure = 'perhaps'", "insecure", "perhaps"),
     ],
 )
@@ -52,6 +53,12 @@ def test_a_wrong_file_names_setting_and_remedy(tmp_path: Path, text: str, field:
     assert field in violation.field
     assert reason in violation.reason
     assert violation.remedy
+
+
+def test_zero_where_it_means_never() -> None:
+    assert config.load(["--counter-interval", "0"], {}).counter_interval == 0
+    with pytest.raises(InvalidInput, match=r"from 0\.5 to 3600, or 0\."):
+        config.load(["--counter-interval", "-1"], {})
 
 
 def test_a_missing_file_and_wrong_variables() -> None:

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from sdn.model.errors import InvalidInput, Refused
+from sdn.model.request import PathRequest
 from sdn.model.route import Path
 from sdn.model.topology import Link, LinkChanges, LinkEnd
-from sdn.routing import Ledger, constrained_path
+from sdn.routing import Finder, Ledger
 
 SWITCHES = range(1, 6)
 
@@ -19,6 +20,11 @@ SWITCHES = range(1, 6)
 def link(a, b, i=0, cost=10, capacity=100):
     a, b = sorted((a, b))
     return Link(LinkEnd(a, 10 * b + i), LinkEnd(b, 10 * a + i), cost=cost, capacity=capacity)
+
+
+def find(ledger, source, destination, bandwidth):
+    request = PathRequest(source=source, destination=destination, forward=bandwidth, backward=bandwidth)
+    return Finder(ledger.mesh).path(request)
 
 
 @st.composite
@@ -65,16 +71,16 @@ def test_the_best_path_with_room_or_the_widest_that_exists(links, source, destin
     fitting = [(path, used) for path, used in every if all(item.capacity >= bandwidth for item in used)]
     if not fitting:
         with pytest.raises(Refused) as caught:
-            constrained_path(links, ledger, source, destination, bandwidth)
+            find(ledger, source, destination, bandwidth)
         text = str(caught.value)
         if not every:
             assert "there is no path" in text
             return
         widest = max(min(item.capacity for item in used) for _, used in every)
         assert f"Ask for at most {widest} bit/s" in text
-        assert constrained_path(links, ledger, source, destination, widest) is not None
+        assert find(ledger, source, destination, widest) is not None
         with pytest.raises(Refused):
-            constrained_path(links, ledger, source, destination, widest + 1)
+            find(ledger, source, destination, widest + 1)
         return
     best = min(
         fitting,
@@ -84,7 +90,10 @@ def test_the_best_path_with_room_or_the_widest_that_exists(links, source, destin
             [(switch, *ports) for switch, ports in zip(entry[0].switches[1:], entry[0].links, strict=True)],
         ),
     )[0]
-    assert constrained_path(reversed(links), ledger, source, destination, bandwidth) == best
+    assert find(ledger, source, destination, bandwidth) == best
+    again = Ledger()
+    again.change_links(LinkChanges(new=tuple(reversed(links))))
+    assert find(again, source, destination, bandwidth) == best
 
 
 class LedgerMachine(RuleBasedStateMachine):
@@ -103,12 +112,12 @@ class LedgerMachine(RuleBasedStateMachine):
     def connect(self, ends, bandwidth):
         holder = f"c{next(self.counter)}"
         try:
-            path = constrained_path(self.links, self.ledger, *ends, bandwidth)
+            path = find(self.ledger, *ends, bandwidth)
         except Refused:
             return
         self.ledger.reserve(holder, path, bandwidth)
         self.holders[holder] = (path, bandwidth)
-        assert self.ledger.held(holder) == (path, bandwidth)
+        assert self.ledger.held(holder) == (path, bandwidth, bandwidth)
 
     @rule(data=st.data(), bandwidth=st.integers(1, 400))
     def reserve_anything(self, data, bandwidth):
@@ -174,8 +183,9 @@ def test_a_refusal_names_the_narrow_links_and_the_remedy():
     ledger = Ledger()
     ledger.change_links(LinkChanges(new=tuple(links)))
     names = {1: "leaf1", 2: "spine1", 3: "leaf2"}
+    finder = Finder(ledger.mesh, lambda end: f"{names[end.dpid]}:{end.port}")
     with pytest.raises(Refused) as caught:
-        constrained_path(links, ledger, 1, 3, 200, describe=lambda end: f"{names[end.dpid]}:{end.port}")
+        finder.path(PathRequest(source=1, destination=3, forward=200, backward=200))
     (violation,) = caught.value.violations
     assert violation.field == "bandwidth"
     assert violation.reason == (
@@ -188,30 +198,30 @@ def test_a_full_network_has_no_smaller_offer():
     links = [link(1, 2)]
     ledger = Ledger()
     ledger.change_links(LinkChanges(new=tuple(links)))
-    ledger.reserve("c1", constrained_path(links, ledger, 1, 2, 100), 100)
+    ledger.reserve("c1", find(ledger, 1, 2, 100), 100)
     with pytest.raises(Refused, match="or add capacity"):
-        constrained_path(links, ledger, 1, 2, 1)
+        find(ledger, 1, 2, 1)
 
 
 def test_the_second_connection_takes_the_other_way():
     links = [link(1, 2), link(1, 3), link(3, 2)]
     ledger = Ledger()
     ledger.change_links(LinkChanges(new=tuple(links)))
-    first = constrained_path(links, ledger, 1, 2, 60)
+    first = find(ledger, 1, 2, 60)
     ledger.reserve("c1", first, 60)
-    second = constrained_path(links, ledger, 1, 2, 60)
+    second = find(ledger, 1, 2, 60)
     assert (first.switches, second.switches) == ((1, 2), (1, 3, 2))
     ledger.reserve("c2", second, 60)
-    assert constrained_path(links, ledger, 2, 1, 40).switches == (2, 1)
+    assert find(ledger, 2, 1, 40).switches == (2, 1)
     with pytest.raises(Refused):
-        constrained_path(links, ledger, 2, 1, 41)
+        find(ledger, 2, 1, 41)
     ledger.release("c1")
-    assert constrained_path(links, ledger, 2, 1, 41).switches == (2, 1)
+    assert find(ledger, 2, 1, 41).switches == (2, 1)
 
 
 def test_the_same_switch_needs_no_links():
     ledger = Ledger()
-    path = constrained_path([], ledger, 4, 4, 10**12)
+    path = find(ledger, 4, 4, 10**12)
     assert path == Path((4,), ())
     ledger.reserve("c", path, 10**12)
     assert ledger.release("c")
@@ -221,8 +231,8 @@ def test_reservations_on_links_that_vanish_or_shrink_are_reported():
     links = [link(1, 2), link(2, 3)]
     ledger = Ledger()
     ledger.change_links(LinkChanges(new=tuple(links)))
-    ledger.reserve("long", constrained_path(links, ledger, 1, 3, 50), 50)
-    ledger.reserve("short", constrained_path(links, ledger, 1, 2, 50), 50)
+    ledger.reserve("long", find(ledger, 1, 3, 50), 50)
+    ledger.reserve("short", find(ledger, 1, 2, 50), 50)
     assert ledger.change_links(LinkChanges(gone=(links[1],))) == ("long",)
     assert ledger.change_links(LinkChanges(gone=(links[0],), new=(link(1, 2, capacity=60),))) == ("long", "short")
     assert ledger.free(links[0].a) == 0
@@ -234,9 +244,9 @@ def test_reservations_on_links_that_vanish_or_shrink_are_reported():
 def test_wrong_use():
     ledger = Ledger()
     with pytest.raises(InvalidInput):
-        constrained_path([], ledger, 1, 1, 0)
+        find(ledger, 1, 1, -1)
     with pytest.raises(InvalidInput):
-        ledger.reserve("c", Path((1,), ()), 0)
+        ledger.reserve("c", Path((1,), ()), 1, -1)
     ledger.reserve("c", Path((1,), ()), 1)
     with pytest.raises(ValueError, match="already"):
         ledger.reserve("c", Path((1,), ()), 1)

@@ -1,0 +1,72 @@
+"""What switches count, put together with what the controller knows: whose interface it is.
+
+Rules: reads the controller between its turns, as views do, and changes nothing of it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from sdn.controller.core import Controller
+from sdn.counters import Book, Ledger
+from sdn.model.counters import Counted, LinkCounters, PortSample
+from sdn.model.ids import Dpid
+from sdn.model.intent import Port
+
+PATIENCE = 3
+"""Intervals after which an observation is old."""
+_PRUNE_SECONDS = 60.0
+
+
+class Counting:
+    """For one event loop. interval: seconds between observations, 0 if there are none."""
+
+    def __init__(self, controller: Controller, interval: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self.interval = interval
+        self._controller = controller
+        self._clock = clock
+        self._ledger = Ledger(PATIENCE * interval)
+        self._book = Book(PATIENCE * interval)
+        self._pruned = clock()
+
+    def take(self, sample: PortSample) -> None:
+        """A switch told its counters. O(ports of it), and once a minute O(objects)."""
+        topology, attachments = self._controller.topology, self._controller.attachments
+        objects = self._controller.store.objects
+        dpid = sample.dpid
+        grown = self._ledger.take(sample, lambda number: topology.discovery.interface(dpid, number))
+        for number, _, growth in grown:
+            name = attachments.at(dpid, number)
+            port = objects.get(name) if name is not None else None
+            if not isinstance(port, Port):
+                continue
+            network = objects[port.network]
+            self._book.grew((port.name, port.created), (network.name, network.created), growth, sample)
+        if sample.at - self._pruned >= _PRUNE_SECONDS:
+            self._pruned = sample.at
+            self._book.prune(objects.__contains__)
+
+    def port(self, name: str) -> Counted:
+        """Of a port by full name, counted since it was first observed in this life of the daemon."""
+        return self._book.port(name, self._clock())
+
+    def network(self, name: str) -> Counted:
+        """Of a network by full name: its ports together."""
+        return self._book.network(name, self._clock())
+
+    def links(self) -> tuple[LinkCounters, ...]:
+        """Of all links that are up or declared, ordered by names; so are their ends. O(links log links)."""
+        now = self._clock()
+        found = []
+        for state in self._controller.topology.link_states():
+            facts = state.link or state.declared
+            assert facts is not None
+            a, b = sorted((state.a, state.b))  # the same way round whether the link is up or not
+            sides = self._side(*a, now), self._side(*b, now)
+            found.append(LinkCounters(a, b, state.link is not None, facts.capacity, *sides))
+        return tuple(sorted(found, key=lambda link: (link.a, link.b)))
+
+    def _side(self, switch: str, interface: str, now: float) -> Counted:
+        dpid = self._controller.topology.resolve(switch)
+        return Counted() if dpid is None else self._ledger.read(Dpid(dpid), interface, now)

@@ -1,0 +1,107 @@
+"""The links as searches for paths see them: arcs by switch, with what is free on each.
+
+Nothing here depends on the order in which links came, so that two controllers find the same paths.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Iterator
+
+from sdn.model.ids import Dpid
+from sdn.model.route import Path
+from sdn.model.topology import Link, LinkChanges, LinkEnd
+
+HOP = 1
+HOP_BITS = 16
+"""Weights carry a hop in their low bits, so that among equals fewer hops win and no weight is zero."""
+
+
+class Direction:
+    """One direction of a link, named by the end that sends. limit, reserved, free: bits/s; users: who reserved."""
+
+    __slots__ = ("free", "limit", "reserved", "users")
+
+    def __init__(self) -> None:
+        self.limit = 0
+        self.reserved = 0
+        self.free = 0
+        self.users: dict[str, None] = {}
+
+    def set_limit(self, limit: int) -> None:
+        """Another capacity; what is reserved stays."""
+        self.limit = limit
+        self.free = max(0, limit - self.reserved)
+
+    def take(self, bandwidth: int) -> None:
+        """Reserve; negative to give back."""
+        self.reserved += bandwidth
+        self.free = max(0, self.limit - self.reserved)
+
+
+class Arc:
+    """A link in one direction. twin: the other; by_cost, by_latency: weights, see HOP_BITS."""
+
+    __slots__ = ("by_cost", "by_latency", "end", "far", "key", "link", "near", "peer", "room", "twin")
+    twin: Arc
+
+    def __init__(self, link: Link, end: LinkEnd, room: Direction) -> None:
+        self.link = link
+        self.end = end
+        self.peer = link.other(end)
+        self.near = end.dpid
+        self.far = self.peer.dpid
+        self.key = (self.far, end.port)
+        self.room = room
+        self.by_cost = link.cost << HOP_BITS | HOP
+        self.by_latency = link.latency << HOP_BITS | HOP
+
+
+class Mesh:
+    """All links that are up. Links of a switch with itself are left out: no path needs one."""
+
+    def __init__(self) -> None:
+        self._arcs: dict[Dpid, list[Arc]] = {}
+
+    def arcs(self, switch: Dpid) -> list[Arc]:
+        """The arcs that leave a switch, ordered by neighbour and port."""
+        return self._arcs.get(switch, [])
+
+    def rooms(self) -> Iterator[int]:
+        """What is free, on each direction of every link. O(L)."""
+        return (arc.room.free for arcs in self._arcs.values() for arc in arcs)
+
+    def add(self, link: Link, rooms: tuple[Direction, Direction]) -> None:
+        """rooms: what is free from ``link.a`` and from ``link.b``. O(links of the two switches)."""
+        if link.a.dpid == link.b.dpid:
+            return
+        arc, twin = Arc(link, link.a, rooms[0]), Arc(link, link.b, rooms[1])
+        arc.twin, twin.twin = twin, arc
+        for one in (arc, twin):
+            insort(self._arcs.setdefault(one.near, []), one, key=lambda arc: arc.key)
+
+    def remove(self, link: Link) -> None:
+        """The link is gone; one that is not known does no harm. O(links of the two switches)."""
+        for end in (link.a, link.b):
+            left = [arc for arc in self.arcs(end.dpid) if arc.end != end or arc.peer != link.other(end)]
+            if left:
+                self._arcs[end.dpid] = left
+            else:
+                self._arcs.pop(end.dpid, None)
+
+    def change(self, changes: LinkChanges, rooms: dict[LinkEnd, Direction]) -> None:
+        """Links are gone or new. rooms: by the ends of the new ones."""
+        for link in changes.gone:
+            self.remove(link)
+        for link in changes.new:
+            self.remove(link)
+            self.add(link, (rooms[link.a], rooms[link.b]))
+
+
+Way = list[Arc]
+"""Arcs from the first to the last link of a path; empty for a path within one switch."""
+
+
+def path_of(source: Dpid, way: Way) -> Path:
+    """The path that begins at a switch."""
+    return Path((source, *(arc.far for arc in way)), tuple((arc.end.port, arc.peer.port) for arc in way))
