@@ -25,7 +25,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "pipeline": _COMPUTING,
     "reconcile": _COMPUTING,
     "counters": _COMPUTING,
-    "controller": ("model", "store", "topology", "routing", "pipeline", "reconcile"),
+    "trace": _COMPUTING,
+    "controller": ("model", "store", "topology", "routing", "pipeline", "reconcile", "trace"),
     "southbound": (*_ADAPTER, "openflow"),
     "northbound": (*_ADAPTER, "v1"),
     "persist": _ADAPTER,
@@ -39,7 +40,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
 }
 """Package → what of ours it may import beside itself. sdn/app.py alone, the composition root, imports everything."""
 
-PURE = ("model", "openflow", "store", "topology", "routing", "pipeline", "reconcile", "controller", "counters")
+PURE = ("model", "openflow", "store", "topology", "routing", "pipeline", "reconcile", "trace", "counters", "controller")
 IMPURE_MODULES = {"asyncio", "socket", "grpc", "time", "random", "os", "threading"} | {
     # the same by other doors
     "concurrent",

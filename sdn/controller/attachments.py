@@ -15,8 +15,7 @@ from sdn.model.errors import SdnError
 from sdn.model.ids import Dpid, format_dpid
 from sdn.model.intent import Port
 from sdn.pipeline.facts import PortFacts
-from sdn.store import Store
-from sdn.store import rules as store_rules
+from sdn.store import Store, forms
 from sdn.store.names import service_key
 from sdn.topology import TopologyState
 
@@ -56,7 +55,7 @@ def claim_order(saved: Mapping[str, str]) -> dict[str, int]:
 
 def is_learned(port: Port, network: str) -> bool:
     """Whether learning mode looks after a port: it bears the label and is in the network that learns."""
-    return port.network == network and store_rules.is_learned(port)
+    return port.network == network and forms.is_learned(port)
 
 
 class Attachments:

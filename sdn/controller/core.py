@@ -49,7 +49,7 @@ from sdn.pipeline.routes import switch_object
 from sdn.pipeline.salts import GROUPS, SaltTable
 from sdn.reconcile import Adoption
 from sdn.store import Change, Store
-from sdn.topology import TopologyState
+from sdn.topology import DampingRule, TopologyState
 
 LINKS = "links"
 """Bucket: links as learned (TopologyState.records)."""
@@ -63,6 +63,7 @@ class Settings:
 
     start_grace: seconds to wait after the start for all switches of an earlier life before anything is written.
     audit_interval: seconds between full read-backs, one switch after the other.
+    damping, only_declared: see TopologyState.
     learn: full name of the network that unknown hosts are put into, '' for none.
     """
 
@@ -70,6 +71,8 @@ class Settings:
     probe_misses: int = 3
     start_grace: float = 10.0
     audit_interval: float = 300.0
+    damping: DampingRule | None = None
+    only_declared: bool = False
     learn: str = ""
 
 
@@ -93,14 +96,26 @@ class Controller:
         self.settings = settings or Settings()
         interval, misses = self.settings.probe_interval, self.settings.probe_misses
         self.store = Store.load(records)
-        self.topology = TopologyState(key, declared, interval=interval, misses=misses)
+        self.topology = TopologyState(
+            *(key, declared),
+            interval=interval,
+            misses=misses,
+            damping=self.settings.damping,
+            only_declared=self.settings.only_declared,
+        )
         self.topology.load(records.get(LINKS, {}), now)
         self.compiler = Compiler(SaltTable(records.get(GROUPS, {})))
         self.fleet = Fleet(self.compiler.programs)
         self.progress = Progress()
         self.attachments = Attachments(self.store, self.topology, self.settings.learn)
         self.connections = Connections(
-            self.store, self.topology, self.attachments, self.compiler.set_connection, records.get(PATHS, {})
+            self.store,
+            self.topology,
+            self.attachments,
+            self.compiler.set_connection,
+            records.get(PATHS, {}),
+            lambda: self.progress.generation + 1,
+            self._has_confirmed,
         )
         self.underlay = Underlay(self.store, self.topology, self.compiler, self.attachments.bound)
         self.logical = Logical(self.store, self.compiler)
@@ -253,7 +268,7 @@ class Controller:
             return
         if is_probe(event):
             reject = self.topology.discovery.receive(event.dpid, event.in_port, event.data, now)
-            if reject is None or (reject.kind == "bound-port" and self.learning.link_heard(reject.dpid, reject.port)):
+            if reject is None or (reject.kind == "bound-port" and self.learning.link_heard(event, now)):
                 return
             if self._rejects.is_new(reject, now):
                 self.reporter.rejected(self.topology.name_of(event.dpid), reject)
@@ -358,7 +373,7 @@ class Controller:
             self.connections.change_links(changes)
             self.learning.links_changed(changes)
         self._note_links(records)
-        self._news.update(dict.fromkeys(self.connections.settle()))
+        self._news.update(dict.fromkeys(self.connections.settle(now)))
 
     def _note_links(self, records: Mapping[str, str | None]) -> None:
         """Remember the links for a restart."""
@@ -406,6 +421,13 @@ class Controller:
                 self.progress.lost(unit.object, switch.dpid)
                 self._news[unit.object] = None
         self._confirm(switch)
+
+    def _has_confirmed(self, name: str, switches: Iterable[int], generation: int) -> bool:
+        """Whether switches hold what was to be changed for an object up to a generation."""
+        if generation > self.progress.generation:
+            return False
+        waits = self.progress.waits(name)
+        return all(dpid not in waits or self.fleet.confirmed(dpid, generation) for dpid in switches)
 
     def _confirm(self, switch: Switch) -> None:
         self._news.update(dict.fromkeys(self.progress.confirm(switch.dpid, switch.sync.oldest)))
@@ -466,7 +488,7 @@ class Controller:
             if change is not None:
                 kind = ChangeType.ADDED if change.old is None else ChangeType.MODIFIED
                 status = status or self.statuses.of(resource)
-                self._effects.append(Publish(self.store.revision, kind, resource, status))
+                self._effects.append(Publish(self.store.revision, kind, resource, status, change.old))
             elif status is not None:
                 self._effects.append(Publish(self.store.revision, ChangeType.MODIFIED, resource, status))
 

@@ -4,7 +4,8 @@ Rules
 - A port of a switch that is up, not bound and not a link gets a learned port after a quarantine (sdn.controller.
   quarantine). Until a host is heard it has a MAC made from its place, so that broadcasts reach who has not spoken yet.
 - What is heard is written like any wish, by transactions; only objects with the label of learned ports are touched.
-- A probe of ours heard at a learned port takes the port back at once: it is a link.
+- A probe of ours heard at a learned port takes the port back at once: it is a link. Where a host has been heard this is
+  believed only just after the port came up or the sending switch connected, as two hosts may relay probes.
 - A learned port goes when its interface has been away or down for a while, or its switch for a long while.
 - At most ``MAX_PORTS`` ports are learned, and every refusal is told, the same one once in ``QUIET`` seconds.
 """
@@ -30,12 +31,14 @@ from sdn.model.notice import Severity
 from sdn.model.topology import LinkChanges
 from sdn.pipeline.layout import PUNT_LEARN, PUNT_UNKNOWN, REASON, Table
 from sdn.store import Store
-from sdn.topology import TopologyState
+from sdn.topology import TopologyState, lldp
 from sdn.topology.adjacency import End
 
 MAX_PORTS = 4096
 GONE_SECONDS, AWAY_SECONDS = 10.0, 300.0
 """How long an interface may be down or missing, and a switch away, before a learned port is forgotten."""
+NEW_SECONDS = 10.0
+"""For so long after a port came up, or a switch connected, a port may turn out to be a link though a host was heard."""
 COPIES_PER_SECOND = 1000
 """Frames to unknown MACs that are handed to silent ports, all together."""
 QUIET = 10.0
@@ -84,6 +87,8 @@ class Learning:
         self._at: dict[Place, str] = {}
         self._silent: dict[Place, None] = {}
         self._gone: dict[Place, float] = {}
+        self._new: dict[Place | Dpid, float] = {}
+        """When learned ports came up, and when switches connected."""
         self._unwanted: dict[str, None] = {}
         self._told: dict[tuple[str, str], float] = {}
         self._copies = float(COPIES_PER_SECOND)
@@ -102,8 +107,8 @@ class Learning:
             self._quarantine.look([place])
             if self._at.get(place) == port.name:
                 del self._at[place]
-                self._silent.pop(place, None)
-                self._gone.pop(place, None)
+                for table in (self._silent, self._gone, self._new):
+                    table.pop(place, None)
         place = self._place_of(new)
         if new is None:
             self._held.forget(old.name if old else "")
@@ -118,6 +123,7 @@ class Learning:
     def switch_changed(self, dpid: Dpid, now: float) -> None:
         """A switch came or went."""
         if self.network:
+            self._new[dpid] = now
             self._quarantine.look_switch(dpid)
             for place in [place for place in self._at if place[0] == dpid]:
                 self._watch(place, now)
@@ -135,11 +141,13 @@ class Learning:
         names = ((end.dpid, self._topology.discovery.interface(end.dpid, end.port)) for end in ends)
         self._quarantine.look([(dpid, name) for dpid, name in names if name is not None] if self.network else [])
 
-    def link_heard(self, dpid: Dpid, number: int) -> bool:
+    def link_heard(self, event: PacketIn, now: float) -> bool:
         """A probe that is genuine came in at a bound port; whether that was a learned one, which is taken back."""
-        interface = self._topology.discovery.interface(dpid, number)
-        name = self._at.get((dpid, interface)) if interface is not None else None
-        if name is None:
+        place = event.dpid, self._topology.discovery.interface(event.dpid, event.in_port) or ""
+        sender = lldp.parse(event.data).dpid
+        name = self._at.get(place)
+        news = max(self._new.get(place, now - NEW_SECONDS), self._new.get(sender, now - NEW_SECONDS))
+        if name is None or (place not in self._silent and now - news >= NEW_SECONDS):
             return False
         self._delete(name, "LearnedPortIsLink", "a probe of another switch came in there: it is a link, not a host")
         return True
@@ -191,7 +199,8 @@ class Learning:
         """Begin or end to count the time for which a learned port is away."""
         port = self._topology.discovery.port(End(*place))
         if self._topology.discovery.connected(place[0]) and port is not None and port.up:
-            self._gone.pop(place, None)
+            if self._gone.pop(place, None) is not None:
+                self._new[place] = now
         else:
             self._gone[place] = now
 

@@ -19,7 +19,8 @@ from sdn.model.command import Command, Update
 from sdn.model.errors import SdnError
 from sdn.model.intent import LEARNED, Address, Binding, Port
 from sdn.store import Store
-from sdn.store.rules import ROUTER_MAC_PREFIX, check_free_address
+from sdn.store.forms import check_free_address
+from sdn.store.rules import ROUTER_MAC_PREFIX
 
 MAX_ADDRESSES = 16
 """Learned addresses of one port."""

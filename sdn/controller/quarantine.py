@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable
 from sdn.controller.attachments import Place
 from sdn.model.ids import Dpid
 from sdn.topology.adjacency import End
-from sdn.topology.discovery import MAX_PORT, Discovery
+from sdn.topology.discovery import Discovery
+from sdn.topology.inventory import MAX_PORT
 
 
 class Quarantine:

@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from sdn.controller.effects import Publish
 from sdn.model.command import Transaction, TransactionResult
 from sdn.model.ids import Dpid, Kind
 from sdn.model.intent import Resource
 from sdn.model.notice import AuditReport, Filter, Notice, NoticePage
-from sdn.model.status import PathHop, Status
+from sdn.model.selector import EVERYTHING, Selector
+from sdn.model.status import ChangeType, PathHop, Status
 from sdn.model.topology import SwitchPort, WiringFault
 
 
@@ -36,7 +36,10 @@ class SwitchView:
 
 @dataclass(frozen=True, slots=True)
 class LinkView:
-    """One link; ends are (switch name, interface name). reserved: bits/s from a to b and from b to a."""
+    """One link; ends are (switch name, interface name). reserved: bits/s from a to b and from b to a.
+
+    away, damped, unused: see sdn.topology.state.LinkState.
+    """
 
     a: tuple[str, str]
     b: tuple[str, str]
@@ -46,15 +49,22 @@ class LinkView:
     capacity: int
     latency: int
     reserved: tuple[int, int]
+    away: bool = False
+    damped: bool = False
+    unused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class TopologyView:
-    """All switches and links, and where they differ from what was declared."""
+    """All switches and links, and where they differ from what was declared.
+
+    declaration: name of the declared topology, '' if there is none.
+    """
 
     switches: tuple[SwitchView, ...]
     links: tuple[LinkView, ...]
     faults: tuple[WiringFault, ...]
+    declaration: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +101,19 @@ class SystemView:
     not_ready: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """One message of a watch. revision: from which to go on watching after it; 0 within the initial list.
+
+    resource, status: None where nothing changed and only the revision is told (SYNCED).
+    """
+
+    revision: int
+    type: ChangeType
+    resource: Resource | None = None
+    status: Status | None = None
+
+
 class Reader(Protocol):
     """Reads; all raise sdn.model.errors.NotFound for unknown names."""
 
@@ -98,8 +121,13 @@ class Reader(Protocol):
         """One object by full name."""
         ...
 
-    def list(self, kind: Kind, tenant: str = "") -> Iterable[tuple[Resource, Status]]:
-        """Objects of a kind, ordered by name; ``tenant``: id to restrict to, '' for all."""
+    def list(
+        self, kind: Kind, tenant: str = "", selector: Selector = EVERYTHING, after: str = ""
+    ) -> Iterable[tuple[Resource, Status]]:
+        """Objects of a kind, ordered by name; ``tenant``: id to restrict to, '' for all.
+
+        selector: only what it selects; after: only names behind this one.
+        """
         ...
 
     def topology(self) -> TopologyView:
@@ -159,9 +187,12 @@ class Backend(Protocol):
         """
         ...
 
-    def watch(self, kind: Kind, tenant: str = "") -> AsyncIterator[Publish]:
-        """First every existing object as ADDED, then each change.
+    def watch(
+        self, kind: Kind, tenant: str = "", selector: Selector = EVERYTHING, start: int = 0
+    ) -> AsyncIterator[Watched]:
+        """First every existing object as ADDED, unless there is a revision to ``start`` from, then each change.
 
-        Raises Unavailable when the consumer falls too far behind.
+        What leaves the selection is DELETED, what enters it ADDED. Raises Gone when what came after ``start`` is not
+        known any more, Unavailable when the consumer falls too far behind.
         """
         ...

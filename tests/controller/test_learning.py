@@ -155,6 +155,31 @@ def test_a_port_that_turns_out_to_be_a_link_is_taken_back_at_once() -> None:
     assert sim.in_sync()
 
 
+def relay(lab: Learned, seconds: float) -> None:
+    """Hosts h1 and h3 relay what they get; h3's port has just become unknown, so it is probed."""
+    lab.everybody_speaks()
+    lab.sim.run(seconds)
+    lab.sim.wires[lab.place["h3"]] = lab.place["h1"]
+    lab.sim.submit(Delete(lab.name("h3")))
+
+
+def test_a_relayed_probe_does_not_take_the_port_of_a_host_that_was_heard(lab: Learned) -> None:
+    relay(lab, 15)
+    lab.sim.run(3)
+    assert lab.port("h1").mac == MAC["h1"].hex(":")
+    assert "h3" in lab.silent()
+    assert len(lab.sim.events(reason="ProbeRejected")) == 1
+    assert lab.sim.events(reason="LearnedPortIsLink") == ()
+
+
+def test_it_does_just_after_the_cable_was_pulled(lab: Learned) -> None:
+    relay(lab, 15)
+    set_up(lab, "h1", up=False)
+    set_up(lab, "h1", up=True)
+    lab.sim.run(1)
+    assert len(lab.sim.events(reason="LearnedPortIsLink")) == 1
+
+
 def test_an_interface_whose_name_is_no_id_has_a_name_all_the_same() -> None:
     names = ["eth0", "Eth0", "-x", "x-", "a_b", "_a", "ä", "45746830", "_45746830x"]
     found = [port_name(NETWORK, (Dpid(0xAB), name)) for name in names]
