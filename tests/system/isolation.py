@@ -15,6 +15,7 @@ SCHEMA = Path("/usr/share/openvswitch/vswitch.ovsschema")
 _PREPARE = f"""
 set -e
 for directory in /var/run/openvswitch /var/log/openvswitch; do mount -t tmpfs none $directory; done
+mount -t sysfs none /sys  # it shows the devices of whoever mounted it
 ip link set lo up
 ovsdb-tool create /var/run/openvswitch/conf.db {SCHEMA}
 ovsdb-server /var/run/openvswitch/conf.db --remote=punix:/var/run/openvswitch/db.sock --pidfile --detach --no-chdir \\
