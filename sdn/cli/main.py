@@ -6,14 +6,17 @@ from importlib.metadata import PackageNotFoundError, version
 
 import click
 
-from sdn.cli.apply import apply, connect
+from sdn.cli.apply import apply
 from sdn.cli.backup import backup, restore
 from sdn.cli.certs import certs
+from sdn.cli.connect import connect
 from sdn.cli.events import audit, events
+from sdn.cli.logs import log_level
 from sdn.cli.network import flows, topology
 from sdn.cli.objects import delete, describe, get
 from sdn.cli.session import Session
 from sdn.cli.system import status, wait
+from sdn.cli.top import top
 from sdn.client import DEFAULT_ADDRESS
 
 
@@ -46,6 +49,7 @@ def cli(ctx: click.Context, address: str) -> None:
     sdnctl connect h1 h2 -t red --bandwidth 100M       a guaranteed path
     sdnctl flows leaf1 --owner tenants/red/ports/h1    what is in the switch, and why?
     sdnctl events --severity WARNING                   what went wrong?
+    sdnctl top links                                   which links are full?
     sdnctl audit leaf1                                 does it hold what it should?
 
     \b
@@ -73,6 +77,8 @@ _COMMANDS = (
     flows,
     audit,
     events,
+    top,
+    log_level,
     backup,
     restore,
     certs,

@@ -12,12 +12,15 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from sdn.client import call, snapshots
 from sdn.client.call import DEFAULT_ADDRESS, DEFAULT_TIMEOUT, PAGE_SIZE, Change, M
+from sdn.client.counters import Counters
 from sdn.client.errors import ApiError
 from sdn.client.kinds import KINDS, AnyObject, KindInfo, kind_of_name
 from sdn.v1 import admin_pb2 as apb
 from sdn.v1 import admin_pb2_grpc as arpc
 from sdn.v1 import events_pb2 as epb
 from sdn.v1 import events_pb2_grpc as erpc
+from sdn.v1 import paths_pb2 as ppb
+from sdn.v1 import paths_pb2_grpc as pgrpc
 from sdn.v1 import resources_pb2 as pb
 from sdn.v1 import services_pb2 as spb
 from sdn.v1 import services_pb2_grpc as rpc
@@ -175,8 +178,10 @@ class Client:
         self.routers: Collection[pb.Router] = Collection(self, KINDS["Router"])
         self.ports: Collection[pb.Port] = Collection(self, KINDS["Port"])
         self.connections: Collection[pb.Connection] = Collection(self, KINDS["Connection"])
+        self.counters = Counters(self)
         self._apply = rpc.ApplyServiceStub(self.channel)
         self._topology = trpc.TopologyServiceStub(self.channel)
+        self._paths = pgrpc.PathServiceStub(self.channel)
         self._system = trpc.SystemServiceStub(self.channel)
         self._events = erpc.EventServiceStub(self.channel)
         self._admin = arpc.AdminServiceStub(self.channel)
@@ -252,6 +257,16 @@ class Client:
         request = tpb.FindPathsRequest(source=source, destination=destination)
         return list(self.invoke(self._topology.FindPaths, request).paths)
 
+    def find_paths(self, query: ppb.PathQuery) -> list[ppb.FoundPath]:
+        """The best paths that satisfy a query, the best first; raises ApiError with the reasons when there is none."""
+        return list(self.invoke(self._paths.FindPaths, query).paths)
+
+    def check_connection(self, connection: pb.Connection) -> ppb.CheckConnectionResponse:
+        """Whether a connection would be admitted now, with its paths, or what stands in the way."""
+        request = ppb.CheckConnectionRequest(connection=connection)
+        response: ppb.CheckConnectionResponse = self.invoke(self._paths.CheckConnection, request)
+        return response
+
     def flows(self, switch: str) -> Iterator[tpb.FlowEntry]:
         """The program of a switch (name or datapath id), entry by entry."""
         stream = self._topology.ListFlows(tpb.ListFlowsRequest(switch=switch), timeout=self.timeout)
@@ -305,6 +320,16 @@ class Client:
             return self._admin.Restore(snapshots.parts(snapshot, dry_run), timeout=snapshots.TIMEOUT)
         except grpc.RpcError as error:
             raise ApiError.of(error, self.address) from None
+
+    def log_levels(self) -> dict[str, str]:
+        """Level by logger; '' for all others, and for a logger that has the level of the one above it."""
+        found = self.invoke(self._admin.GetLogLevels, apb.GetLogLevelsRequest())
+        return {item.logger: item.level for item in found.levels}
+
+    def set_log_level(self, level: str, logger: str = "") -> dict[str, str]:
+        """Log from this level up (debug, info, warning, error) until the daemon ends; all levels as they are then."""
+        found = self.invoke(self._admin.SetLogLevel, apb.SetLogLevelRequest(logger=logger, level=level))
+        return {item.logger: item.level for item in found.levels}
 
     def healthy(self) -> bool:
         """Whether the daemon answers and says that it serves."""

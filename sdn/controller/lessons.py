@@ -19,8 +19,7 @@ from sdn.model.command import Command, Update
 from sdn.model.errors import SdnError
 from sdn.model.intent import LEARNED, Address, Binding, Port
 from sdn.store import Store
-from sdn.store.forms import check_free_address
-from sdn.store.rules import ROUTER_MAC_PREFIX
+from sdn.store.forms import ROUTER_MAC_PREFIX, check_free_address
 
 MAX_ADDRESSES = 16
 """Learned addresses of one port."""
@@ -144,6 +143,9 @@ class Teacher:
             if not self._pauses.over("address", str(address), now):
                 return False
             losers[name] = replace(holder, addresses=tuple(a for a in holder.addresses if a != address))
+        others = [user for user in self._store.users_of_address(self._network, address) if user != port.name]
+        if others:
+            return Refusal("HostRefused", f"the address {address} may be used by {min(others)}, which is declared")
         if count >= MAX_ADDRESSES:
             return Refusal("HostRefused", f"it has {MAX_ADDRESSES} addresses already; {address} is one too many")
         self._pauses.note("address", str(address), now)

@@ -11,7 +11,6 @@ from sdn.model.oxm import ARP_OP, ETH_DST, ETH_TYPE, IN_PORT, IPV4_SRC, VLAN_VID
 from sdn.model.program import FlowBody, FlowKey
 from sdn.pipeline import fabric
 from sdn.pipeline.base import ARP, IPV4, IPV6
-from sdn.pipeline.facts import PortFacts
 from sdn.pipeline.layout import PUNT_LEARN, PUNT_UNKNOWN, REASON, SOURCE, Table
 from sdn.pipeline.shapes import ARG, Body, Match, set_field, to_controller
 
@@ -24,27 +23,30 @@ _NO_ADDRESS = Match(Table.SOURCE, 100, (ETH_TYPE, IPV4), (IPV4_SRC, 0), (SOURCE,
 _ARP_QUESTION = Match(Table.SERVICES, 60, (ETH_TYPE, ARP), (ARP_OP, 1), (SOURCE, ARG))
 _UNKNOWN = Match(Table.L2, 10, (ETH_DST, bytes(6), b"\x01" + bytes(5)), (SOURCE, ARG))
 _ASK = Body([set_field(REASON, PUNT_UNKNOWN)], goto=Table.PUNT)()
-_PUNT = tuple(Match(Table.PUNT, 110, (SOURCE, ARG), (REASON, reason)) for reason in (PUNT_LEARN, PUNT_UNKNOWN))
+_PUNT_LEARN, _PUNT_UNKNOWN = (
+    Match(Table.PUNT, 110, (SOURCE, ARG), (REASON, reason)) for reason in (PUNT_LEARN, PUNT_UNKNOWN)
+)
 _WHOLE = Body([to_controller(0xFFFF)], meter=ARG)
 _TO_SERVICES, _TO_L2 = Body(goto=Table.SERVICES)(), Body(goto=Table.L2)()
 
 
-def compile_learning(port: PortFacts, ofport: bytes, source: bytes) -> dict[FlowKey, FlowBody]:
-    """Flows of a port with ``asks``, beside those of any attached port, whose meter they use."""
-    learn, unknown = _PUNT
-    flows = {
+def compile_asking(ofport: bytes, source: bytes) -> dict[FlowKey, FlowBody]:
+    """For each service number of a port with ``asks``: it may look for hosts that are not known."""
+    return {
         _ARP_QUESTION(source): _TO_L2,
         _UNKNOWN(source): _ASK,
-        unknown(source): _WHOLE(ofport),
+        _PUNT_UNKNOWN(source): _WHOLE(ofport),
     }
-    if not port.learned:
-        return flows
+
+
+def compile_learned(ofport: bytes, source: bytes) -> dict[FlowKey, FlowBody]:
+    """For a learned port, beside ``compile_asking``: what it says of itself is heard, and so are probes."""
     key, body = fabric.listen(ofport)
-    flows |= {
+    flows = {
         key: body,
         _STRANGER(ofport): _HEARD(source),
         _NO_ADDRESS(source): _TO_SERVICES,
-        learn(source): _WHOLE(ofport),
+        _PUNT_LEARN(source): _WHOLE(ofport),
     }
     flows.update((match(source), _LEARN) for match in _NEW_ADDRESS)
     return flows

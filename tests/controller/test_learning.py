@@ -21,7 +21,7 @@ from sdn.controller.lessons import MAX_ADDRESSES
 from sdn.model.command import Delete
 from sdn.model.errors import SdnError
 from sdn.model.ids import Dpid, parse_name
-from sdn.model.intent import LEARNED, Binding, Network, Port, Subnet, Tenant
+from sdn.model.intent import LEARNED, AddressPair, Binding, Network, Port, Subnet, Tenant
 from sdn.model.status import State
 from sdn.pipeline.layout import PUNT_LEARN, PUNT_UNKNOWN, Table
 
@@ -355,6 +355,7 @@ def declare(lab: Learned, *, subnet: bool = False) -> None:
         network=NETWORK,
         mac=MAC["h2"].hex(":"),
         addresses=(IPv4Address("10.0.0.2"),) if subnet else (),
+        allowed_address_pairs=(AddressPair(prefix=IPv4Network("10.0.0.200/32")),) if subnet else (),
         binding=Binding(switch=switch, interface=interface),
     )
     lab.sim.put(*objects[:subnet], port)
@@ -376,8 +377,9 @@ def test_a_declared_port_takes_the_interface_of_a_learned_one_over(lab: Learned)
         (arp(MAC["h1"], "10.0.0.2"), "address 10.0.0.2"),
         (ipv4(MAC["h1"], "10.0.0.2"), "address 10.0.0.2"),
         (arp(MAC["h1"], "10.0.0.254"), "address 10.0.0.254"),
+        (arp(MAC["h1"], "10.0.0.200"), "address 10.0.0.200"),
     ],
-    ids=["mac", "arp", "ip", "gateway"],
+    ids=["mac", "arp", "ip", "gateway", "pair"],
 )
 def test_what_a_declared_port_or_a_gateway_has_is_never_learned_elsewhere(
     lab: Learned, frame: bytes, what: str
