@@ -212,6 +212,7 @@ def _controller(settings: Config, journal: Journal, records: Records) -> Control
             only_declared=settings.use_links == "declared",
             measured_latency=settings.link_latency == "measured",
             quota=settings.quota,
+            learn=settings.learn,
         ),
     )
 

@@ -71,6 +71,10 @@ class Config:
     audit_interval: float = field(
         default=300.0, metadata={"help": "seconds between full read-backs of switches", "range": (1, 1e6)}
     )
+    learn: str = field(
+        default="",
+        metadata={"help": "put unknown hosts into this network and learn them", "show": "tenants/T/networks/N"},
+    )
     counter_interval: float = field(
         default=10.0,
         metadata={

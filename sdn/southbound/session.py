@@ -306,13 +306,16 @@ class Session(asyncio.Protocol):
         self._jobs.append(None)
         self._next_job()
 
-    def send_packet(self, out_port: int, frame: bytes, token: int = 0) -> None:
-        """Packet-out at the end of this turn; dropped and counted when the switch does not take its bytes."""
+    def send_packet(self, out_port: int, frame: bytes, in_port: int | None = None, token: int = 0) -> None:
+        """Packet-out at the end of this turn; dropped and counted when the switch does not take its bytes.
+
+        in_port, token: see SendPacket.
+        """
         if self._pump.paused:
             self.packets_dropped += 1
             return
         try:
-            self._outbox.put(out_port, frame, token)
+            self._outbox.put(out_port, frame, wire.PORT_CONTROLLER if in_port is None else in_port, token)
         except MessageTooLong as error:
             log.warning("packet-out refused", extra={"fields": self.fields | {"reason": str(error)}})
 
