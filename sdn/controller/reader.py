@@ -13,6 +13,7 @@ from sdn.model.intent import Resource
 from sdn.model.notice import AuditReport, Filter, Notice, NoticePage
 from sdn.model.status import PathHop, Status
 from sdn.model.topology import SwitchPort, WiringFault
+from sdn.model.tracing import TraceQuestion, TraceView
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,10 @@ class Reader(Protocol):
 
     def flows(self, switch: str) -> Iterable[FlowView]:
         """The program of a switch (name or dpid)."""
+        ...
+
+    def trace(self, asked: TraceQuestion) -> TraceView:
+        """What would become of a packet. Raises sdn.model.errors.InvalidInput too, naming the field."""
         ...
 
     def system(self) -> SystemView:

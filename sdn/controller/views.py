@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from sdn.controller.core import Controller
 from sdn.controller.reader import FlowView, LinkView, SwitchView, SystemView, TopologyView
+from sdn.controller.tracing import Tracing
 from sdn.model.errors import NotFound
 from sdn.model.ids import Dpid, Kind
 from sdn.model.intent import Port, Resource
@@ -15,6 +16,7 @@ from sdn.model.notice import Filter, NoticePage
 from sdn.model.program import Entry, Unit, cookie_of
 from sdn.model.status import PathHop, Status
 from sdn.model.topology import LinkEnd
+from sdn.model.tracing import TraceQuestion, TraceView
 from sdn.pipeline.layout import TABLE_NAMES
 from sdn.pipeline.program import SwitchProgram
 from sdn.routing import shortest_paths
@@ -160,6 +162,10 @@ class Views:
             entry = Entry("meter", number)
             text = format_meter(meter.rate, meter.burst)
             yield FlowView("meter", "", 0, f"meter={number}", text, 0, *_owner(program.owners(entry)), state(entry))
+
+    def trace(self, asked: TraceQuestion) -> TraceView:
+        """What would become of a packet; raises InvalidInput or NotFound."""
+        return Tracing(self._controller, _owner, lambda dpid: self._state_of(Dpid(dpid))).answer(asked)
 
     def _state_of(self, dpid: Dpid) -> Callable[[Entry], str]:
         switch = self._controller.fleet.get(dpid)

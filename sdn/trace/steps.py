@@ -6,8 +6,8 @@ what comes then is told once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from itertools import product
@@ -81,6 +81,7 @@ class Step:
     key: the flow of a TABLE step, None where none matched; group: id, of GROUP and BUCKET. kind: type of the group.
     port: where the frame came in (ARRIVE) or goes out. bucket: which, from 0; share: of all of a select group's live
     buckets so many are alike, of so many. meters: that the packet passed. frame: of ARRIVE, and of what leaves.
+    values: fields of the packet in a table that ends it.
     why: set where nothing follows. next: numbers of the steps that follow.
     """
 
@@ -97,6 +98,7 @@ class Step:
     meters: tuple[int, ...] = ()
     changes: tuple[Change, ...] = ()
     frame: bytes = b""
+    values: Mapping[str, int] = field(default_factory=dict)
     why: Why | None = None
     note: str = ""
     next: tuple[int, ...] = ()
