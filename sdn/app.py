@@ -17,7 +17,7 @@ from pathlib import Path
 
 from sdn import __version__
 from sdn.controller.core import Controller, Records, Settings
-from sdn.daemon import collector, config, logs
+from sdn.daemon import collector, config, logs, revisions
 from sdn.daemon.config import Config
 from sdn.daemon.counting import Counting
 from sdn.daemon.engine import Engine
@@ -37,6 +37,8 @@ from sdn.store.store import STORE
 META = "meta"
 """Bucket of the daemon itself: key ``probe_key``, the secret of link probes in hexadecimal digits."""
 _PROBE_KEY_BYTES = 32
+KEPT = (CURSORS, STORE, revisions.WATCH)
+"""Buckets of what must not be given out twice; a restore keeps the present ones."""
 _log = logging.getLogger("sdn")
 
 
@@ -73,7 +75,7 @@ def restore(file: Path, directory: Path) -> str:
     with suppress(SdnError), Journal(directory) as journal:
         present = journal.load()
         Store.load(present)
-        also = [(bucket, key, text) for bucket in (CURSORS, STORE) for key, text in present.get(bucket, {}).items()]
+        also = [(bucket, key, text) for bucket in KEPT for key, text in present.get(bucket, {}).items()]
     for bucket, key, text in also:
         records.setdefault(bucket, {})[key] = text
     store = _load_all(records)
@@ -101,7 +103,10 @@ async def serve(settings: Config, journal: Journal) -> None:
     """The daemon on an open journal, until a signal says to end. Switches go on forwarding afterwards."""
     host, port = _openflow_address(settings)
     collector.tune()
-    controller = _controller(settings, journal)
+    records = journal.load()
+    controller = _controller(settings, journal, records)
+    first = revisions.begin(records, journal, time.time())
+    del records
     collector.keep()
     reader = DaemonViews(controller, __version__, time.time())
     counting = Counting(controller, settings.counter_interval)
@@ -112,7 +117,7 @@ async def serve(settings: Config, journal: Journal) -> None:
         reader.trouble = trouble
         northbound.set_writable(trouble is None)
 
-    engine = Engine(controller, reader, journal, southbound.perform, tell)
+    engine = Engine(controller, reader, journal, southbound.perform, tell, first)
     keeper = Keeper(engine, partial(snapshot.take, journal.file), _objects_of)
     northbound = Server(engine, settings.grpc, insecure=settings.insecure, keeper=keeper)
     stopping = _stop_signal()
@@ -144,8 +149,7 @@ async def _listen(southbound: OpenFlowServer, host: str, port: int) -> int:
         ) from None
 
 
-def _controller(settings: Config, journal: Journal) -> Controller:
-    records = journal.load()
+def _controller(settings: Config, journal: Journal, records: Records) -> Controller:
     return Controller(
         records,
         key=_probe_key(records, journal),

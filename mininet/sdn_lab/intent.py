@@ -27,12 +27,16 @@ class HostSettings:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """One address of a host. subnet: full name of its subnet; router: of the one that serves the subnet, or ''."""
+    """One address of a host. subnet: full name of its subnet; router: of the one that serves the subnet, or ''.
+
+    routes: the router's static routes.
+    """
 
     interface: IPv4Interface | IPv6Interface
     subnet: str
     router: str
     gateway: str
+    routes: tuple[pb.StaticRoute, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +87,26 @@ def endpoints(topology: DeclaredTopology, objects: Objects) -> dict[str, Endpoin
 
 
 def expected(hosts: Iterable[Endpoint], version: int) -> set[Pair]:
-    """Who must reach whom: ends on one subnet, or on subnets that one router joins. Nobody else may."""
+    """Who must reach whom: ends on one subnet, or on subnets that one router joins. Nobody else may.
+
+    A static route for part of the other subnet takes its packets elsewhere, unless it leads to the very receiver.
+    """
     ends = [(e, a) for e in hosts if (a := e.address(version)) is not None]
     return {
         (x.host, y.host)
         for x, a in ends
         for y, b in ends
-        if x.host != y.host and (a.subnet == b.subnet or (a.router != "" and a.router == b.router))
+        if x.host != y.host and (a.subnet == b.subnet or (a.router != "" and a.router == b.router and _goes_to(y, b)))
     }
+
+
+def _goes_to(receiver: Endpoint, address: Address) -> bool:
+    """Whether a router sends packets for an address of a receiver to it."""
+    inside = [route for route in address.routes if address.interface.ip in ip_network(route.prefix)]
+    longest = max(inside, key=lambda route: ip_network(route.prefix).prefixlen, default=None)
+    if longest is None or ip_network(longest.prefix).prefixlen < address.interface.network.prefixlen:
+        return True
+    return longest.next_hop in {str(own.interface.ip) for own in receiver.addresses}
 
 
 def _endpoint(host: str, port: pb.Port, objects: Objects) -> Endpoint:
@@ -107,10 +123,10 @@ def _address(text: str, subnets: Sequence[pb.Subnet], routers: Sequence[pb.Route
     for subnet in subnets:
         prefix = ip_network(subnet.cidr)
         if address in prefix:
-            serving = (r.name for r in routers if subnet.name in _subnets_of(r))
             gateway = "" if subnet.gateway in NO_GATEWAY else subnet.gateway
-            router = next(serving, "") if gateway else ""
-            return Address(ip_interface(f"{address}/{prefix.prefixlen}"), subnet.name, router, gateway)
+            router = next((r for r in routers if gateway and subnet.name in _subnets_of(r)), pb.Router())
+            interface = ip_interface(f"{address}/{prefix.prefixlen}")
+            return Address(interface, subnet.name, router.name, gateway, tuple(router.routes))
     raise ValueError(f"{text} lies in no subnet of its network")
 
 

@@ -14,4 +14,5 @@ objects.py    get, describe and delete
 network.py    topology and flows
 system.py     status and wait
 events.py     events and audit
+trace.py      trace
 """

@@ -48,7 +48,13 @@ _COLUMNS: dict[str, Sequence[Column]] = {
         ("GATEWAY", lambda m: m.gateway),
         _STATE,
     ),
-    "Router": (_TENANT, _NAME, ("SUBNETS", lambda m: ",".join(map(id_of, m.subnets))), _STATE),
+    "Router": (
+        _TENANT,
+        _NAME,
+        ("SUBNETS", lambda m: ",".join(map(id_of, m.subnets))),
+        ("ROUTES", lambda m: len(m.routes)),
+        _STATE,
+    ),
     "Port": (
         _TENANT,
         _NAME,

@@ -32,6 +32,8 @@ def _fields(message: Any) -> Iterator[Line]:
             yield "Binding", binding(message) or "none"
         elif field.name == "bandwidth_bps":
             yield "Bandwidth", f"{format_bandwidth(value)}bit/s in each direction"
+        elif field.name == "routes":
+            yield "Routes", ", ".join(f"{r.prefix} via {r.next_hop}" for r in value) or "none"
         elif field.is_repeated:
             yield _title(field.name), ", ".join(value) or "none"
         else:

@@ -14,6 +14,7 @@ from sdn.cli.network import flows, topology
 from sdn.cli.objects import delete, describe, get
 from sdn.cli.session import Session
 from sdn.cli.system import status, wait
+from sdn.cli.trace import trace
 from sdn.client import DEFAULT_ADDRESS
 
 
@@ -45,6 +46,7 @@ def cli(ctx: click.Context, address: str) -> None:
     sdnctl get ports -t red                            what is there?
     sdnctl connect h1 h2 -t red --bandwidth 100M       a guaranteed path
     sdnctl flows leaf1 --owner tenants/red/ports/h1    what is in the switch, and why?
+    sdnctl trace h1 h2 -t red --tcp 80                 what becomes of a packet, and why?
     sdnctl events --severity WARNING                   what went wrong?
     sdnctl audit leaf1                                 does it hold what it should?
 
@@ -54,6 +56,7 @@ def cli(ctx: click.Context, address: str) -> None:
       1  refused or failed; standard error has one line for each thing that is wrong
       2  the command line is wrong
       3  the daemon does not answer
+      4  it cannot be said for sure (trace)
 
     \b
     Completion: eval "$(_SDNCTL_COMPLETE=bash_source sdnctl)"
@@ -76,6 +79,7 @@ _COMMANDS = (
     backup,
     restore,
     certs,
+    trace,
 )
 for _command in _COMMANDS:
     cli.add_command(_command)

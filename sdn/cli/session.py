@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar
@@ -12,7 +12,7 @@ import click
 from sdn.cli.render import as_json, as_yaml, clean
 from sdn.client import DEFAULT_ADDRESS, ApiError, Client, ManifestError
 
-EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_UNREACHABLE = 0, 1, 2, 3
+EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_UNREACHABLE, EXIT_UNCERTAIN = 0, 1, 2, 3, 4
 _NO_ANSWER = ("UNAVAILABLE", "DEADLINE_EXCEEDED")
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -20,7 +20,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass
 class Session:
-    """Options that every command takes. output: table, json or yaml."""
+    """Options that every command takes. output: table, json, yaml, or name where there are names to print."""
 
     address: str = DEFAULT_ADDRESS
     output: str = "table"
@@ -34,10 +34,15 @@ class Session:
             except ApiError as error:
                 fail(str(error).splitlines(), exit_code(error))
 
-    def show(self, data: Callable[[], Any], human: Callable[[], str]) -> None:
+    def show(
+        self, data: Callable[[], Any], human: Callable[[], str], names: Callable[[], Iterable[str]] = tuple
+    ) -> None:
         """Print as asked for; ``data`` is plain values, ``human`` text without a newline at its end."""
         if self.output == "table":
             click.echo(human())
+        elif self.output == "name":
+            for name in names():
+                click.echo(clean(name))
         else:
             click.echo(as_json(data()) if self.output == "json" else as_yaml(data()))
 
@@ -78,6 +83,16 @@ def _set_output(ctx: click.Context, param: click.Parameter, value: str) -> None:
 
 def common(command: F) -> F:
     """The options -o and --address."""
+    return _common(command, ["table", "json", "yaml"], "For people (table, the default) or for programs.")
+
+
+def common_names(command: F) -> F:
+    """The same for a command that can print the names of objects alone."""
+    help_text = "For people (table, the default), for programs, or full names alone, one a line (name)."
+    return _common(command, ["table", "json", "yaml", "name"], help_text)
+
+
+def _common(command: F, outputs: Sequence[str], help_text: str) -> F:
     command = click.option(
         "--address",
         metavar="HOST:PORT",
@@ -88,9 +103,9 @@ def common(command: F) -> F:
     return click.option(
         "-o",
         "--output",
-        type=click.Choice(["table", "json", "yaml"]),
+        type=click.Choice(outputs),
         default="table",
         expose_value=False,
         callback=_set_output,
-        help="For people (table, the default) or for programs.",
+        help=help_text,
     )(command)

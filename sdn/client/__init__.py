@@ -16,9 +16,9 @@ yaml_tree.py    YAML with the line of every value
 """
 
 from sdn.client.aio import AsyncClient
-from sdn.client.call import DEFAULT_ADDRESS
-from sdn.client.client import Change, Client, Collection, EventWatch, Watch
-from sdn.client.errors import ApiError, FieldViolation
+from sdn.client.call import DEFAULT_ADDRESS, Change
+from sdn.client.client import Client, Collection, EventWatch, Watch
+from sdn.client.errors import ApiError, Details, FieldViolation
 from sdn.client.kinds import KINDS, AnyObject, KindInfo, kind_of, kind_of_name, unwrap, wrap
 from sdn.client.manifest import Document, ManifestError, Problem, load, locate, parse, to_dict, to_yaml
 from sdn.client.units import format_bandwidth, parse_bandwidth
@@ -32,6 +32,7 @@ __all__ = [
     "Change",
     "Client",
     "Collection",
+    "Details",
     "Document",
     "EventWatch",
     "FieldViolation",

@@ -10,8 +10,7 @@ import grpc
 import grpc.aio
 
 from sdn.client import call, snapshots
-from sdn.client.call import DEFAULT_ADDRESS, DEFAULT_TIMEOUT, PAGE_SIZE, M
-from sdn.client.client import Change
+from sdn.client.call import DEFAULT_ADDRESS, DEFAULT_TIMEOUT, PAGE_SIZE, Change, M
 from sdn.client.errors import ApiError
 from sdn.client.kinds import KINDS, AnyObject, KindInfo
 from sdn.v1 import admin_pb2 as apb
@@ -23,6 +22,8 @@ from sdn.v1 import services_pb2 as spb
 from sdn.v1 import services_pb2_grpc as rpc
 from sdn.v1 import topology_pb2 as tpb
 from sdn.v1 import topology_pb2_grpc as trpc
+from sdn.v1 import trace_pb2 as xpb
+from sdn.v1 import trace_pb2_grpc as xrpc
 
 _List = list  # the accessors have a method of that name
 
@@ -44,13 +45,13 @@ class AsyncCollection(Generic[M]):
         found: M = await self._call("Get", call.request(self.info, "Get", name=name))
         return found
 
-    async def list(self, parent: str = "", page_size: int = PAGE_SIZE) -> _List[M]:
+    async def list(self, parent: str = "", page_size: int = PAGE_SIZE, selector: str = "") -> _List[M]:
         """All objects by name, fetched page by page."""
         found: _List[M] = []
         token = ""
         while True:
-            request = call.request(self.info, "List", parent=parent, page_size=page_size, page_token=token)
-            page = await self._call("List", request)
+            fields = {"parent": parent, "page_size": page_size, "page_token": token, "filter": selector}
+            page = await self._call("List", call.request(self.info, "List", **fields))
             found += getattr(page, self.info.collection)
             token = page.next_page_token
             if not token:
@@ -75,12 +76,17 @@ class AsyncCollection(Generic[M]):
         options = call.options(wait, request_id)
         await self._call("Delete", call.request(self.info, "Delete", name=name, etag=etag, options=options), wait)
 
-    async def watch(self, parent: str = "") -> AsyncIterator[Change[M]]:
-        """Every existing object as ADDED, then each change, without end; close the iterator to stop."""
-        stream = getattr(self._stub, f"Watch{self.info.kind}s")(call.request(self.info, "Watch", parent=parent))
+    async def watch(
+        self, parent: str = "", selector: str = "", from_revision: int = 0, *, synced: bool = False
+    ) -> AsyncIterator[Change[M]]:
+        """Every existing object as ADDED, or what came after a revision, then each change; close it to stop."""
+        fields = {"parent": parent, "filter": selector, "from_revision": from_revision}
+        stream = getattr(self._stub, f"Watch{self.info.kind}s")(call.request(self.info, "Watch", **fields))
         try:
-            async for change in stream:
-                yield Change(spb.ChangeType.Name(change.type), getattr(change, self.info.singular))
+            async for message in stream:
+                change = call.change(message, self.info.singular)
+                if change.type != call.SYNCED or synced:
+                    yield change
         except grpc.RpcError as error:
             raise ApiError.of(error, self._client.address) from None
         finally:
@@ -104,6 +110,7 @@ class AsyncClient:
         self._topology: Any = trpc.TopologyServiceStub(self.channel)
         self._admin: Any = arpc.AdminServiceStub(self.channel)
         self._system: Any = trpc.SystemServiceStub(self.channel)
+        self._trace: Any = xrpc.TraceServiceStub(self.channel)
         self._events: Any = erpc.EventServiceStub(self.channel)
 
     async def close(self) -> None:
@@ -157,6 +164,15 @@ class AsyncClient:
                 yield entry
         except grpc.RpcError as error:
             raise ApiError.of(error, self.address) from None
+
+    async def trace(self, source: str, destination: str = "", **fields: Any) -> xpb.TracePacketResponse:
+        """What would become of a packet from a port (full name) to a port, an address or a MAC; nothing is sent.
+
+        fields: of TracePacketRequest, as ``protocol="TCP", port=80``. Raises ApiError, or ValueError for other names.
+        """
+        request = xpb.TracePacketRequest(source=source, destination=destination, **fields)
+        answer: xpb.TracePacketResponse = await self.invoke(self._trace.TracePacket, request)
+        return answer
 
     async def status(self) -> tpb.SystemStatus:
         """The daemon at a glance."""

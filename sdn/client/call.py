@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 from google.protobuf import duration_pb2, field_mask_pb2
 
@@ -18,6 +19,7 @@ DEFAULT_ADDRESS = "127.0.0.1:50051"
 DEFAULT_TIMEOUT = 30.0
 """Seconds for a call, beside what it is asked to wait."""
 PAGE_SIZE = 1000
+SYNCED = "SYNCED"
 _MAX_RECEIVE = 256 * 1024 * 1024
 
 CHANNEL_OPTIONS: tuple[tuple[str, int], ...] = (
@@ -28,6 +30,23 @@ CHANNEL_OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.enable_http_proxy", 0),
 )
 """Quick reconnects, since the daemon is often on the same machine and just starting; never through a web proxy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change(Generic[M]):
+    """One change of an object. type: 'ADDED', 'MODIFIED' or 'DELETED'; resource: as it is now, or was at last.
+
+    revision: from which to go on watching after it; 0 within the initial list.
+    """
+
+    type: str
+    resource: M
+    revision: int = 0
+
+
+def change(message: Any, singular: str) -> Change[Any]:
+    """A change from its message."""
+    return Change(spb.ChangeType.Name(message.type), getattr(message, singular), message.revision)
 
 
 def options(wait: float, request_id: str) -> spb.WriteOptions:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Generic, Self
 
@@ -12,7 +11,7 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from sdn.client import call, snapshots
-from sdn.client.call import DEFAULT_ADDRESS, DEFAULT_TIMEOUT, PAGE_SIZE, M
+from sdn.client.call import DEFAULT_ADDRESS, DEFAULT_TIMEOUT, PAGE_SIZE, Change, M
 from sdn.client.errors import ApiError
 from sdn.client.kinds import KINDS, AnyObject, KindInfo, kind_of_name
 from sdn.v1 import admin_pb2 as apb
@@ -24,17 +23,11 @@ from sdn.v1 import services_pb2 as spb
 from sdn.v1 import services_pb2_grpc as rpc
 from sdn.v1 import topology_pb2 as tpb
 from sdn.v1 import topology_pb2_grpc as trpc
+from sdn.v1 import trace_pb2 as xpb
+from sdn.v1 import trace_pb2_grpc as xrpc
 
 _POLL_SECONDS = 0.1
 _List = list  # the accessors have a method of that name
-
-
-@dataclass(frozen=True, slots=True)
-class Change(Generic[M]):
-    """One change of an object. type: 'ADDED', 'MODIFIED' or 'DELETED'; resource: as it is now, or was at last."""
-
-    type: str
-    resource: M
 
 
 class _Stream:
@@ -69,18 +62,26 @@ class _Stream:
 
 
 class Watch(_Stream, Generic[M]):
-    """Changes of the objects of a kind, as they come."""
+    """Changes of the objects of a kind, as they come.
 
-    def __init__(self, stream: Any, singular: str, address: str) -> None:
+    revision: from which another watch can go on after what was read of this one; 0 before the initial list is complete.
+    """
+
+    def __init__(self, stream: Any, singular: str, address: str, synced: bool) -> None:
         super().__init__(stream, address)
         self._singular = singular
+        self._synced = synced
+        self.revision = 0
 
     def __iter__(self) -> Iterator[Change[M]]:
         return self
 
     def __next__(self) -> Change[M]:
-        change = self._next()
-        return Change(spb.ChangeType.Name(change.type), getattr(change, self._singular))
+        while True:
+            change = call.change(self._next(), self._singular)
+            self.revision = change.revision or self.revision
+            if change.type != call.SYNCED or self._synced:
+                return change
 
 
 class EventWatch(_Stream):
@@ -115,20 +116,23 @@ class Collection(Generic[M]):
         found: M = self._call("Get", call.request(self.info, "Get", name=name))
         return found
 
-    def iterate(self, parent: str = "", page_size: int = PAGE_SIZE) -> Iterator[M]:
-        """All objects by name, fetched page by page. parent: ``tenants/T``, '' for all tenants."""
+    def iterate(self, parent: str = "", page_size: int = PAGE_SIZE, selector: str = "") -> Iterator[M]:
+        """All objects by name, fetched page by page. parent: ``tenants/T``, '' for all tenants.
+
+        selector: labels that they must have, as ``env=prod,tier!=web``.
+        """
         token = ""
         while True:
-            request = call.request(self.info, "List", parent=parent, page_size=page_size, page_token=token)
-            page = self._call("List", request)
+            fields = {"parent": parent, "page_size": page_size, "page_token": token, "filter": selector}
+            page = self._call("List", call.request(self.info, "List", **fields))
             yield from getattr(page, self.info.collection)
             token = page.next_page_token
             if not token:
                 return
 
-    def list(self, parent: str = "") -> _List[M]:
-        """All objects by name. parent: ``tenants/T``, '' for all tenants."""
-        return list(self.iterate(parent))
+    def list(self, parent: str = "", selector: str = "") -> _List[M]:
+        """All objects by name; parameters as in ``iterate``."""
+        return list(self.iterate(parent, selector=selector))
 
     def create(self, resource: M, *, wait: float = 0.0, request_id: str = "") -> M:
         """Add an object; returns it as stored."""
@@ -147,10 +151,14 @@ class Collection(Generic[M]):
         options = call.options(wait, request_id)
         self._call("Delete", call.request(self.info, "Delete", name=name, etag=etag, options=options), wait)
 
-    def watch(self, parent: str = "") -> Watch[M]:
-        """Every existing object as ADDED, then each change, without end."""
-        stream = getattr(self._stub, f"Watch{self.info.kind}s")(call.request(self.info, "Watch", parent=parent))
-        return Watch(stream, self.info.singular, self._client.address)
+    def watch(self, parent: str = "", selector: str = "", from_revision: int = 0, *, synced: bool = False) -> Watch[M]:
+        """Every existing object as ADDED, or what came after a revision, then each change, without end.
+
+        synced: give also the changes of type SYNCED, which only tell that everything up to a revision was told.
+        """
+        fields = {"parent": parent, "filter": selector, "from_revision": from_revision}
+        stream = getattr(self._stub, f"Watch{self.info.kind}s")(call.request(self.info, "Watch", **fields))
+        return Watch(stream, self.info.singular, self._client.address, synced)
 
 
 class Client:
@@ -174,6 +182,7 @@ class Client:
         self._system = trpc.SystemServiceStub(self.channel)
         self._events = erpc.EventServiceStub(self.channel)
         self._admin = arpc.AdminServiceStub(self.channel)
+        self._trace = xrpc.TraceServiceStub(self.channel)
         self._health = health_pb2_grpc.HealthStub(self.channel)
 
     @classmethod
@@ -253,6 +262,15 @@ class Client:
             yield from stream
         except grpc.RpcError as error:
             raise ApiError.of(error, self.address) from None
+
+    def trace(self, source: str, destination: str = "", **fields: Any) -> xpb.TracePacketResponse:
+        """What would become of a packet from a port (full name) to a port, an address or a MAC; nothing is sent.
+
+        fields: of TracePacketRequest, as ``protocol="TCP", port=80``. Raises ApiError, or ValueError for other names.
+        """
+        request = xpb.TracePacketRequest(source=source, destination=destination, **fields)
+        answer: xpb.TracePacketResponse = self.invoke(self._trace.TracePacket, request)
+        return answer
 
     def status(self) -> tpb.SystemStatus:
         """The daemon at a glance."""

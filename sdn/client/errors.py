@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
@@ -23,11 +24,27 @@ class FieldViolation:
         return f"{self.field}: {self.description}" if self.field else self.description
 
 
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What an error says for programs, as far as it fits; ``metadata`` has the totals (``users``, ``limit``, ``used``).
+
+    users: (user, object) that refuse a deletion; holders: who holds what was asked for; objects: (kind, name) that do
+    not exist, or exist already; limits: (whose, which limit is reached); retry_after: seconds.
+    """
+
+    users: tuple[tuple[str, str], ...] = ()
+    holders: tuple[str, ...] = ()
+    objects: tuple[tuple[str, str], ...] = ()
+    limits: tuple[tuple[str, str], ...] = ()
+    retry_after: float | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
+
+
 class ApiError(Exception):
     """A call that failed.
 
     code: gRPC status; message: for people; violations: by field, may be empty; reason: machine word in CamelCase
-    (``NotFound``, ``InUse``), empty when the server did not give one.
+    (``NotFound``, ``InUse``), empty when the server did not give one; details: what else it gave.
     """
 
     def __init__(
@@ -36,11 +53,13 @@ class ApiError(Exception):
         message: str,
         violations: tuple[FieldViolation, ...] = (),
         reason: str = "",
+        details: Details | None = None,
     ) -> None:
         self.code = code
         self.message = message
         self.violations = violations
         self.reason = reason
+        self.details = details or Details()
         super().__init__(code, message, violations, reason)
 
     def __str__(self) -> str:
@@ -54,15 +73,11 @@ class ApiError(Exception):
         details = _details(error)
         if details is None:
             return cls(code, _explain(code, text, address))
-        violations: tuple[FieldViolation, ...] = ()
-        reason = ""
-        for item in details.details:
-            bad, info = error_details_pb2.BadRequest(), error_details_pb2.ErrorInfo()
-            if item.Unpack(bad):
-                violations = tuple(FieldViolation(v.field, v.description) for v in bad.field_violations)
-            elif item.Unpack(info):
-                reason = info.reason
-        return cls(code, text, violations, reason)
+        found = _by_type(details)
+        bad = next(iter(found[error_details_pb2.BadRequest]), error_details_pb2.BadRequest())
+        info = next(iter(found[error_details_pb2.ErrorInfo]), error_details_pb2.ErrorInfo())
+        violations = tuple(FieldViolation(v.field, v.description) for v in bad.field_violations)
+        return cls(code, text, violations, info.reason, _for_programs(found, dict(info.metadata)))
 
 
 def _details(error: grpc.RpcError) -> status_pb2.Status | None:
@@ -74,6 +89,43 @@ def _details(error: grpc.RpcError) -> status_pb2.Status | None:
             except DecodeError:
                 return None
     return None
+
+
+_TYPES = [
+    error_details_pb2.BadRequest,
+    error_details_pb2.ErrorInfo,
+    error_details_pb2.PreconditionFailure,
+    error_details_pb2.ResourceInfo,
+    error_details_pb2.QuotaFailure,
+    error_details_pb2.RetryInfo,
+]
+
+
+def _by_type(status: status_pb2.Status) -> dict[Any, list[Any]]:
+    """The details that are known, by their class."""
+    found: dict[Any, list[Any]] = {known: [] for known in _TYPES}
+    for item in status.details:
+        for known, members in found.items():
+            message = known()
+            with suppress(DecodeError):
+                if item.Is(known.DESCRIPTOR) and item.Unpack(message):
+                    members.append(message)
+    return found
+
+
+def _for_programs(found: dict[Any, list[Any]], metadata: dict[str, str]) -> Details:
+    conditions = [v for failure in found[error_details_pb2.PreconditionFailure] for v in failure.violations]
+    retries = found[error_details_pb2.RetryInfo]
+    return Details(
+        users=tuple((v.subject, v.description) for v in conditions if v.type == "USED_BY"),
+        holders=tuple(v.subject for v in conditions if v.type == "HELD_BY"),
+        objects=tuple(
+            (r.resource_type.removeprefix("sdn.v1."), r.resource_name) for r in found[error_details_pb2.ResourceInfo]
+        ),
+        limits=tuple((v.subject, v.description) for f in found[error_details_pb2.QuotaFailure] for v in f.violations),
+        retry_after=retries[0].retry_delay.ToNanoseconds() / 1e9 if retries else None,
+        metadata=metadata,
+    )
 
 
 def _explain(code: grpc.StatusCode, text: str, address: str) -> str:

@@ -102,12 +102,15 @@ class _Filler:
         elif field.message_type is not None:
             if isinstance(value, tree.Mapping):
                 getattr(message, field.name).SetInParent()
-                self.message(getattr(message, field.name), value, f"{path}.")
-            else:
-                known = ", ".join(_known(field.message_type, f"{path}."))
-                self._wrong(line, path, "not an object", f"Give it the fields {known}.")
+            self._member(getattr(message, field.name), value, path, line)
         else:
             self._set(message, field.name, _reader(field), value, path, line)
+
+    def _member(self, message: Any, value: tree.Tree, path: str, line: int) -> None:
+        if isinstance(value, tree.Mapping):
+            return self.message(message, value, f"{path}.")
+        known = ", ".join(_known(message.DESCRIPTOR, f"{path}."))
+        return self._wrong(line, path, "not an object", f"Give it the fields {known}.")
 
     def _set(self, message: Any, name: str, read: _Reader, value: tree.Tree, path: str, line: int) -> None:
         try:
@@ -118,6 +121,11 @@ class _Filler:
     def _list(self, target: Any, field: FieldDescriptor, value: tree.Tree, path: str, line: int) -> None:
         if not isinstance(value, tree.Sequence):
             return self._wrong(line, path, "not a list", "Write [a, b], or one item a line after '- '.")
+        if field.message_type is not None:
+            for index, item in enumerate(value.items):
+                self._lines[f"{path}[{index}]"] = item.line
+                self._member(target.add(), item, f"{path}[{index}]", item.line)
+            return None
         read = _reader(field)
         for index, item in enumerate(value.items):
             self._lines[f"{path}[{index}]"] = item.line

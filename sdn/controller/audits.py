@@ -11,7 +11,7 @@ from math import inf
 
 from sdn.controller.effects import Audited, RequestReadBack
 from sdn.controller.fleet import Fleet, Switch
-from sdn.model.errors import Exhausted, NotFound, SdnError, Unavailable
+from sdn.model.errors import Exhausted, Limit, NotFound, SdnError, Thing, Unavailable
 from sdn.model.ids import Dpid
 from sdn.model.notation import format_match, split_key
 from sdn.model.notice import AuditReport, Finding
@@ -46,11 +46,13 @@ class Audits:
         found = None if dpid is None else self._fleet.get(dpid)
         if dpid is None or found is None:
             remedy = "List the topology for names and datapath ids."
-            error = NotFound.of("switch", f"no switch {switch!r} has connected since the start", remedy)
+            thing = Thing("Switch", switch)
+            error = NotFound.of("switch", f"no switch {switch!r} has connected since the start", remedy, thing)
         elif not found.live:
             error = Unavailable.of("switch", self._why_not(found), "Ask again when it is connected.")
         elif sum(map(len, (*self._wanted.values(), *self._asked.values()))) >= MAX_WAITING:
-            error = Exhausted.of("", f"{MAX_WAITING} audits are waiting to be answered", "Ask again later.")
+            limit = Limit("", "audits", MAX_WAITING, MAX_WAITING)
+            error = Exhausted.of("", f"{MAX_WAITING} audits are waiting to be answered", "Ask again later.", limit)
         if error is not None:
             return Audited(token, error)
         assert dpid is not None

@@ -1,46 +1,62 @@
 """Connections: admission against the ledger, their paths, and what becomes of them when the network changes.
 
 A connection keeps its path for as long as that exists, also over a restart (bucket ``paths``). It is refused when it is
-asked for and does not fit; when it was admitted and its path is lost, it takes another one, or is DEGRADED (its traffic
-goes the shortest way, without a reservation) until there is one again.
+asked for and does not fit; when it was admitted and its path is lost, its backup path becomes the primary, or it takes
+another one, or is DEGRADED (its traffic goes the shortest way, without a reservation) until there is one again.
+How traffic is moved from one path to another: ``steering.py``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
+from sdn.controller import pathrecords
 from sdn.controller.attachments import Attachments
-from sdn.model import codec
-from sdn.model.errors import Exhausted, Refused, SdnError, Violation
-from sdn.model.ids import Dpid, Kind, format_dpid, parse_dpid
-from sdn.model.intent import Connection, Port
-from sdn.model.request import PathRequest
+from sdn.controller.demands import Demand, Demands
+from sdn.controller.pathrecords import Saved
+from sdn.controller.steering import Confirmed, Steerings, Wish, keys
+from sdn.model.errors import Exhausted, InvalidInput, Refused, SdnError
+from sdn.model.ids import Dpid, Kind
+from sdn.model.intent import Connection, Port, Resource
 from sdn.model.route import Path
 from sdn.model.status import PathHop, State
 from sdn.model.topology import LinkChanges
 from sdn.pipeline.facts import ConnectionFacts
 from sdn.routing import Finder, Ledger
+from sdn.routing.admission import Reservation
 from sdn.store import Change, Store
 from sdn.topology import TopologyState
 
 PATHS = "paths"
-"""Bucket: key the connection's name, value its path as [datapath id, out interface, in interface of the next] steps."""
+"""Bucket: key the connection's name, value see ``pathrecords``."""
 
 SetFacts = Callable[[str, ConnectionFacts | None], None]
+_NOT_NOW = (Refused, Exhausted, InvalidInput)
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Why a connection has no path."""
+    """Why a connection has no path, or not all that it asked for."""
 
     state: State
     reason: str
     message: str
 
 
+class Routes(NamedTuple):
+    """The paths of a connection, from a to b."""
+
+    primary: Path
+    backup: Path | None = None
+
+
 class Connections:
-    """All connections and the bandwidth they hold. set_facts: told whenever a connection's facts are others."""
+    """All connections and the bandwidth they hold. set_facts: told whenever a connection's facts are others.
+
+    generation, confirmed: see ``Steerings``.
+    """
 
     def __init__(
         self,
@@ -49,18 +65,21 @@ class Connections:
         attachments: Attachments,
         set_facts: SetFacts,
         saved: Mapping[str, str],
+        generation: Callable[[], int],
+        confirmed: Confirmed,
     ) -> None:
         self._store = store
         self._topology = topology
         self._attachments = attachments
-        self._set_facts = set_facts
         self._saved = dict(saved)
         self._ledger = Ledger()
         self._finder = Finder(self._ledger.mesh, topology.show, topology.name_of)
+        self._demands = Demands(store, topology, self._ledger, self._paths)
+        self._steerings = Steerings(store.numbers, set_facts, generation, confirmed)
         self._trouble: dict[str, Trouble] = {}
         self._changed: dict[str, None] = {}
         self._admitted: dict[str, None] = {}
-        self._puts: dict[str, str | None] = {}
+        self._unsaved: dict[str, None] = {}
 
     @property
     def ledger(self) -> Ledger:
@@ -72,51 +91,58 @@ class Connections:
     def load(self) -> None:
         """Look at all connections of the store: the daemon has started."""
         self._changed.update(dict.fromkeys(self._store.names(Kind.CONNECTION)))
+        for name in [name for name in self._saved if name not in self._store.objects]:
+            # Deleted just before the end of an earlier life; switches that still have its path are told when adopted.
+            saved = pathrecords.read(self._saved.pop(name), self._topology.port_number)
+            for slot in saved.slots if saved else ():
+                for key in keys(name, slot):
+                    self._store.numbers.release("path", key)
+            self._unsaved[name] = None
 
-    def admit(self, changes: tuple[Change, ...], fields: Callable[[str], str]) -> dict[str, Path]:
+    def admit(self, changes: tuple[Change, ...], fields: Callable[[str], str]) -> dict[str, Routes]:
         """Paths for the connections of a transaction, all of them together; nothing is kept until ``apply``.
 
         fields: prefix for fields of violations by name. Connections with an end that is attached nowhere yet have no
-        path here and are admitted later. Raises Refused.
+        path here and are admitted later. Raises Refused, InvalidInput, or Exhausted.
         """
         asking = [change for change in changes if _asks_anew(change)]
         if not asking:
             return {}
-        ports = {change.name: change.new for change in changes if isinstance(change.new, Port)}
-        before = {change.name: held for change in asking if (held := self._ledger.held(change.name)) is not None}
-        paths: dict[str, Path] = {}
-        for name in before:
-            self._ledger.release(name)
+        new = {change.name: change.new for change in changes if change.new is not None}
+        before = {key: held for change in asking for key, held in self._held(change.name)}
+        found: dict[str, Routes] = {}
+        for key in before:
+            self._ledger.release(key)
         try:
             for connection in (change.new for change in asking):
                 if isinstance(connection, Connection):
                     try:
-                        path = self._fitting(connection, ports)
-                    except Refused as error:
+                        routes = self._fitting(connection, new)
+                    except _NOT_NOW as error:
                         raise _placed(error, fields(connection.name)) from None
-                    if path is not None:
-                        self._ledger.reserve(connection.name, path, connection.bandwidth)
-                        paths[connection.name] = path
+                    if routes is not None:
+                        self._reserve(connection, routes)
+                        found[connection.name] = routes
         finally:
-            for name in paths:
-                self._ledger.release(name)
-            for name, held in before.items():
-                self._ledger.reserve(name, *held)
-        return paths
+            for name in found:
+                self._release(name)
+            for key, held in before.items():
+                self._ledger.reserve(key, *held)
+        return found
 
-    def apply(self, changes: tuple[Change, ...], paths: Mapping[str, Path]) -> None:
+    def apply(self, changes: tuple[Change, ...], found: Mapping[str, Routes]) -> None:
         """Connections were created, updated or deleted, with the paths that ``admit`` found."""
         asking = [change for change in changes if _asks_anew(change)]
         for change in asking:
             self._withdraw(change.name)
             self._saved.pop(change.name, None)
+            self._changed[change.name] = None
             if change.new is None:
-                self._forget(change.name)
-            else:
-                self._changed[change.name] = None
+                self._trouble.pop(change.name, None)
+                self._admitted.pop(change.name, None)
         for change in asking:
-            if isinstance(change.new, Connection) and change.name in paths:
-                self._hold(change.new, paths[change.name])
+            if isinstance(change.new, Connection) and change.name in found:
+                self._reserve(change.new, found[change.name])
 
     def port_changed(self, port: str) -> None:
         """A port was attached, moved or detached."""
@@ -126,40 +152,55 @@ class Connections:
 
     def change_links(self, changes: LinkChanges) -> None:
         """The topology changed. O(links given, connections on them, and those without a path)."""
-        for name in self._ledger.change_links(changes):
-            self._withdraw(name)
-            self._changed[name] = None
+        for key in self._ledger.change_links(changes):
+            self._ledger.release(key)
+            self._changed[_holder(key)] = None
         self._changed.update(dict.fromkeys(self._trouble))
 
-    def settle(self) -> list[str]:
-        """Look at all connections concerned again; returns those whose state or path changed."""
+    def settle(self, now: float) -> list[str]:
+        """Look at all connections concerned again; returns those whose state or path changed. now: seconds."""
         changed, self._changed = self._changed, {}
-        told = []
-        for name in sorted(changed, key=lambda name: (name not in self._saved, name)):
-            before = self._ledger.held(name), self._trouble.get(name)
-            self._place(name)
-            if before != (self._ledger.held(name), self._trouble.get(name)) or before[0] is None:
-                told.append(name)
-        return told
+        told = dict.fromkeys(
+            name for name in sorted(changed, key=lambda name: (name not in self._saved, name)) if self._has_news(name)
+        )
+        moved = self._steerings.step(now)
+        self._unsaved.update(dict.fromkeys([*told, *moved]))
+        told.update(dict.fromkeys(name for name in moved if name in self._store.objects))
+        return list(told)
+
+    def _has_news(self, name: str) -> bool:
+        before = list(self._held(name)), self._trouble.get(name)
+        self._place(name)
+        return before != (list(self._held(name)), self._trouble.get(name)) or not before[0]
 
     def records(self) -> dict[str, str | None]:
         """Records to put (None: delete) in the bucket ``paths`` since the last call."""
-        puts, self._puts = self._puts, {}
-        return puts
+        unsaved, self._unsaved = self._unsaved, {}
+        return {name: self._text(name) for name in unsaved if name not in self._saved}
 
     # Questions
 
     def trouble(self, name: str) -> Trouble | None:
-        """Why a connection has no path."""
+        """Why a connection has no path, or not all that it asked for."""
         return self._trouble.get(name)
+
+    def moving(self, name: str) -> bool:
+        """Whether traffic is not on the path yet, or the backup path is not there yet."""
+        return self._steerings.moving(name)
 
     def hops(self, connection: Connection) -> tuple[PathHop, ...]:
         """The path of a connection from a to b; empty while there is none."""
         held = self._ledger.held(connection.name)
-        if held is None:
-            return ()
+        return () if held is None else self._hops(connection, held.path)
+
+    def backup_hops(self, connection: Connection) -> tuple[PathHop, ...]:
+        """Its backup path; empty while there is none."""
+        held = self._ledger.held(_backup(connection.name))
+        return () if held is None else self._hops(connection, held.path)
+
+    def _hops(self, connection: Connection, path: Path) -> tuple[PathHop, ...]:
         ends = self._attachments.interface(connection.a), self._attachments.interface(connection.b)
-        return self.describe(held.path, *ends)
+        return self.describe(path, *ends)
 
     def describe(self, path: Path, ingress: str = "", egress: str = "") -> tuple[PathHop, ...]:
         """A path by names. ingress, egress: interfaces at its ends."""
@@ -174,123 +215,174 @@ class Connections:
             hops.append(PathHop(self._topology.name_of(dpid), into, out))
         return tuple(hops)
 
-    # Inside
+    # Inside: placing
 
     def _place(self, name: str) -> None:
         """Bring one connection in accordance with its ends and the links."""
         connection = self._store.objects.get(name)
         if not isinstance(connection, Connection):
+            self._steerings.want(name, None)
             return
         ends = [self._attachments.facts(port) for port in (connection.a, connection.b)]
         a, b = ends
         if a is None or b is None:
-            self._withdraw(name)
             away = [port for port, facts in zip((connection.a, connection.b), ends, strict=True) if facts is None]
             message = f"Not attached: {', '.join(away)}."
-            self._trouble[name] = Trouble(State.PENDING, "EndNotAttached", message)
+            self._lose(name, Trouble(State.PENDING, "EndNotAttached", message))
             return
-        held = self._ledger.held(name)
-        if held is not None and (held.path.switches[0], held.path.switches[-1]) != (a.dpid, b.dpid):
-            self._withdraw(name)
-            held = None
-        path = held.path if held is not None else self._find(connection, Dpid(a.dpid), Dpid(b.dpid))
-        if path is None:
-            return
-        self._trouble.pop(name, None)
-        self._admitted[name] = None
-        numbers = self._store.numbers
-        forward, backward = (numbers.allocate("path", f"{name}|{way}") for way in ("ab", "ba"))
-        self._set_facts(name, ConnectionFacts(a.service, b.service, path, forward, backward))
-
-    def _find(self, connection: Connection, a: Dpid, b: Dpid) -> Path | None:
-        """A path and its reservation; the one it had before a restart if that is still there."""
-        name = connection.name
-        saved = self._restore(name, a, b)
-        if saved is not None:
-            try:
-                self._ledger.reserve(name, saved, connection.bandwidth)
-            except Refused:
-                pass
-            else:
-                return saved
         try:
-            path = self._finder.path(_request(connection, a, b))
-        except (Refused, Exhausted) as error:
+            routes = self._routes(connection, Dpid(a.dpid), Dpid(b.dpid))
+        except _NOT_NOW as error:
             state = State.DEGRADED if name in self._admitted else State.REJECTED
             violation = error.violations[0]
-            reason = "NoCapacity" if violation.field == "bandwidth" else "NoPath"
-            self._trouble[name] = Trouble(state, reason, f"{violation.reason}. {violation.remedy}")
+            reason = _REASONS.get(violation.field.partition(".")[0], "NotPossible")
+            self._lose(name, Trouble(state, reason, f"{violation.reason}. {violation.remedy}"))
+            return
+        self._admitted[name] = None
+        self._steerings.want(name, Wish(a.service, b.service, *routes))
+
+    def _lose(self, name: str, trouble: Trouble) -> None:
+        self._withdraw(name)
+        self._steerings.want(name, None)
+        self._trouble[name] = trouble
+
+    def _routes(self, connection: Connection, a: Dpid, b: Dpid) -> Routes:
+        """Its paths, reserved: those it has, as far as they are there; raises Refused, InvalidInput, or Exhausted."""
+        name = connection.name
+        self._restore(connection)
+        for key in (name, _backup(name)):
+            held = self._ledger.held(key)
+            if held is not None and (held.path.switches[0], held.path.switches[-1]) != (a, b):
+                self._ledger.release(key)
+        self._promote(name)
+        demand: Demand | None = None
+        if self._ledger.held(name) is None:
+            demand = self._demands.of(connection, a, b)
+            self._reserve(connection, self._search(demand, or_without=name in self._admitted))
+        primary, backup = self._ledger.held(name), self._ledger.held(_backup(name))
+        assert primary is not None
+        self._trouble.pop(name, None)
+        if backup is None and connection.protection.mode != "NONE" and a != b:
+            demand = demand or self._demands.of(connection, a, b)
+            backup = self._protect(connection, demand, primary.path)
+        return Routes(primary.path, backup.path if backup else None)
+
+    def _promote(self, name: str) -> None:
+        """The backup path becomes the primary where that is lost."""
+        backup = self._ledger.held(_backup(name))
+        if backup is not None and self._ledger.held(name) is None:
+            self._ledger.release(_backup(name))
+            self._ledger.reserve(name, *backup)
+
+    def _protect(self, connection: Connection, demand: Demand, primary: Path) -> Reservation | None:
+        """A backup path beside a primary that stays; none: in trouble."""
+        assert demand.protect is not None
+        try:
+            path = self._finder.beside(demand.request, primary, demand.protect)
+        except (Refused, Exhausted) as error:
+            state = State.DEGRADED if demand.required else State.PROGRAMMED
+            self._trouble[connection.name] = Trouble(state, "Unprotected", str(error.violations[0]))
             return None
-        self._hold(connection, path)
-        return path
+        self._reserve_one(_backup(connection.name), connection, path)
+        return self._ledger.held(_backup(connection.name))
 
-    def _hold(self, connection: Connection, path: Path) -> None:
-        self._ledger.reserve(connection.name, path, connection.bandwidth)
-        self._puts[connection.name] = self._text(path)
+    def _search(self, demand: Demand, *, or_without: bool) -> Routes:
+        """The best paths for a demand. or_without: also one without the protection that is required."""
+        if demand.target:
+            try:
+                return self._search(replace(demand, request=demand.tight, target=0), or_without=False)
+            except (Refused, Exhausted):
+                pass
+        if demand.protect is not None and demand.request.source != demand.request.destination:
+            try:
+                return Routes(*self._finder.pair(demand.request, demand.protect))
+            except (Refused, Exhausted):
+                if demand.required and not or_without:
+                    raise
+        return Routes(self._finder.path(demand.request))
 
-    def _fitting(self, connection: Connection, ports: Mapping[str, Port]) -> Path | None:
-        ends = []
-        for name in (connection.a, connection.b):
-            port = ports.get(name) or self._store.objects.get(name)
-            dpid = self._attachments.locate(port) if isinstance(port, Port) else None
-            if dpid is None:
-                return None
-            ends.append(dpid)
-        return self._finder.path(_request(connection, *ends))
+    def _fitting(self, connection: Connection, new: Mapping[str, Resource]) -> Routes | None:
+        a, b = (self._place_of(name, new) for name in (connection.a, connection.b))
+        if a is None or b is None:
+            return None
+        beside = [other for other in new.values() if isinstance(other, Connection)]
+        return self._search(self._demands.of(connection, a, b, beside), or_without=False)
+
+    def _place_of(self, name: str, new: Mapping[str, Resource]) -> Dpid | None:
+        port = new.get(name) or self._store.objects.get(name)
+        return self._attachments.locate(port) if isinstance(port, Port) else None
+
+    # Inside: what is held
+
+    def _held(self, name: str) -> Iterator[tuple[str, Reservation]]:
+        for key in (name, _backup(name)):
+            held = self._ledger.held(key)
+            if held is not None:
+                yield key, held
+
+    def _paths(self, name: str) -> Iterator[Path]:
+        return (held.path for _, held in self._held(name))
+
+    def _reserve(self, connection: Connection, routes: Routes) -> None:
+        self._reserve_one(connection.name, connection, routes.primary)
+        if routes.backup is not None:
+            self._reserve_one(_backup(connection.name), connection, routes.backup)
+
+    def _reserve_one(self, key: str, connection: Connection, path: Path) -> None:
+        self._ledger.reserve(key, path, connection.bandwidth, connection.reverse or connection.bandwidth)
+
+    def _release(self, name: str) -> bool:
+        released = [self._ledger.release(key) for key in (name, _backup(name))]
+        return any(released)
 
     def _withdraw(self, name: str) -> None:
-        """Give the path back; others that wait for room are tried."""
-        if self._ledger.release(name):
-            self._set_facts(name, None)
+        """Give the paths back; others that wait for room are tried."""
+        if self._release(name):
             self._changed.update(dict.fromkeys(self._trouble))
 
-    def _forget(self, name: str) -> None:
-        self._trouble.pop(name, None)
-        self._admitted.pop(name, None)
-        self._saved.pop(name, None)
-        self._puts[name] = None
-        for way in ("ab", "ba"):
-            self._store.numbers.release("path", f"{name}|{way}")
+    # Inside: records
 
-    def _text(self, path: Path) -> str:
-        interface = self._topology.discovery.interface
-        steps: list[codec.Json] = [
-            [format_dpid(near), interface(near, out) or "", interface(far, into) or ""]
-            for near, far, (out, into) in zip(path.switches, path.switches[1:], path.links, strict=False)
-        ]
-        return codec.dumps([*steps, [format_dpid(path.switches[-1]), "", ""]])
+    def _text(self, name: str) -> str | None:
+        slots, steered = self._steerings.installed(name)
+        if not slots:
+            return None
+        paths = {path: slot for slot, path in slots.items()}
+        primary, backup = (
+            paths.get(held.path) if (held := self._ledger.held(key)) is not None else None
+            for key in (name, _backup(name))
+        )
+        return pathrecords.write(Saved(slots, steered, primary, backup), self._topology.discovery.interface)
 
-    def _restore(self, name: str, a: Dpid, b: Dpid) -> Path | None:
-        """The path of a record, None if there is none or it does not exist any more."""
+    def _restore(self, connection: Connection) -> None:
+        """The paths of before a restart, as far as they exist and have room."""
+        name = connection.name
         text = self._saved.pop(name, None)
         if text is None:
-            return None
+            return
         self._admitted[name] = None
-        try:
-            path = self._read(codec.loads(text))
-        except (SdnError, ValueError, TypeError):
-            return None
-        simple = len(set(path.switches)) == len(path.switches)
-        return path if simple and (path.switches[0], path.switches[-1]) == (a, b) else None
-
-    def _read(self, steps: object) -> Path:
-        """The path of a record; raises SdnError, ValueError or TypeError if it is not one."""
-        if not isinstance(steps, list) or not steps:
-            raise ValueError("no steps")
-        switches = tuple(parse_dpid(dpid) for dpid, _, _ in steps)
-        links = tuple(
-            (self._number(near, out), self._number(far, into))
-            for near, far, (_, out, into) in zip(switches, switches[1:], steps, strict=False)
-        )
-        return Path(switches, links)
-
-    def _number(self, dpid: Dpid, interface: str) -> int:
-        number = self._topology.port_number(dpid, interface)
-        return -1 if number is None else number
+        saved = pathrecords.read(text, self._topology.port_number)
+        if saved is None:
+            return
+        self._steerings.restore(name, saved.slots, saved.steered)
+        for key, slot in ((name, saved.primary), (_backup(name), saved.backup)):
+            if slot is not None:
+                try:
+                    self._reserve_one(key, connection, saved.slots[slot])
+                except Refused:
+                    continue
 
 
-def _request(connection: Connection, a: Dpid, b: Dpid) -> PathRequest:
-    return PathRequest(source=a, destination=b, forward=connection.bandwidth, backward=connection.bandwidth)
+_REASONS = {"bandwidth": "NoCapacity", "": "NoPath", "protection": "NoProtection", "constraints": "UnknownName"}
+_BACKUP = "|backup"
+
+
+def _backup(name: str) -> str:
+    """The ledger's key for the backup path of a connection."""
+    return name + _BACKUP
+
+
+def _holder(key: str) -> str:
+    return key.removesuffix(_BACKUP)
 
 
 def _asks_anew(change: Change) -> bool:
@@ -300,9 +392,12 @@ def _asks_anew(change: Change) -> bool:
         return False
     if not isinstance(old, Connection) or not isinstance(new, Connection):
         return True
-    return (old.a, old.b, old.bandwidth) != (new.a, new.b, new.bandwidth)
+    return any(
+        getattr(old, field) != getattr(new, field)
+        for field in ("a", "b", "bandwidth", "reverse", "constraints", "protection")
+    )
 
 
-def _placed(error: Refused, prefix: str) -> SdnError:
-    violations = (Violation((prefix + v.field).rstrip("."), v.reason, v.remedy) for v in error.violations)
-    return Refused(*violations)
+def _placed(error: SdnError, prefix: str) -> SdnError:
+    violations = (v.at((prefix + v.field).rstrip(".")) for v in error.violations)
+    return type(error)(*violations)

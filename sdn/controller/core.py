@@ -97,7 +97,13 @@ class Controller:
         self.progress = Progress()
         self.attachments = Attachments(self.store, self.topology)
         self.connections = Connections(
-            self.store, self.topology, self.attachments, self.compiler.set_connection, records.get(PATHS, {})
+            self.store,
+            self.topology,
+            self.attachments,
+            self.compiler.set_connection,
+            records.get(PATHS, {}),
+            lambda: self.progress.generation + 1,
+            self._has_confirmed,
         )
         self.underlay = Underlay(self.store, self.topology, self.compiler, self.attachments.bound)
         self.logical = Logical(self.store, self.compiler)
@@ -316,7 +322,7 @@ class Controller:
         if changes.gone or changes.new:
             self.connections.change_links(changes)
         self._note_links(records)
-        self._news.update(dict.fromkeys(self.connections.settle()))
+        self._news.update(dict.fromkeys(self.connections.settle(now)))
 
     def _note_links(self, records: Mapping[str, str | None]) -> None:
         """Remember the links for a restart."""
@@ -364,6 +370,13 @@ class Controller:
                 self.progress.lost(unit.object, switch.dpid)
                 self._news[unit.object] = None
         self._confirm(switch)
+
+    def _has_confirmed(self, name: str, switches: Iterable[int], generation: int) -> bool:
+        """Whether switches hold what was to be changed for an object up to a generation."""
+        if generation > self.progress.generation:
+            return False
+        waits = self.progress.waits(name)
+        return all(dpid not in waits or self.fleet.confirmed(dpid, generation) for dpid in switches)
 
     def _confirm(self, switch: Switch) -> None:
         self._news.update(dict.fromkeys(self.progress.confirm(switch.dpid, switch.sync.oldest)))
@@ -424,7 +437,7 @@ class Controller:
             if change is not None:
                 kind = ChangeType.ADDED if change.old is None else ChangeType.MODIFIED
                 status = status or self.statuses.of(resource)
-                self._effects.append(Publish(self.store.revision, kind, resource, status))
+                self._effects.append(Publish(self.store.revision, kind, resource, status, change.old))
             elif status is not None:
                 self._effects.append(Publish(self.store.revision, ChangeType.MODIFIED, resource, status))
 

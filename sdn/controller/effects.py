@@ -72,12 +72,16 @@ class Audited:
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """An object or its status changed, for watchers. revision: of the store."""
+    """An object or its status changed, for watchers. revision: of the store.
+
+    before: the object as it was, where it was another one; a filter of a watch looks at it.
+    """
 
     revision: int
     type: ChangeType
     resource: Resource
     status: Status
+    before: Resource | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from sdn.model.intent import Network, Router, Subnet
+from sdn.model.intent import Network, Router, StaticRoute, Subnet
 from sdn.pipeline import Compiler
-from sdn.pipeline.facts import InterfaceFacts, RouterFacts
+from sdn.pipeline.facts import InterfaceFacts, RouterFacts, StaticFacts
 from sdn.store import Change, Store
+from sdn.store.forms import inside
 
 
 class Logical:
@@ -47,13 +48,23 @@ class Logical:
     def _router_facts(self, router: Router) -> RouterFacts:
         number = self._store.numbers.get("router", router.name)
         assert number is not None
-        interfaces = []
+        interfaces, subnets = [], []
         for name in router.subnets:
             subnet = self._store.objects[name]
             assert isinstance(subnet, Subnet)
+            subnets.append(subnet)
             assert subnet.gateway is not None, "the store gives every subnet of a router a gateway"
             network = self._store.numbers.get("network", subnet.network)
             assert network is not None
             prefix = subnet.cidr.network_address.packed
             interfaces.append(InterfaceFacts(network, prefix, subnet.cidr.prefixlen, subnet.gateway.packed))
-        return RouterFacts(number, tuple(interfaces))
+        return RouterFacts(number, tuple(interfaces), tuple(self._static(route, subnets) for route in router.routes))
+
+    def _static(self, route: StaticRoute, subnets: Sequence[Subnet]) -> StaticFacts:
+        prefix, length, hop = route.prefix.network_address.packed, route.prefix.prefixlen, route.next_hop
+        if hop is None:
+            return StaticFacts(prefix, length)
+        network = next(subnet.network for subnet in subnets if inside(hop, subnet.cidr))
+        number = self._store.numbers.get("network", network)
+        assert number is not None
+        return StaticFacts(prefix, length, number, hop.packed)

@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from sdn.controller.effects import Publish
 from sdn.model.command import Transaction, TransactionResult
 from sdn.model.ids import Dpid, Kind
 from sdn.model.intent import Resource
 from sdn.model.notice import AuditReport, Filter, Notice, NoticePage
-from sdn.model.status import PathHop, Status
+from sdn.model.selector import EVERYTHING, Selector
+from sdn.model.status import ChangeType, PathHop, Status
 from sdn.model.topology import SwitchPort, WiringFault
 from sdn.model.tracing import TraceQuestion, TraceView
 
@@ -92,6 +92,19 @@ class SystemView:
     not_ready: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """One message of a watch. revision: from which to go on watching after it; 0 within the initial list.
+
+    resource, status: None where nothing changed and only the revision is told (SYNCED).
+    """
+
+    revision: int
+    type: ChangeType
+    resource: Resource | None = None
+    status: Status | None = None
+
+
 class Reader(Protocol):
     """Reads; all raise sdn.model.errors.NotFound for unknown names."""
 
@@ -99,8 +112,13 @@ class Reader(Protocol):
         """One object by full name."""
         ...
 
-    def list(self, kind: Kind, tenant: str = "") -> Iterable[tuple[Resource, Status]]:
-        """Objects of a kind, ordered by name; ``tenant``: id to restrict to, '' for all."""
+    def list(
+        self, kind: Kind, tenant: str = "", selector: Selector = EVERYTHING, after: str = ""
+    ) -> Iterable[tuple[Resource, Status]]:
+        """Objects of a kind, ordered by name; ``tenant``: id to restrict to, '' for all.
+
+        selector: only what it selects; after: only names behind this one.
+        """
         ...
 
     def topology(self) -> TopologyView:
@@ -164,9 +182,12 @@ class Backend(Protocol):
         """
         ...
 
-    def watch(self, kind: Kind, tenant: str = "") -> AsyncIterator[Publish]:
-        """First every existing object as ADDED, then each change.
+    def watch(
+        self, kind: Kind, tenant: str = "", selector: Selector = EVERYTHING, start: int = 0
+    ) -> AsyncIterator[Watched]:
+        """First every existing object as ADDED, unless there is a revision to ``start`` from, then each change.
 
-        Raises Unavailable when the consumer falls too far behind.
+        What leaves the selection is DELETED, what enters it ADDED. Raises Gone when what came after ``start`` is not
+        known any more, Unavailable when the consumer falls too far behind.
         """
         ...

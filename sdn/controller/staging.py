@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from sdn.controller.connections import Connections
+from sdn.controller.connections import Connections, Routes
 from sdn.controller.effects import Reply
 from sdn.controller.events import Request
 from sdn.model.command import Transaction
 from sdn.model.errors import SdnError
 from sdn.model.intent import Connection
-from sdn.model.route import Path
 from sdn.store import Change, Prepared, Store
 from sdn.store.resolve import name_of
 
@@ -27,7 +26,7 @@ class Admitted:
 
     token: int
     prepared: Prepared
-    paths: Mapping[str, Path]
+    paths: Mapping[str, Routes]
 
     @property
     def writes(self) -> bool:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from ipaddress import ip_address, ip_network
 
 from sdn.controller.attachments import Attachments
 from sdn.controller.connections import Connections
 from sdn.controller.fleet import Fleet
 from sdn.controller.progress import Progress
 from sdn.model.ids import Dpid
-from sdn.model.intent import Connection, Network, Port, Resource, Subnet
+from sdn.model.intent import Connection, Network, Port, Resource, Router, Subnet
 from sdn.model.program import Unit
 from sdn.model.status import State, Status
 from sdn.pipeline import Compiler
@@ -63,7 +64,7 @@ class Statuses:
         parts += [f"not confirmed by: {_some(pending)}"] if pending else []
         lost = [self._name_of(Dpid(dpid)) for dpid in waits if self._progress.is_lost(resource.name, dpid)]
         parts += [f"lost by and written again: {_some(sorted(lost))}"] if lost else []
-        message = f"Waiting for switches; {'; '.join(parts)}."
+        message = f"Waiting for switches; {'; '.join(parts)}." if parts else "Traffic is being moved to its path."
         return replace(status, message=message, switches_pending=tuple(pending))
 
     def _brief(self, resource: Resource) -> Status:
@@ -79,16 +80,37 @@ class Statuses:
         if detached is not None:
             return Status(State.PENDING, detached.reason, detached.message)
         trouble = self._connections.trouble(name)
-        if trouble is not None:
+        if trouble is not None and not path:
             return Status(trouble.state, trouble.reason, trouble.message)
         waits = self._progress.waits(name)
+        if not waits and self._connections.moving(name):
+            return Status(State.PENDING, PROGRAMMING, "", path=path)
+        if not waits and trouble is not None:
+            return Status(trouble.state, trouble.reason, trouble.message, path=path)
         if not waits:
+            if isinstance(resource, Router) and resource.routes:
+                return self._routes_of(resource)
             return Status(State.PROGRAMMED, path=path) if path else DONE
         away = tuple(sorted(self._name_of(Dpid(dpid)) for dpid in waits if self._fleet.session(dpid) is None))
         if away:
             return Status(State.PENDING, AWAY, "", away, path)
         lost = any(self._progress.is_lost(name, dpid) for dpid in waits)
         return Status(State.PENDING, REPAIRING if lost else PROGRAMMING, "", path=path)
+
+    def _routes_of(self, router: Router) -> Status:
+        """The status of a router that is in the switches: whether its static routes lead to somebody."""
+        missing = self._compiler.missing_hops(router.name)
+        if not missing:
+            return DONE
+        parts = []
+        for route in missing[:_NAMED]:
+            hop, prefix = ip_address(route.next_hop), ip_network((route.prefix, route.length))
+            network = self._store.numbers.key_of("network", route.network)
+            holder = self._store.holder_of_address(network, hop) if network else None
+            parts.append(f"{hop} to {prefix} ({f'of {holder}, not attached' if holder else 'no port has it'})")
+        more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+        message = f"Packets are dropped for want of the next hop: {', '.join(parts)}{more}."
+        return Status(State.DEGRADED, "NextHopMissing", message)
 
     def news(self, resource: Resource) -> Status | None:
         """The status, if it is another one than when this was asked last."""
@@ -112,6 +134,8 @@ class Statuses:
         True also for what will not be programmed as it stands: refused, or a port that is not bound.
         """
         resource = self._store.objects.get(name)
+        if isinstance(resource, Connection) and self._connections.moving(name):
+            return False
         if resource is not None:
             status = self._brief(resource)
             if status.state is State.PENDING and status.reason not in ("Unbound", "BindingConflict", PROGRAMMING):

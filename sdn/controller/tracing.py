@@ -15,11 +15,13 @@ from sdn.model.errors import NotFound
 from sdn.model.intent import Port
 from sdn.model.program import Entry, Unit
 from sdn.model.tracing import Protocol, TracePart, TraceQuestion, TraceView, Verdict
-from sdn.trace import Doing, Step, Trace, Why, trace
+from sdn.trace import Doing, Limits, Step, Trace, Why, trace
 from sdn.trace.build import answer_of
 
 OwnerOf = Callable[[tuple[Unit, ...]], tuple[str, str]]
 StateOf = Callable[[int], Callable[[Entry], str]]
+_LIMITS = Limits(steps=5000)
+"""More than anybody reads; a broadcast to 100 switches through three tiers has about 3,000."""
 
 
 class Tracing:
@@ -40,7 +42,7 @@ class Tracing:
         parts: list[TracePart] = []
         mac = b""
         if plan.ask is not None and asked.protocol is not Protocol.ARP:
-            found = trace(world, start, plan.question)
+            found = trace(world, start, plan.question, _LIMITS)
             parts.append(writer.part(title_of_question(plan.ask), plan.question, found))
             told = self._answered(found, start, plan)
             if told is None:
@@ -49,7 +51,7 @@ class Tracing:
                 return TraceView(verdict, _joined(reason, writer.ends(found)), tuple(parts))
             mac = told
         frame = plan.frame(mac)
-        found = trace(world, start, frame)
+        found = trace(world, start, frame, _LIMITS)
         parts.append(writer.part(plan.title, frame, found))
         verdict, reason = self._judge(found, plan, start, writer)
         return TraceView(verdict, reason, tuple(parts))

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
 from sdn.controller.core import Controller
 from sdn.controller.reader import FlowView, LinkView, SwitchView, SystemView, TopologyView
 from sdn.controller.tracing import Tracing
-from sdn.model.errors import NotFound
-from sdn.model.ids import Dpid, Kind
+from sdn.model.errors import NotFound, Thing
+from sdn.model.ids import Dpid, Kind, thing_of
 from sdn.model.intent import Port, Resource
 from sdn.model.notation import format_body, format_buckets, format_match, format_meter, split_key
 from sdn.model.notice import Filter, NoticePage
 from sdn.model.program import Entry, Unit, cookie_of
+from sdn.model.selector import EVERYTHING, Selector
 from sdn.model.status import PathHop, Status
 from sdn.model.topology import LinkEnd
 from sdn.model.tracing import TraceQuestion, TraceView
@@ -39,14 +41,20 @@ class Views:
         """One object by full name; raises NotFound."""
         resource = self._controller.store.objects.get(name)
         if resource is None:
-            raise NotFound.of("name", f"{name} does not exist", "List the objects of this kind to find its name.")
+            remedy = "List the objects of this kind to find its name."
+            raise NotFound.of("name", f"{name} does not exist", remedy, thing_of(name))
         return resource, self._controller.statuses.of(resource)
 
-    def list(self, kind: Kind, tenant: str = "") -> Iterator[tuple[Resource, Status]]:
-        """Objects of a kind, ordered by name."""
+    def list(
+        self, kind: Kind, tenant: str = "", selector: Selector = EVERYTHING, after: str = ""
+    ) -> Iterator[tuple[Resource, Status]]:
+        """Objects of a kind, ordered by name, from behind ``after`` on. O(those looked at)."""
         objects, of = self._controller.store.objects, self._controller.statuses.of
-        for name in self._controller.store.names(kind, tenant):
-            yield objects[name], of(objects[name])
+        names = self._controller.store.names(kind, tenant)
+        for index in range(bisect_right(names, after), len(names)):
+            resource = objects[names[index]]
+            if selector.matches(resource.labels):
+                yield resource, of(resource)
 
     # Topology
 
@@ -126,14 +134,16 @@ class Views:
                 raise NotFound.of(field, f"{name} is not attached to a switch", "Bind the port, or name a switch.")
             return dpid, self._controller.attachments.interface(name)
         if "/" in name:
-            raise NotFound.of(field, f"there is no port {name}", "Give the full name of a bound port, or a switch.")
+            remedy = "Give the full name of a bound port, or a switch."
+            raise NotFound.of(field, f"there is no port {name}", remedy, Thing("Port", name))
         return self._resolve(name, field), ""
 
     def _resolve(self, switch: str, field: str) -> Dpid:
         topology = self._controller.topology
         dpid = topology.resolve(switch)
         if dpid is None or dpid not in topology.switches():
-            raise NotFound.of(field, f"there is no switch {switch!r}", "List the topology for names and datapath ids.")
+            remedy = "List the topology for names and datapath ids."
+            raise NotFound.of(field, f"there is no switch {switch!r}", remedy, Thing("Switch", switch))
         return dpid
 
     # Programs

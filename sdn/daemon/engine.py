@@ -16,7 +16,7 @@ from typing import TypeVar
 from sdn.controller.core import Controller
 from sdn.controller.effects import Audited, Effect, Log, Persist, Publish, Reply, SwitchEffect
 from sdn.controller.events import Audit, Event, Request, Tick
-from sdn.controller.reader import Reader
+from sdn.controller.reader import Reader, Watched
 from sdn.controller.staging import Staged
 from sdn.daemon.durable import Durable, Journal, Tell
 from sdn.daemon.watch import NoticeHub, WatchHub
@@ -25,6 +25,7 @@ from sdn.model.errors import SdnError, Unavailable
 from sdn.model.ids import Kind
 from sdn.model.intent import Resource
 from sdn.model.notice import AuditReport, Filter, Notice
+from sdn.model.selector import EVERYTHING, Selector
 from sdn.model.status import ChangeType
 
 TICK_SECONDS = 0.1
@@ -56,7 +57,7 @@ class _Asked:
 class Engine:
     """Runs a controller; the Backend of the northbound. All methods belong to the event loop's thread.
 
-    perform: carries out an effect that concerns a switch. tell: see Durable.
+    perform: carries out an effect that concerns a switch. tell: see Durable. first: see WatchHub.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Engine:
         journal: Journal,
         perform: Callable[[SwitchEffect], None],
         tell: Tell = lambda error: None,
+        first: int = 0,
     ) -> None:
         self.reader = reader
         self._controller = controller
@@ -77,7 +79,7 @@ class Engine:
         self._replies: dict[int, asyncio.Future[TransactionResult]] = {}
         self._waiters: dict[_Waiter, None] = {}
         self._audits: dict[int, asyncio.Future[AuditReport]] = {}
-        self._hub = WatchHub()
+        self._hub = WatchHub(first)
         self._notices = NoticeHub(controller.notices.page)
         self._failed: SdnError | None = None
 
@@ -219,13 +221,16 @@ class Engine:
         finally:
             self._waiters.pop(waiter, None)
 
-    def watch(self, kind: Kind, tenant: str = "") -> AsyncIterator[Publish]:
-        """First every existing object as ADDED, then each change."""
+    def watch(
+        self, kind: Kind, tenant: str = "", selector: Selector = EVERYTHING, start: int = 0
+    ) -> AsyncIterator[Watched]:
+        """First every existing object as ADDED, unless there is a revision to start from, then each change."""
         revision = self._controller.store.revision
         existing = (
-            Publish(revision, ChangeType.ADDED, resource, status) for resource, status in self.reader.list(kind, tenant)
+            Publish(revision, ChangeType.ADDED, resource, status)
+            for resource, status in self.reader.list(kind, tenant, selector)
         )
-        return self._hub.watch(kind, tenant, existing)
+        return self._hub.watch(kind, tenant, existing, selector, start)
 
     def watch_notices(self, start: int, wanted: Filter) -> AsyncIterator[Notice]:
         """Those kept from a number on, then each new one."""

@@ -84,7 +84,7 @@ class _Plan:
             return violation
         command = self.commands[index]
         name = command.name if isinstance(command, Delete) else command.resource.name
-        return Violation(f"{name}: {rest}" if rest else name, violation.reason, violation.remedy)
+        return violation.at(f"{name}: {rest}" if rest else name)
 
 
 def _said(resource: Resource | None) -> Resource | None:

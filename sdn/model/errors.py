@@ -2,7 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import dataclasses
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """The object that is missing, or in the way. kind: Port, Switch, ...; name: as the caller named it."""
+
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class UsedBy:
+    """Who uses an object, or holds what is wanted of it. total: of all users, of which ``users`` may be the first."""
+
+    name: str
+    users: tuple[str, ...]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A limit that is reached. subject: whose it is; what: of which there would be too many; most: how many may be."""
+
+    subject: str
+    what: str
+    most: int
+    used: int
+
+
+Fact = Thing | UsedBy | Limit
+"""What a violation says, for programs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,11 +43,17 @@ class Violation:
 
     field: dotted path into the request (``ports[3].mac``), empty when it concerns the whole.
     reason: what is wrong. remedy: what the caller can do, a full sentence.
+    fact: what there is to say for programs.
     """
 
     field: str
     reason: str
     remedy: str
+    fact: Fact | None = dataclasses.field(default=None, compare=False)
+
+    def at(self, field: str) -> Violation:
+        """The same in another field."""
+        return replace(self, field=field)
 
     def __str__(self) -> str:
         where = f"{self.field}: " if self.field else ""
@@ -30,9 +68,9 @@ class SdnError(Exception):
         super().__init__("; ".join(str(v) for v in violations))
 
     @classmethod
-    def of(cls, field: str, reason: str, remedy: str) -> SdnError:
+    def of(cls, field: str, reason: str, remedy: str, fact: Fact | None = None) -> SdnError:
         """An error of this class with a single violation."""
-        return cls(Violation(field, reason, remedy))
+        return cls(Violation(field, reason, remedy, fact))
 
 
 class InvalidInput(SdnError):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NewType
 
-from sdn.model.errors import InvalidInput
+from sdn.model.errors import InvalidInput, Thing
 
 Dpid = NewType("Dpid", int)
 """OpenFlow datapath id, 64 bits."""
@@ -74,6 +74,14 @@ def parse_name(name: str, field: str = "name", kind: Kind | None = None) -> Ref:
                 "Use 1 to 63 of a-z, 0-9, '.', '_' and '-', beginning and ending with a letter or digit.",
             )
     return ref
+
+
+def thing_of(name: str) -> Thing:
+    """The object of a full name, for errors; without a kind if it is no name."""
+    try:
+        return Thing(parse_name(name).kind.value, name)
+    except InvalidInput:
+        return Thing("", name)
 
 
 def qualify(name: str, tenant: str, kind: Kind) -> str:

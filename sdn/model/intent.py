@@ -48,10 +48,22 @@ class Subnet(Resource):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StaticRoute:
+    """Packets to ``prefix`` go to whoever has the address ``next_hop`` in a subnet of the router; None drops them."""
+
+    prefix: Prefix
+    next_hop: Address | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Router(Resource):
-    """A distributed router between subnets (full names); it owns the gateway address of each."""
+    """A distributed router between subnets (full names); it owns the gateway address of each.
+
+    routes: beside the subnets themselves; the longest prefix wins among all of them.
+    """
 
     subnets: tuple[str, ...] = ()
+    routes: tuple[StaticRoute, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,12 +88,53 @@ class Port(Resource):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Constraints:
+    """What the path of a connection must satisfy besides its bandwidth; 0 and empty: nothing.
+
+    max_latency: microseconds, never more; target_latency: not more if that is possible. max_hops: links; max_cost: sum
+    of link costs. Switches by name or datapath id, links as ``SWITCH:INTERFACE`` of either end. via: switches to pass,
+    in this order. strategy: a name in ``sdn.model.request.Strategy``. diverse_from: connections (full names) with whose
+    paths nothing is shared that ``diversity`` names, a name in ``sdn.model.request.Protect``; it holds in both
+    directions.
+    """
+
+    max_latency: int = 0
+    target_latency: int = 0
+    max_hops: int = 0
+    max_cost: int = 0
+    exclude_switches: tuple[str, ...] = ()
+    exclude_links: tuple[str, ...] = ()
+    exclude_risk_groups: tuple[str, ...] = ()
+    via: tuple[str, ...] = ()
+    strategy: str = "COST"
+    diverse_from: tuple[str, ...] = ()
+    diversity: str = "LINK"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protection:
+    """A second path, reserved and installed beside the first. mode: NONE, PREFERRED or REQUIRED.
+
+    scope: what the two do not share, a name in ``sdn.model.request.Protect``.
+    """
+
+    mode: str = "NONE"
+    scope: str = "LINK"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Connection(Resource):
-    """Traffic between two ports of a tenant takes one path with ``bandwidth`` bits/s reserved in each direction."""
+    """Traffic between two ports of a tenant takes one path with bandwidth reserved along it.
+
+    bandwidth: bits/s from a to b; reverse: from b to a, 0: as much.
+    """
 
     a: str
     b: str
     bandwidth: int
+    reverse: int = 0
+    constraints: Constraints = Constraints()
+    protection: Protection = Protection()
 
 
 KIND_OF: dict[type[Resource], Kind] = {

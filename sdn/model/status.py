@@ -46,8 +46,9 @@ class Status:
 
 
 class ChangeType(StrEnum):
-    """How an object changed, as Watch reports it."""
+    """How an object changed, as Watch reports it. SYNCED concerns none: all changes up to a revision were told."""
 
     ADDED = "ADDED"
     MODIFIED = "MODIFIED"
     DELETED = "DELETED"
+    SYNCED = "SYNCED"

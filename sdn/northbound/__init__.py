@@ -7,6 +7,7 @@ through ``sdn.controller.reader.Backend``, and to its backups through ``admin.Ke
 server.py     start, stop, health, reflection
 rpc.py        from a method of a service to its handler: decoding, errors, streams
 errors.py     SdnError to gRPC status with google.rpc details
+details.py    these details: users, objects, limits, when to try again
 check.py      forms of single values
 kinds.py      the six kinds, message ⇄ model
 answers.py    status, topology and system as messages
@@ -18,6 +19,7 @@ apply.py      ApplyService
 views.py      TopologyService and SystemService
 events.py     EventService
 admin.py      AdminService: backups
+tracing.py    TraceService
 """
 
 from sdn.northbound.server import DEFAULT_ADDRESS, Server

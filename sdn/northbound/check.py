@@ -8,6 +8,7 @@ from ipaddress import ip_address, ip_network
 from sdn.model.errors import InvalidInput, SdnError, Violation
 from sdn.model.ids import Kind, Ref, parse_name
 from sdn.model.intent import Address, Prefix
+from sdn.model.selector import EVERYTHING, Selector, parse_selector
 
 MAX_PROBLEMS = 20
 MAX_REQUEST_ID = 128
@@ -73,6 +74,15 @@ def tenant_of_parent(text: str, problems: Problems) -> str:
     except SdnError as error:
         problems.add("parent", error.violations[0].reason, form)
         return ""
+
+
+def selector(text: str, problems: Problems) -> Selector:
+    """Which labels objects must have, from the field ``filter``."""
+    try:
+        return parse_selector(text)
+    except SdnError as error:
+        problems.extend(error)
+        return EVERYTHING
 
 
 def address(text: str, field: str, problems: Problems) -> Address | None:

@@ -1,8 +1,8 @@
 """Errors as clients get them: a gRPC status with google.rpc details (https://google.aip.dev/193).
 
-Details are one BadRequest with a field violation per Violation, and one ErrorInfo whose reason is the name of the
-error's class. They travel in the trailer ``grpc-status-details-bin``; clients refuse more than 8 KiB of trailers, so
-long errors are cut.
+Details are one BadRequest with a field violation per Violation, one ErrorInfo whose reason is the name of the error's
+class, and what ``details.py`` makes of the facts. They travel in the trailer ``grpc-status-details-bin``; clients
+refuse more than 8 KiB of trailers, so long errors are cut.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import secrets
 from urllib.parse import quote
 
 import grpc
-from google.protobuf import any_pb2
 from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]  # ships stubs without py.typed
 
 from sdn.model.errors import (
@@ -29,8 +28,8 @@ from sdn.model.errors import (
     Unavailable,
     Violation,
 )
+from sdn.northbound import details
 
-DOMAIN = "sdn"
 DETAILS_KEY = "grpc-status-details-bin"
 CODES: dict[type[SdnError], grpc.StatusCode] = {
     InvalidInput: grpc.StatusCode.INVALID_ARGUMENT,
@@ -44,7 +43,8 @@ CODES: dict[type[SdnError], grpc.StatusCode] = {
     Unavailable: grpc.StatusCode.UNAVAILABLE,
     Gone: grpc.StatusCode.OUT_OF_RANGE,
 }
-_MAX_DETAILS = 3500
+_MAX_DETAILS = 4100
+_MAX_BAD_REQUEST = 2600
 _MAX_MESSAGE = 900
 _MAX_FIELD = 300
 _MAX_DESCRIPTION = 900
@@ -58,7 +58,7 @@ _log = logging.getLogger("sdn.northbound")
 def status_of(error: SdnError) -> tuple[grpc.StatusCode, str, Trailers]:
     """Code, message and trailers for an error meant for the caller."""
     code = next((CODES[cls] for cls in type(error).__mro__ if cls in CODES), grpc.StatusCode.UNKNOWN)
-    return _status(code, type(error).__name__, error.violations)
+    return _status(code, type(error), type(error).__name__, error.violations)
 
 
 def internal(method: str) -> tuple[grpc.StatusCode, str, Trailers]:
@@ -69,23 +69,24 @@ def internal(method: str) -> tuple[grpc.StatusCode, str, Trailers]:
     incident = secrets.token_hex(4)
     _log.exception("unexpected error in %s (incident %s)", method, incident)
     problem = Violation("", f"internal error, incident {incident}", "Look for this number in the log of sdnd.")
-    return _status(grpc.StatusCode.INTERNAL, "Internal", (problem,))
+    return _status(grpc.StatusCode.INTERNAL, SdnError, "Internal", (problem,))
 
 
 def _status(
-    code: grpc.StatusCode, reason: str, violations: tuple[Violation, ...]
+    code: grpc.StatusCode, cls: type[SdnError], reason: str, violations: tuple[Violation, ...]
 ) -> tuple[grpc.StatusCode, str, Trailers]:
     bad = error_details_pb2.BadRequest()
     for violation in violations:
         field = _cut(violation.field, _MAX_FIELD)
         description = f"{_cut(violation.reason, _MAX_DESCRIPTION)}. {_cut(violation.remedy, _MAX_DESCRIPTION)}"
         bad.field_violations.add(field=field, description=description)
-        if len(bad.field_violations) > 1 and bad.ByteSize() > _MAX_DETAILS - _MAX_MESSAGE:
+        if len(bad.field_violations) > 1 and bad.ByteSize() > _MAX_BAD_REQUEST:
             del bad.field_violations[-1]
             break
     message = _message(bad, len(violations))
-    info = error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN)
-    status = status_pb2.Status(code=code.value[0], message=message, details=[_pack(bad), _pack(info)])
+    packed = [details.pack(bad), details.pack(details.info_of(reason, violations))]
+    packed += details.details_of(cls, violations, _MAX_DETAILS - sum(item.ByteSize() + 3 for item in packed))
+    status = status_pb2.Status(code=code.value[0], message=message, details=packed)
     return code, message, ((DETAILS_KEY, status.SerializeToString()),)
 
 
@@ -94,12 +95,6 @@ def _message(bad: error_details_pb2.BadRequest, count: int) -> str:
     text = f"{first.field}: {first.description}" if first.field else first.description
     more = f" (and {count - 1} more)" if count > 1 else ""
     return _cut(text, _MAX_MESSAGE) + more
-
-
-def _pack(detail: error_details_pb2.BadRequest | error_details_pb2.ErrorInfo) -> any_pb2.Any:
-    packed = any_pb2.Any()
-    packed.Pack(detail)
-    return packed
 
 
 def _cut(text: str, limit: int) -> str:

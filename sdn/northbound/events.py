@@ -9,7 +9,7 @@ import grpc
 from google.protobuf.message import Message
 
 from sdn.controller.reader import Backend
-from sdn.model.errors import Gone, Violation
+from sdn.model.errors import Gone
 from sdn.model.notice import Filter, Severity
 from sdn.northbound import answers, paging, rpc
 from sdn.northbound.check import Problems, shown
@@ -43,7 +43,7 @@ class EventService:
         try:
             page = self._backend.reader.notices(int(after) + 1 if after else 0, wanted, size)
         except Gone as error:
-            raise Gone(*(Violation("page_token", v.reason, v.remedy) for v in error.violations)) from None
+            raise Gone(*(v.at("page_token") for v in error.violations)) from None
         return epb.ListEventsResponse(
             events=[answers.event(notice) for notice in page.notices],
             next_page_token=paging.make_token(scope, str(page.notices[-1].number)) if page.more else "",

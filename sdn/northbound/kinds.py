@@ -19,6 +19,7 @@ from sdn.northbound.check import Problems
 from sdn.v1 import resources_pb2 as pb
 
 NO_GATEWAY = "none"
+BLACKHOLE = "blackhole"
 Values = dict[str, Any]
 
 
@@ -125,11 +126,31 @@ def _write_subnet(resource: intent.Subnet, message: pb.Subnet) -> None:
 
 
 def _read_router(message: pb.Router, path: str, problems: Problems) -> Values:
-    return {"subnets": tuple(message.subnets)}
+    routes = []
+    for index, route in enumerate(message.routes):
+        if problems.full:
+            break
+        routes.append(_read_route(route, f"{path}routes[{index}].", problems))
+    return {"subnets": tuple(message.subnets), "routes": tuple(routes)}
+
+
+def _read_route(message: pb.StaticRoute, path: str, problems: Problems) -> intent.StaticRoute | None:
+    prefix = check.prefix(message.prefix, f"{path}prefix", problems)
+    hop: Address | None = None
+    if message.next_hop != BLACKHOLE:
+        found = Problems()
+        hop = check.address(message.next_hop, f"{path}next_hop", found)
+        for violation in found.violations:
+            problems.add(violation.field, violation.reason, f"{violation.remedy} Or write 'blackhole' to drop packets.")
+    return None if prefix is None else intent.StaticRoute(prefix=prefix, next_hop=hop)
 
 
 def _write_router(resource: intent.Router, message: pb.Router) -> None:
     message.subnets.extend(resource.subnets)
+    for route in resource.routes:
+        message.routes.add(
+            prefix=str(route.prefix), next_hop=BLACKHOLE if route.next_hop is None else str(route.next_hop)
+        )
 
 
 def _read_port(message: pb.Port, path: str, problems: Problems) -> Values:
@@ -181,7 +202,7 @@ CODECS: dict[Kind, Codec] = {
             _read_subnet,
             _write_subnet,
         ),
-        Codec(Kind.ROUTER, pb.Router, _same("subnets"), _NONE, _read_router, _write_router),
+        Codec(Kind.ROUTER, pb.Router, _same("subnets", "routes"), _NONE, _read_router, _write_router),
         Codec(
             Kind.PORT,
             pb.Port,

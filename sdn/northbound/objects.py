@@ -53,10 +53,11 @@ class ObjectService:
         codec, problems = self._codec, Problems()
         tenant = self._tenant(request, problems)
         size = paging.read_size(request.page_size, problems)
-        scope = f"{codec.kind.value} {tenant}"
+        selector = check.selector(request.filter, problems)
+        scope = f"{codec.kind.value} {tenant}" + (f" {request.filter}" if request.filter else "")
         after = paging.read_token(request.page_token, scope, problems)
         problems.settle()
-        items = self._backend.reader.list(codec.kind, tenant)
+        items = self._backend.reader.list(codec.kind, tenant, selector, after)
         found, last = paging.page(items, lambda item: item[0].name, after, size)
         response = getattr(spb, f"List{codec.kind.value}sResponse")()
         getattr(response, codec.kind.collection).extend([self._message(*item) for item in found])
@@ -99,14 +100,18 @@ class ObjectService:
         return empty_pb2.Empty()
 
     async def watch(self, request: Any, context: Context) -> AsyncIterator[Message]:
-        """Every existing object, then each change."""
+        """Every existing object, or what came after a revision, then each change."""
         codec, problems = self._codec, Problems()
         tenant = self._tenant(request, problems)
+        selector = check.selector(request.filter, problems)
         problems.settle()
         change = getattr(spb, f"{codec.kind.value}Change")
-        async for publish in rpc.until(self._backend.watch(codec.kind, tenant), self._stopping):
-            message = self._message(publish.resource, publish.status)
-            yield change(type=spb.ChangeType.Value(publish.type.value), **{codec.singular: message})
+        changes = self._backend.watch(codec.kind, tenant, selector, request.from_revision)
+        async for watched in rpc.until(changes, self._stopping):
+            message = change(type=spb.ChangeType.Value(watched.type.value), revision=watched.revision)
+            if watched.resource is not None:
+                getattr(message, codec.singular).CopyFrom(self._message(watched.resource, watched.status))
+            yield message
 
     def _tenant(self, request: Any, problems: Problems) -> str:
         """The tenant's id to which a request is restricted; '' for all."""

@@ -51,7 +51,7 @@ def read_token(token: str, scope: str, problems: Problems) -> str:
         problems.add(
             "page_token",
             f"{check.shown(token)} is not a token of this list",
-            "Give next_page_token of the answer before with the same parent, or nothing for the first page.",
+            "Give next_page_token of the answer before with the same parent and filter, or nothing for the first page.",
         )
         return ""
     return last

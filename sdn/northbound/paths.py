@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from sdn.model.errors import SdnError, Violation
+from sdn.model.errors import SdnError
 from sdn.northbound.kinds import Codec
 
 _COMMAND = re.compile(r"commands\[(\d{1,9})\]\.?(.*)", re.DOTALL)
@@ -24,7 +24,7 @@ def translated(translate: Translate) -> Iterator[None]:
     try:
         yield
     except SdnError as error:
-        violations = (Violation(translate(v.field), v.reason, v.remedy) for v in error.violations)
+        violations = (v.at(translate(v.field)) for v in error.violations)
         raise type(error)(*violations) from None
 
 

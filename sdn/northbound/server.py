@@ -20,8 +20,9 @@ from sdn.northbound.apply import ApplyService
 from sdn.northbound.events import EventService
 from sdn.northbound.kinds import CODECS
 from sdn.northbound.objects import ObjectService
+from sdn.northbound.tracing import TraceService
 from sdn.northbound.views import Views
-from sdn.v1 import admin_pb2, events_pb2, services_pb2, topology_pb2
+from sdn.v1 import admin_pb2, events_pb2, services_pb2, topology_pb2, trace_pb2
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 MAX_REQUEST_BYTES = 16 * 1024 * 1024
@@ -29,10 +30,10 @@ MAX_CALLS = 1024
 """Calls at the same time, streams included; more get RESOURCE_EXHAUSTED."""
 SERVICES = tuple(
     service.full_name
-    for file in (services_pb2.DESCRIPTOR, topology_pb2.DESCRIPTOR, events_pb2.DESCRIPTOR, admin_pb2.DESCRIPTOR)
-    for service in file.services_by_name.values()
+    for file in (services_pb2, topology_pb2, events_pb2, admin_pb2, trace_pb2)
+    for service in file.DESCRIPTOR.services_by_name.values()
 )
-_READING = {"sdn.v1.TopologyService", "sdn.v1.SystemService", "sdn.v1.AdminService"}
+_READING = {"sdn.v1.TopologyService", "sdn.v1.SystemService", "sdn.v1.AdminService", "sdn.v1.TraceService"}
 """Services that work while the store cannot be written; backups do, and are wanted then."""
 _OPTIONS = (
     ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
@@ -76,6 +77,7 @@ class Server:
         handlers += [ApplyService(self._backend).handler(), *Views(self._backend).handlers()]
         handlers.append(EventService(self._backend, self._stopping).handler())
         handlers.append(AdminService(self._keeper).handler())
+        handlers.append(TraceService(self._backend).handler())
         server.add_generic_rpc_handlers(tuple(handlers))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)

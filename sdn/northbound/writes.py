@@ -110,7 +110,7 @@ def _complete(wish: Any, codec: Codec, reader: Reader) -> None:
             stored, status = reader.get(wish.name)
         except NotFound as error:
             first = error.violations[0]
-            raise NotFound.of(f"{codec.singular}.name", first.reason, first.remedy) from None
+            raise NotFound(first.at(f"{codec.singular}.name")) from None
         whole = codec.to_message(stored, status)
         for path in missing:
             setattr(wish, path, getattr(whole, path))

@@ -8,12 +8,14 @@ all, and what it contains, follows from the facts alone, so incremental equals f
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from sdn.model.ids import Dpid
 from sdn.model.program import Entries, Entry, Unit
 from sdn.model.route import Reroute
-from sdn.pipeline import attach, base, endpoint, fabric, flood, router
-from sdn.pipeline.facts import ConnectionFacts, PortFacts, RouterFacts, SwitchFacts
+from sdn.pipeline import attach, base, endpoint, fabric, flood, router, static
+from sdn.pipeline.facts import ConnectionFacts, PortFacts, RouterFacts, StaticFacts, SwitchFacts
+from sdn.pipeline.holders import Holders
 from sdn.pipeline.membership import Membership
 from sdn.pipeline.program import Content, SwitchProgram
 from sdn.pipeline.routes import COMPILED_FORM, ROUTE, Form, Routes, destination_of, switch_object
@@ -23,7 +25,7 @@ Changes = dict[int, list[Entry]]
 """By datapath id: entries that are new, different or gone."""
 
 BASE, WIRING, FABRIC, CONNECTION = "base", "wiring", "fabric", "connection"
-ATTACH, ENDPOINT, FLOOD, ROUTER = "attach", "endpoint", "flood", "router"
+ATTACH, ENDPOINT, FLOOD, ROUTER, STATIC = "attach", "endpoint", "flood", "router", "static"
 
 
 def port_object(dpid: int, number: int) -> str:
@@ -55,6 +57,7 @@ class Compiler:
         self._connections: dict[str, ConnectionFacts] = {}
         self._routes = Routes(self.salts, form)
         self._members = Membership()
+        self._holders = Holders(lambda network: ((n, self._ports[n]) for n in self._members.ports(network)))
         self._dirty: dict[Unit, None] = {}
         self._blocked: dict[Unit, Entries] = {}
         self._waiting: dict[int, dict[Unit, None]] = {}
@@ -120,12 +123,18 @@ class Compiler:
             self._ports[name] = facts
             self._note_presence(self._members.add(facts.network, facts.dpid, name))
             self._mark_port(name, facts)
+        for router_name in list(self._holders.moved(name, before, facts)):
+            self._mark_static(router_name)
 
     def set_router(self, name: str, facts: RouterFacts | None) -> None:
-        """Add or change a router, None removes it. O(ports of its networks x switches)."""
+        """Add or change a router, None removes it. O(ports of its networks x switches); static routes: O(switches)."""
         before = self._routers.get(name)
         if before == facts:
-            return
+            return None
+        self._holders.ask(name, ((r.network, r.next_hop) for r in facts.routes if r.next_hop) if facts else ())
+        if before and facts and before == replace(facts, routes=before.routes):
+            self._routers[name] = facts
+            return self._mark_static(name)
         networks = {i.network for f in (before, facts) if f for i in f.interfaces}
         self._mark_routed(name, networks)
         if facts is None:
@@ -134,9 +143,10 @@ class Compiler:
             self._routers[name] = facts
         self._members.set_router(name, {i.network for i in facts.interfaces} if facts else set())
         self._mark_routed(name, networks)
+        return None
 
     def set_connection(self, name: str, facts: ConnectionFacts | None) -> None:
-        """Steer a connection, change its path, or end it (None). O(length of the path)."""
+        """Give a connection paths, steer it, or end it (None). O(length of the paths)."""
         before = self._connections.get(name)
         if before == facts:
             return
@@ -144,9 +154,14 @@ class Compiler:
             self._connections.pop(name, None)
         else:
             self._connections[name] = facts
-        for connection in (before, facts):
-            for dpid in connection.path.switches if connection else ():
-                self._mark(CONNECTION, name, dpid)
+        for dpid in _concerned(before, facts):
+            self._mark(CONNECTION, name, dpid)
+
+    def missing_hops(self, name: str) -> tuple[StaticFacts, ...]:
+        """The static routes of a router whose next hop no attached port has."""
+        facts = self._routers.get(name)
+        routes = facts.routes if facts else ()
+        return tuple(r for r in routes if r.next_hop and self._holders.of((r.network, r.next_hop)) is None)
 
     def block(self, unit: Unit) -> None:
         """Leave out what a unit contributes, because a switch refused it, until it would be something else."""
@@ -271,7 +286,7 @@ class Compiler:
         for name in self._members.ports(network):
             self._mark(ENDPOINT, name, dpid)
         for router_name in self._members.routers(network):
-            self._mark(ROUTER, router_name, dpid)
+            self._mark_router(router_name, dpid)
             for other in self._members.networks(router_name):
                 for name in self._members.ports(other):
                     self._mark(ENDPOINT, name, dpid)
@@ -280,10 +295,19 @@ class Compiler:
         """Everything that a router's change can touch."""
         switches = {dpid for network in networks for dpid in self._members.switches(network)}
         for dpid in switches:
-            self._mark(ROUTER, router_name, dpid)
+            self._mark_router(router_name, dpid)
             for network in networks:
                 for name in self._members.ports(network):
                     self._mark(ENDPOINT, name, dpid)
+
+    def _mark_router(self, name: str, dpid: int) -> None:
+        self._mark(ROUTER, name, dpid)
+        if name in self._routers and self._routers[name].routes:
+            self._mark(STATIC, name, dpid)
+
+    def _mark_static(self, name: str) -> None:
+        for dpid in self._members.reach(name):
+            self._mark(STATIC, name, dpid)
 
     def _known(self, unit: Unit, dpid: int) -> bool:
         """Whether there is this switch; if not, the unit is made anew when it comes."""
@@ -308,6 +332,8 @@ class Compiler:
             facts = self._routers.get(name)
             here = facts is not None and dpid in self._members.reach(name)
             return router.compile_router(facts) if facts and here else Entries()
+        if feature == STATIC:
+            return self._make_static(unit)
         if feature == CONNECTION:
             return self._make_connection(unit)
         if feature == FABRIC:
@@ -325,6 +351,17 @@ class Compiler:
         routed = self._members.reaches(port.network, unit.dpid)
         return endpoint.compile_endpoint(port, self._labels[port.dpid], member, routed)
 
+    def _make_static(self, unit: Unit) -> Entries:
+        facts = self._routers.get(unit.object)
+        if facts is None or unit.dpid not in self._members.reach(unit.object):
+            return Entries()
+        labels = {}
+        for route in facts.routes:
+            port = self._ports.get(self._holders.of((route.network, route.next_hop)) or "")
+            if port is not None and self._known(unit, port.dpid):
+                labels[route] = self._labels[port.dpid] << 24 | port.service
+        return static.compile_static(facts, labels)
+
     def _make_flood(self, unit: Unit) -> Entries:
         number = self._network_numbers.get(unit.object)
         if number is None or unit.dpid not in self._members.switches(number):
@@ -336,11 +373,23 @@ class Compiler:
 
     def _make_connection(self, unit: Unit) -> Entries:
         facts = self._connections.get(unit.object)
-        if facts is None or unit.dpid not in facts.path.switches:
+        if facts is None:
             return Entries()
-        known = [dpid for dpid in facts.path.switches if self._known(unit, dpid)]
-        if len(known) < len(facts.path.switches):
+        switches = {dpid: None for way in facts.ways if unit.dpid in way.path.switches for dpid in way.path.switches}
+        known = [dpid for dpid in switches if self._known(unit, dpid)]
+        if len(known) < len(switches):
             return Entries()
         transports: dict[int, int] = {dpid: self._labels[dpid] for dpid in known}
         taken, salts = self.programs[unit.dpid].groups, self.salts.of(unit.dpid)
         return fabric.compile_connection(facts, unit.dpid, transports, taken, salts)
+
+
+def _concerned(before: ConnectionFacts | None, after: ConnectionFacts | None) -> set[int]:
+    """Switches to which another form of a connection's facts means something: on ways that come or go, and at the ends
+    of those that traffic took or takes."""
+    ways, ends = [], []
+    for facts, other in ((before, after), (after, before)):
+        if facts is not None:
+            ways += [way for way in facts.ways if other is None or way not in other.ways]
+            ends += [(way.path.switches[0], way.path.switches[-1]) for way in [facts.steered] if way is not None]
+    return {dpid for way in ways for dpid in way.path.switches} | {dpid for pair in ends for dpid in pair}

@@ -14,7 +14,7 @@ from sdn.model.program import Entries, Entry, Group, Meter
 from sdn.model.route import NextHops
 from sdn.pipeline.base import LLDP
 from sdn.pipeline.ecmp import slots
-from sdn.pipeline.facts import ConnectionFacts
+from sdn.pipeline.facts import ConnectionFacts, Way
 from sdn.pipeline.layout import (
     GROUP_ALIVE,
     GROUP_PATH,
@@ -106,32 +106,45 @@ def _spreading(hops: NextHops) -> tuple[Group, int]:
 def compile_connection(
     connection: ConnectionFacts, dpid: int, transports: Mapping[int, int], taken: Mapping[int, Group], salts: Salts
 ) -> Entries:
-    """Entries of a connection on one switch of its path, both directions.
+    """Entries of a connection on one switch of its paths, both directions.
 
     transports: labels of switches, for the fallback at the point of failure. taken, salts: as for routes.
     """
-    path = connection.path
     entries = Entries()
-    if len(path.switches) < 2:
-        return entries
+    for way in connection.ways:
+        if dpid in way.path.switches and len(way.path.switches) > 1:
+            _add_way(entries, way, dpid, transports, taken, salts)
+    steered = connection.steered
+    if steered is not None and len(steered.path.switches) > 1:
+        for end, sender, receiver, number in (
+            (steered.path.switches[0], connection.a, connection.b, steered.forward),
+            (steered.path.switches[-1], connection.b, connection.a, steered.backward),
+        ):
+            if end == dpid:
+                key = _STEER(bytes(3) + receiver.to_bytes(3, "big"), sender.to_bytes(4, "big"))
+                entries.flows[key] = _STEERED(bytes(5) + path_label(number))
+    return entries
+
+
+def _add_way(
+    entries: Entries, way: Way, dpid: int, transports: Mapping[int, int], taken: Mapping[int, Group], salts: Salts
+) -> None:
+    """What carries a path's labels in both directions on one of its switches."""
+    path = way.path
     at, last = path.switches.index(dpid), len(path.switches) - 1
-    for sender, receiver, number, end, out in (
-        (connection.a, connection.b, connection.forward, last, path.links[at][0] if at < last else None),
-        (connection.b, connection.a, connection.backward, 0, path.links[at - 1][1] if at > 0 else None),
+    for number, end, out in (
+        (way.forward, last, path.links[at][0] if at < last else None),
+        (way.backward, 0, path.links[at - 1][1] if at > 0 else None),
     ):
-        label = path_label(number)
-        if at == last - end:
-            key = _STEER(bytes(3) + receiver.to_bytes(3, "big"), sender.to_bytes(4, "big"))
-            entries.flows[key] = _STEERED(bytes(5) + label)
+        key = _FORWARD(path_label(number) + bytes(3))
         if out is None:
-            entries.flows[_FORWARD(label + bytes(3))] = _OWN
+            entries.flows[key] = _OWN
             continue
         port, node = out.to_bytes(4, "big"), node_label(transports[path.switches[end]])
         content = Group(_FAST_FAILOVER, _ALONG(port, port) + _FALLBACK(bytes(5) + node))
         group_number = hashed_group(GROUP_PATH, content, {**taken, **entries.groups}, salts)
         entries.groups[group_number] = content
-        entries.flows[_FORWARD(label + bytes(3))] = _TO_GROUP(group_number.to_bytes(4, "big"))
-    return entries
+        entries.flows[key] = _TO_GROUP(group_number.to_bytes(4, "big"))
 
 
 def hashed_group(space: int, content: Group, taken: Mapping[int, Group], salts: Salts) -> int:

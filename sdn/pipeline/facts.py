@@ -46,22 +46,41 @@ class InterfaceFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class StaticFacts:
+    """A static route. network: number of the one in which the next hop is looked for; next_hop: packed, b'' to drop."""
+
+    prefix: bytes
+    length: int
+    network: int = 0
+    next_hop: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
 class RouterFacts:
-    """A router by its number and its interfaces."""
+    """A router by its number, its interfaces and its static routes."""
 
     number: int
     interfaces: tuple[InterfaceFacts, ...]
+    routes: tuple[StaticFacts, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A path that is there, whether or not anything takes it. forward, backward: path numbers of its two directions."""
+
+    path: Path
+    forward: int
+    backward: int
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionFacts:
-    """A connection whose ends are attached: service numbers of its ends and the path from a to b.
+    """A connection whose ends are attached. a, b: service numbers of its ends; ways: its paths, each from a to b.
 
-    forward and backward: path numbers (transport) of the two directions.
+    steered: the one of the ways that traffic takes; None: the shortest way, as without a connection.
     """
 
     a: int
     b: int
-    path: Path
-    forward: int
-    backward: int
+    ways: tuple[Way, ...]
+    steered: Way | None

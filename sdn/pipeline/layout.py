@@ -78,6 +78,9 @@ GROUP_ALIVE = GROUP_LOCAL
 ROUTER_MAC_PREFIX = b"\x06\x00\x00"
 """A router's MAC is this and its number; ports may not use it."""
 
+PREFIX_PRIORITY = 100
+"""Of a route in L3: this and the length of its prefix, 228 at most."""
+
 PROBE_PACKETS_PER_SECOND = 50
 PUNT_PACKETS_PER_SECOND = 50
 

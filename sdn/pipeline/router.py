@@ -21,9 +21,10 @@ from sdn.model.oxm import (
 from sdn.model.program import Entries, FlowBody, FlowKey
 from sdn.pipeline.base import DROP, ICMP, ICMPV6, IPV4, IPV6
 from sdn.pipeline.endpoint import answer_arp, answer_nd
-from sdn.pipeline.facts import InterfaceFacts, RouterFacts
+from sdn.pipeline.facts import RouterFacts
 from sdn.pipeline.layout import NETWORK, ROUTER, Table, link_local, router_mac
 from sdn.pipeline.shapes import ARG, DEC_TTL, IN_PORT_REPLY, Body, Match, move, set_field
+from sdn.pipeline.static import match
 
 _ROUTER_MAC = Match(Table.L2, 110, (ETH_DST, ARG), (NETWORK, ARG))
 _TO_L3 = Body([set_field(ROUTER, ARG)], goto=Table.L3)
@@ -38,10 +39,7 @@ _ECHO_V6_REPLY = Body([move(IPV6_SRC, IPV6_DST, 128), set_field(IPV6_SRC, ARG), 
 _OWN_V4 = Match(Table.L3, 290, (ETH_TYPE, IPV4), (IPV4_DST, ARG), (ROUTER, ARG))
 _OWN_V6 = Match(Table.L3, 290, (ETH_TYPE, IPV6), (IPV6_DST, ARG), (ROUTER, ARG))
 
-_PREFIX_V4 = Match(Table.L3, ARG, (ETH_TYPE, IPV4), (IPV4_DST, ARG, ARG), (ROUTER, ARG))
-_PREFIX_V6 = Match(Table.L3, ARG, (ETH_TYPE, IPV6), (IPV6_DST, ARG, ARG), (ROUTER, ARG))
 _FORWARD = Body([DEC_TTL, set_field(ETH_SRC, ARG), set_field(NETWORK, ARG)], goto=Table.NEIGHBOR)
-_PREFIX_PRIORITY = 100
 
 
 def compile_router(router: RouterFacts) -> Entries:
@@ -51,22 +49,14 @@ def compile_router(router: RouterFacts) -> Entries:
     for interface in router.interfaces:
         network = interface.network.to_bytes(4, "big")
         flows[_ROUTER_MAC(mac, network)] = _TO_L3(number)
-        priority = (_PREFIX_PRIORITY + interface.length).to_bytes(2, "big")
         if len(interface.gateway) == 4:
-            key = _PREFIX_V4(priority, interface.prefix, _mask(interface), number)
             flows.update([answer_arp(network, interface.gateway, mac)])
             flows[_ECHO_V4(interface.gateway, number)] = _ECHO_V4_REPLY(interface.gateway, mac)
             flows[_OWN_V4(interface.gateway, number)] = DROP
         else:
-            key = _PREFIX_V6(priority, interface.prefix, _mask(interface), number)
             for address in (interface.gateway, link_local(mac)):
                 flows.update([answer_nd(network, address, mac, router=True)])
                 flows[_ECHO_V6(address, number)] = _ECHO_V6_REPLY(address, mac)
                 flows[_OWN_V6(address, number)] = DROP
-        flows[key] = _FORWARD(mac, network)
+        flows[match(interface.prefix, interface.length, number)] = _FORWARD(mac, network)
     return Entries(flows)
-
-
-def _mask(interface: InterfaceFacts) -> bytes:
-    bits = len(interface.prefix) * 8
-    return ((1 << bits) - (1 << bits - interface.length)).to_bytes(bits // 8, "big")

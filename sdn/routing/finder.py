@@ -56,6 +56,17 @@ class Finder:
             raise self._unprotected(request, protect)
         return path_of(request.source, pair[0]), path_of(request.source, pair[1])
 
+    def beside(self, request: PathRequest, primary: Path, protect: Protect) -> Path:
+        """The best path that protects another one, whatever waypoints that has; raises as ``path``."""
+        check_bandwidth(request.forward, request.backward)
+        plain_request = replace(request, via=())
+        exclude = self._mesh.shared(primary, protect)
+        way = best_path(self._mesh, plain_request, exclude)
+        if way is None:
+            reason = f"no path shares no {_word(protect)} with the first one and satisfies the request"
+            raise Refused.of("protection", reason, "Add a link around it, or ask without protection.")
+        return path_of(request.source, way)
+
     def paths(self, request: PathRequest) -> Iterator[Path]:
         """All paths, the best first, one at a time; none when there is none."""
         check_bandwidth(request.forward, request.backward)
@@ -177,7 +188,7 @@ class Finder:
             more = f" and {len(common) - _SHOWN} more" if len(common) > _SHOWN else ""
             reason = f"no two paths are disjoint: all pass {shown}{more}"
             return Refused.of("protection", reason, "Add a link around it, or ask without protection.")
-        reason = f"no two paths share no {protect.value.lower().replace('_', ' ')} and both satisfy the request"
+        reason = f"no two paths share no {_word(protect)} and both satisfy the request"
         return Refused.of("protection", reason, "Loosen a constraint, or ask without protection.")
 
     def _common(self, pair: tuple[Way, Way], protect: Protect) -> list[str]:
@@ -188,6 +199,10 @@ class Finder:
             inner = {arc.far for arc in second[:-1]}
             names += [f"the switch {self._switch(arc.far)}" for arc in first[:-1] if arc.far in inner]
         return names
+
+
+def _word(protect: Protect) -> str:
+    return protect.value.lower().replace("_", " ")
 
 
 def _at_most(request: PathRequest, bandwidth: int) -> PathRequest:

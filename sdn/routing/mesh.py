@@ -6,9 +6,11 @@ Nothing here depends on the order in which links came, so that two controllers f
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 
 from sdn.model.ids import Dpid
+from sdn.model.request import Exclusion, Protect
 from sdn.model.route import Path
 from sdn.model.topology import Link, LinkChanges, LinkEnd
 
@@ -62,6 +64,7 @@ class Mesh:
 
     def __init__(self) -> None:
         self._arcs: dict[Dpid, list[Arc]] = {}
+        self._risks: Counter[str] = Counter()
 
     def arcs(self, switch: Dpid) -> list[Arc]:
         """The arcs that leave a switch, ordered by neighbour and port."""
@@ -71,17 +74,43 @@ class Mesh:
         """What is free, on each direction of every link. O(L)."""
         return (arc.room.free for arcs in self._arcs.values() for arc in arcs)
 
+    def has_risk(self, group: str) -> bool:
+        """Whether a link is in a shared-risk group."""
+        return self._risks[group] > 0
+
+    def risks_of(self, ends: Iterable[LinkEnd]) -> frozenset[str]:
+        """The shared-risk groups of the links with these ends."""
+        arcs = (arc for end in ends for arc in self.arcs(end.dpid) if arc.end == end)
+        return frozenset(risk for arc in arcs for risk in arc.link.risk_groups)
+
+    def shared(self, path: Path, protect: Protect) -> Exclusion:
+        """What another path must not use. Switches: those between the ends."""
+        ends = frozenset(
+            end
+            for near, far, (out, into) in zip(path.switches, path.switches[1:], path.links, strict=False)
+            for end in (LinkEnd(near, out), LinkEnd(far, into))
+        )
+        return Exclusion(
+            links=ends,
+            switches=frozenset(path.switches[1:-1]) if protect is Protect.SWITCH else frozenset(),
+            risk_groups=self.risks_of(ends) if protect is Protect.RISK_GROUP else frozenset(),
+        )
+
     def add(self, link: Link, rooms: tuple[Direction, Direction]) -> None:
         """rooms: what is free from ``link.a`` and from ``link.b``. O(links of the two switches)."""
         if link.a.dpid == link.b.dpid:
             return
         arc, twin = Arc(link, link.a, rooms[0]), Arc(link, link.b, rooms[1])
         arc.twin, twin.twin = twin, arc
+        self._risks.update(link.risk_groups)
         for one in (arc, twin):
             insort(self._arcs.setdefault(one.near, []), one, key=lambda arc: arc.key)
 
     def remove(self, link: Link) -> None:
         """The link is gone; one that is not known does no harm. O(links of the two switches)."""
+        known = [arc.link for arc in self.arcs(link.a.dpid) if arc.end == link.a and arc.peer == link.b]
+        for there in known:
+            self._risks.subtract(there.risk_groups)
         for end in (link.a, link.b):
             left = [arc for arc in self.arcs(end.dpid) if arc.end != end or arc.peer != link.other(end)]
             if left:

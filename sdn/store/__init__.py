@@ -6,7 +6,9 @@ requests, and the records from which all of it is rebuilt. ``Store.prepare`` dec
 Must not know: switches, topology, programs, how records are kept, clocks (time is an argument), any I/O.
 
 names.py       what a resource refers to and which unique keys it claims
+forms.py       forms of single values, whoever holds them
 rules.py       checks and normal forms of one resource by itself
+static_routes.py   checks of a router's static routes
 resolve.py     commands to final resources
 draft.py       the state as it would be: an overlay over the index
 relations.py   checks between resources

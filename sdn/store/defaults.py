@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import ip_address
 
-from sdn.model.errors import Exhausted
+from sdn.model.errors import Exhausted, Limit
 from sdn.model.intent import Address, Network, Port, Resource, Router, Subnet
 from sdn.store.addresses import AddressPool
 from sdn.store.draft import Draft
@@ -86,7 +86,10 @@ class _Pools:
         place = pool.lowest()
         if place is None:
             raise Exhausted.of(
-                "addresses", f"{subnet.name} ({subnet.cidr}) has no free address", "Delete ports or add a subnet."
+                "addresses",
+                f"{subnet.name} ({subnet.cidr}) has no free address",
+                "Delete ports or add a subnet.",
+                Limit(subnet.name, "addresses", pool.size, pool.size),
             )
         pool.take(place)
         address = int(subnet.cidr.network_address) + place

@@ -8,8 +8,8 @@ from typing import NamedTuple, TypeVar
 from sdn.model.ids import Kind
 from sdn.model.intent import Address, Port, Resource, Subnet, kind_of
 from sdn.store.addresses import AddressPool
+from sdn.store.forms import inside
 from sdn.store.names import Claim, claims, references, tenant_of
-from sdn.store.rules import inside
 
 _T = TypeVar("_T")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from sdn.model.errors import SdnError, Violation
+from sdn.model.errors import SdnError
 from sdn.model.ids import Kind
 from sdn.model.intent import Connection, Port, Resource, Router, Subnet, Tenant
 
@@ -74,6 +74,8 @@ def references(resource: Resource) -> Iterator[tuple[str, str, Kind]]:
     elif isinstance(resource, Connection):
         yield "a", resource.a, Kind.PORT
         yield "b", resource.b, Kind.PORT
+        for index, other in enumerate(resource.constraints.diverse_from):
+            yield f"constraints.diverse_from[{index}]", other, Kind.CONNECTION
 
 
 def tenant_of(name: str) -> str:
@@ -106,7 +108,7 @@ class Problems:
     def _placed(error: SdnError, prefix: str) -> SdnError:
         if not prefix:
             return error
-        placed = (Violation((prefix + v.field).rstrip("."), v.reason, v.remedy) for v in error.violations)
+        placed = (v.at((prefix + v.field).rstrip(".")) for v in error.violations)
         return type(error)(*placed)
 
     def settle(self) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from sdn.model import codec
-from sdn.model.errors import Exhausted, SdnError
+from sdn.model.errors import Exhausted, Limit, SdnError
 
 NUMBERS = "numbers"
 """Bucket: key ``POOL/KEY``, value the number."""
@@ -64,7 +64,10 @@ class _Pool:
     def exhausted(self) -> SdnError:
         size = self.last - self.first + 1
         return Exhausted.of(
-            "", f"all {size} {self.name} numbers are in use", f"Delete objects that need a {self.name} number."
+            "",
+            f"all {size} {self.name} numbers are in use",
+            f"Delete objects that need a {self.name} number.",
+            Limit("", f"{self.name} numbers", size, size),
         )
 
 

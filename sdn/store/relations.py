@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sdn.model.errors import Exhausted, InUse, InvalidInput, NotFound, SdnError
+from sdn.model.errors import Exhausted, InUse, InvalidInput, Limit, NotFound, SdnError, Thing, UsedBy
 from sdn.model.intent import Network, Port, Resource, Router, Subnet
 from sdn.store.draft import Draft, Target
+from sdn.store.forms import check_host_address
 from sdn.store.index import subnet_of
 from sdn.store.names import Problems, claims, references, routed_claim
-from sdn.store.rules import MAX_SUBNETS_PER_NETWORK, MIN_MTU_IPV6, check_host_address
+from sdn.store.rules import MAX_SUBNETS_PER_NETWORK, MIN_MTU_IPV6
+from sdn.store.static_routes import check_gateway_free, check_next_hops
 
-_SHOWN_USERS = 10
+_SHOWN_USERS, _TOLD_USERS = 10, 100
+"""Users named in the text of an error, and for programs."""
 
 
 def check_references(draft: Draft, problems: Problems) -> None:
@@ -29,13 +32,14 @@ def check_references(draft: Draft, problems: Problems) -> None:
 
 
 def _check_unused(draft: Draft, target: Target) -> None:
-    count, first = draft.users_left(target.name, _SHOWN_USERS)
+    count, first = draft.users_left(target.name, _TOLD_USERS)
     if count:
-        shown = ", ".join(first) + (", ..." if count > len(first) else "")
+        shown = ", ".join(first[:_SHOWN_USERS]) + (", ..." if count > _SHOWN_USERS else "")
         raise InUse.of(
             "name",
             f"{target.name} is used by {count} object{'s' if count > 1 else ''}: {shown}",
             "Delete or change these first, or in the same transaction.",
+            UsedBy(target.name, first, count),
         )
 
 
@@ -43,7 +47,8 @@ def _check_targets(draft: Draft, resource: Resource) -> None:
     for field, name, kind in references(resource):
         if draft.get(name) is None:
             gone = "is deleted by the same request" if draft.touched(name) else "does not exist"
-            raise NotFound.of(field, f"{name} {gone}", f"Create the {kind.value.lower()} first or with this request.")
+            remedy = f"Create the {kind.value.lower()} first or with this request."
+            raise NotFound.of(field, f"{name} {gone}", remedy, Thing(kind.value, name))
 
 
 def check_subnets(draft: Draft, problems: Problems) -> None:
@@ -69,8 +74,14 @@ def _check_gateway_kept(draft: Draft, subnet: Subnet) -> None:
     router = draft.index.claims.get(routed_claim(subnet.name))
     if subnet.gateway is None and router is not None and not draft.touched(router):
         raise InUse.of(
-            "gateway", f"{router} needs the gateway of {subnet.name}", "Take the subnet out of the router first."
+            "gateway",
+            f"{router} needs the gateway of {subnet.name}",
+            "Take the subnet out of the router first.",
+            UsedBy(subnet.name, (router,), 1),
         )
+    owner = draft.get(router) if router is not None and not draft.touched(router) else None
+    if isinstance(owner, Router):
+        check_gateway_free(owner, subnet)
 
 
 def _check_router(draft: Draft, router: Router) -> None:
@@ -91,6 +102,7 @@ def _check_router(draft: Draft, router: Router) -> None:
             f"{a.name} ({a.cidr}) and {b.name} ({b.cidr}) overlap",
             "A router can only join subnets with different ranges.",
         )
+    check_next_hops(router, subnets)
 
 
 def _check_network(draft: Draft, problems: Problems, network: Network) -> None:
@@ -103,6 +115,7 @@ def _check_network(draft: Draft, problems: Problems, network: Network) -> None:
                 "network",
                 f"{network.name} would have {len(subnets)} subnets",
                 f"Keep to {MAX_SUBNETS_PER_NETWORK} subnets per network.",
+                Limit(network.name, "subnets", MAX_SUBNETS_PER_NETWORK, len(subnets)),
             )
     six = [subnet for subnet in subnets if subnet.cidr.version == 6]
     if network.mtu < MIN_MTU_IPV6 and six:
@@ -119,7 +132,10 @@ def _check_network(draft: Draft, problems: Problems, network: Network) -> None:
         with problems.at(b.name):
             error = conflict_class(draft, a.name)
             raise error.of(
-                "cidr", f"{b.cidr} overlaps {a.cidr} of {a.name}", "Use a range that is free in this network."
+                "cidr",
+                f"{b.cidr} overlaps {a.cidr} of {a.name}",
+                "Use a range that is free in this network.",
+                UsedBy("", (a.name,), 1),
             )
 
 
@@ -171,15 +187,16 @@ def check_claims(draft: Draft, problems: Problems) -> None:
 
 
 def _taken(draft: Draft, field: str, what: str, resource: Resource, holder: str) -> SdnError:
-    error = conflict_class(draft, holder)
+    error, fact = conflict_class(draft, holder), UsedBy("", (holder,), 1)
     if what == "pair":
-        return error.of("", f"{holder} already joins these ports", "Change that connection instead.")
+        return error.of("", f"{holder} already joins these ports", "Change that connection instead.", fact)
     if what == "routed":
-        return error.of(field, f"{holder} already routes this subnet", "A subnet has one router at most.")
+        return error.of(field, f"{holder} already routes this subnet", "A subnet has one router at most.", fact)
     if what == "binding" and isinstance(resource, Port) and resource.binding is not None:
         where = f"interface {resource.binding.interface} of switch {resource.binding.switch}"
-        return error.of(field, f"{where} belongs to {holder}", "Unbind that port or use another interface.")
+        return error.of(field, f"{where} belongs to {holder}", "Unbind that port or use another interface.", fact)
     if what == "mac":
-        return error.of(field, f"the address belongs to {holder}", "Use a MAC that is free in this network, or none.")
+        remedy = "Use a MAC that is free in this network, or none."
+        return error.of(field, f"the address belongs to {holder}", remedy, fact)
     role = "is the gateway of" if isinstance(draft.get(holder), Subnet) else "belongs to"
-    return error.of(field, f"the address {role} {holder}", "Use an address that is free in this network.")
+    return error.of(field, f"the address {role} {holder}", "Use an address that is free in this network.", fact)

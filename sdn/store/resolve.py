@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 
 from sdn.model.command import Command, Create, Delete, Update
-from sdn.model.errors import AlreadyExists, Conflict, InvalidInput, NotFound
-from sdn.model.ids import parse_name
+from sdn.model.errors import AlreadyExists, Conflict, InvalidInput, NotFound, Thing
+from sdn.model.ids import parse_name, thing_of
 from sdn.model.intent import KIND_OF, Port, Resource, kind_of
 from sdn.store.draft import Target
 from sdn.store.rules import check_immutable, normal
@@ -41,7 +41,8 @@ def resolve(command: Command, objects: Mapping[str, Resource]) -> Target:
         new = normal(replace(resource, revision=0, created=0.0))
         return Target(new.name, None, new, isinstance(new, Port) and not new.addresses)
     if isinstance(command, Create):
-        raise AlreadyExists.of("name", f"{resource.name} exists already", "Update it, or choose another name.")
+        thing = Thing(kind_of(resource).value, resource.name)
+        raise AlreadyExists.of("name", f"{resource.name} exists already", "Update it, or choose another name.", thing)
     return _replaced(stored, resource, None)
 
 
@@ -64,7 +65,9 @@ def _replaced(old: Resource, resource: Resource, names: frozenset[str] | None) -
 def _existing(name: str, objects: Mapping[str, Resource]) -> Resource:
     old = objects.get(name)
     if old is None:
-        raise NotFound.of("name", f"{name[:300]} does not exist", "Create it first, or correct the name.")
+        raise NotFound.of(
+            "name", f"{name[:300]} does not exist", "Create it first, or correct the name.", thing_of(name)
+        )
     return old
 
 

@@ -8,13 +8,25 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from ipaddress import IPv6Address, IPv6Network, ip_network
 from typing import Any
 
 from sdn.model.errors import InvalidInput
 from sdn.model.ids import Kind, parse_name, qualify
-from sdn.model.intent import Address, Binding, Connection, Network, Port, Prefix, Resource, Router, Subnet
+from sdn.model.intent import (
+    Binding,
+    Connection,
+    Constraints,
+    Network,
+    Port,
+    Resource,
+    Router,
+    Subnet,
+)
+from sdn.model.request import Protect, Strategy
+from sdn.model.selector import LABEL_KEY
+from sdn.store.forms import NOT_FOR_TENANTS, check_host_address, no_repetition, overlap, scoped
 from sdn.store.names import tenant_of
+from sdn.store.static_routes import check_routes
 
 MIN_MTU, MAX_MTU, DEFAULT_MTU = 576, 9000, 1500
 """Bytes of IP packet. 576: what every IPv4 host must take (RFC 1122, 3.3.2)."""
@@ -23,6 +35,10 @@ MIN_MTU_IPV6 = 1280
 PREFIX_LENGTHS = {4: (8, 30), 6: (48, 126)}
 """Shortest and longest prefix of a subnet. Longer ones have no room for a gateway and a host."""
 MAX_BANDWIDTH = 10**15
+PROTECTION_MODES = ("NONE", "PREFERRED", "REQUIRED")
+MAX_CONSTRAINTS = 64
+"""Entries of each list of a connection's constraints."""
+MAX_CONSTRAINT_TEXT = 128
 MAX_LABELS = 64
 MAX_LABEL_VALUE = 255
 MAX_DESCRIPTION = 1024
@@ -35,13 +51,7 @@ MAX_INTERFACE_NAME = 15
 ROUTER_MAC_PREFIX = "06:00:00:"
 """First half of the MAC addresses of routers; the other half is the router's number."""
 
-_LABEL_KEY = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?")
 _MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}|[0-9a-f]{2}(?:-[0-9a-f]{2}){5}")
-_NOT_FOR_TENANTS = (
-    *(ip_network(text) for text in ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4")),
-    *(ip_network(text) for text in ("::/96", "::ffff:0:0/96", "fe80::/10", "ff00::/8")),
-)
-"""This host, loopback, link-local, multicast, reserved; the same of IPv6, and IPv4 in disguise (RFC 6890)."""
 
 
 def normal(resource: Resource) -> Resource:
@@ -61,7 +71,7 @@ def _labels(labels: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
     if len(labels) > MAX_LABELS:
         raise InvalidInput.of("labels", f"{len(labels)} labels", f"Give at most {MAX_LABELS}.")
     for key, value in labels:
-        if not _LABEL_KEY.fullmatch(key):
+        if not LABEL_KEY.fullmatch(key):
             raise InvalidInput.of(
                 "labels",
                 f"{key[:80]!r} is not a label key",
@@ -116,44 +126,14 @@ def _subnet(subnet: Subnet) -> dict[str, Any]:
             f"prefix length {cidr.prefixlen} of {cidr} is out of range",
             f"Use /{shortest} to /{longest} for IPv{cidr.version}.",
         )
-    if _scoped(cidr.network_address):
+    if scoped(cidr.network_address):
         raise InvalidInput.of("cidr", f"{cidr} has a zone", "Leave out '%' and what follows.")
-    for special in _NOT_FOR_TENANTS:
-        if _overlap(cidr, special):
+    for special in NOT_FOR_TENANTS:
+        if overlap(cidr, special):
             raise InvalidInput.of("cidr", f"{cidr} overlaps {special}, which hosts may not use", "Use another range.")
     if subnet.gateway is not None:
         check_host_address("gateway", subnet.gateway, cidr)
     return {"network": network}
-
-
-def _overlap(a: Prefix, b: Prefix) -> bool:
-    shorter, longer = sorted((a, b), key=lambda prefix: prefix.prefixlen)
-    return shorter.version == longer.version and inside(longer.network_address, shorter)
-
-
-def inside(address: Address, cidr: Prefix) -> bool:
-    """Whether an address lies in a range, of which it may be of the other family."""
-    return address.version == cidr.version and int(address) & int(cidr.netmask) == int(cidr.network_address)
-
-
-def _scoped(address: Address) -> bool:
-    return isinstance(address, IPv6Address) and address.scope_id is not None
-
-
-def check_host_address(field: str, address: Address, cidr: Prefix) -> None:
-    """Raises InvalidInput unless a host of the subnet may have this address."""
-    reason = ""
-    if not inside(address, cidr):
-        reason = f"{address} is not inside {cidr}"
-    elif _scoped(address):
-        reason = f"{address} has a zone"
-    elif address == cidr.network_address:
-        special = "subnet-router anycast" if isinstance(cidr, IPv6Network) else "network"
-        reason = f"{address} is the {special} address of {cidr}"
-    elif cidr.version == 4 and address == cidr.broadcast_address:
-        reason = f"{address} is the broadcast address of {cidr}"
-    if reason:
-        raise InvalidInput.of(field, reason, f"Use a host address of {cidr}.")
 
 
 def _router(router: Router) -> dict[str, Any]:
@@ -162,16 +142,9 @@ def _router(router: Router) -> dict[str, Any]:
     subnets = tuple(
         _reference(f"subnets[{index}]", name, router.name, Kind.SUBNET) for index, name in enumerate(router.subnets)
     )
-    _no_repetition("subnets", subnets)
+    no_repetition("subnets", subnets)
+    check_routes(router.routes)
     return {"subnets": subnets}
-
-
-def _no_repetition(field: str, values: tuple[object, ...]) -> None:
-    seen: set[object] = set()
-    for index, value in enumerate(values):
-        if value in seen:
-            raise InvalidInput.of(f"{field}[{index}]", f"{value} is repeated", "Give each one once.")
-        seen.add(value)
 
 
 def _port(port: Port) -> dict[str, Any]:
@@ -180,7 +153,7 @@ def _port(port: Port) -> dict[str, Any]:
         raise InvalidInput.of(
             "addresses", f"{len(port.addresses)} addresses", f"Give at most {MAX_ADDRESSES_PER_PORT}."
         )
-    _no_repetition("addresses", port.addresses)
+    no_repetition("addresses", port.addresses)
     if port.binding is not None:
         _binding(port.binding)
     return {"network": network, "mac": _mac(port.mac)}
@@ -223,11 +196,46 @@ def _connection(connection: Connection) -> dict[str, Any]:
     b = _reference("b", connection.b, connection.name, Kind.PORT)
     if a == b:
         raise InvalidInput.of("b", f"both ends are {a}", "Name two different ports.")
-    if not 1 <= connection.bandwidth <= MAX_BANDWIDTH:
-        raise InvalidInput.of(
-            "bandwidth", f"{connection.bandwidth} bits/s is out of range", f"Give 1 to {MAX_BANDWIDTH} bits/s."
-        )
-    return {"a": a, "b": b}
+    for field, least in (("bandwidth", 1), ("reverse", 0)):
+        value = getattr(connection, field)
+        if not least <= value <= MAX_BANDWIDTH:
+            raise InvalidInput.of(field, f"{value} bits/s is out of range", f"Give {least} to {MAX_BANDWIDTH} bits/s.")
+    _one_of("protection.mode", connection.protection.mode, PROTECTION_MODES)
+    _one_of("protection.scope", connection.protection.scope, tuple(Protect))
+    return {"a": a, "b": b, "constraints": _constraints(connection)}
+
+
+def _constraints(connection: Connection) -> Constraints:
+    wish = connection.constraints
+    for field, most in (("max_latency", 10**9), ("target_latency", 10**9), ("max_hops", 65535), ("max_cost", 2**40)):
+        value = getattr(wish, field)
+        if not 0 <= value <= most:
+            raise InvalidInput.of(f"constraints.{field}", f"{value} is out of range", f"Give 0 to {most}.")
+    _one_of("constraints.strategy", wish.strategy, tuple(Strategy))
+    _one_of("constraints.diversity", wish.diversity, tuple(Protect))
+    for field in ("exclude_switches", "exclude_links", "exclude_risk_groups", "via", "diverse_from"):
+        values = getattr(wish, field)
+        if len(values) > MAX_CONSTRAINTS:
+            reason = f"{len(values)} entries are more than {MAX_CONSTRAINTS}"
+            raise InvalidInput.of(f"constraints.{field}", reason, "Name fewer.")
+        no_repetition(f"constraints.{field}", values)
+        for index, value in enumerate(values):
+            if not value or len(value) > MAX_CONSTRAINT_TEXT or not value.isprintable():
+                where = f"constraints.{field}[{index}]"
+                raise InvalidInput.of(where, f"{value[:80]!r} is not a name", "Give a name of printable characters.")
+    others = tuple(
+        _reference(f"constraints.diverse_from[{index}]", name, connection.name, Kind.CONNECTION)
+        for index, name in enumerate(wish.diverse_from)
+    )
+    if connection.name in others:
+        raise InvalidInput.of("constraints.diverse_from", "names the connection itself", "Name others.")
+    no_repetition("constraints.diverse_from", others)
+    return wish if others == wish.diverse_from else replace(wish, diverse_from=others)
+
+
+def _one_of(field: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise InvalidInput.of(field, f"{value[:40]!r} is not known", f"Choose from {', '.join(known)}.")
 
 
 _RULES: dict[type[Resource], Callable[[Any], dict[str, Any]]] = {

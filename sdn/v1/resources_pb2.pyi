@@ -292,6 +292,34 @@ class Subnet(_message.Message):
 Global___Subnet: _TypeAlias = Subnet  # noqa: Y015
 
 @_typing.final
+class StaticRoute(_message.Message):
+    """What a router does with packets to a range of addresses beside its subnets. The longest prefix wins."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PREFIX_FIELD_NUMBER: _builtins.int
+    NEXT_HOP_FIELD_NUMBER: _builtins.int
+    prefix: _builtins.str
+    """0.0.0.0/0 or 2001:db8:1::/48; host bits must be zero. Not the range of a subnet that the router joins."""
+    next_hop: _builtins.str
+    """Address of a host in one of the router's subnets, which need not be there yet (the router is DEGRADED until it is,
+    with the reason NextHopMissing, and the packets are dropped); or 'blackhole' to drop the packets.
+    """
+    def __init__(
+        self,
+        *,
+        prefix: _builtins.str = ...,
+        next_hop: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_hop", b"next_hop", "prefix", b"prefix"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StaticRoute: _TypeAlias = StaticRoute  # noqa: Y015
+
+@_typing.final
 class Router(_message.Message):
     """A distributed router between subnets of a tenant."""
 
@@ -301,6 +329,7 @@ class Router(_message.Message):
     METADATA_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
     SUBNETS_FIELD_NUMBER: _builtins.int
+    ROUTES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """tenants/T/routers/R"""
     @_builtins.property
@@ -311,6 +340,10 @@ class Router(_message.Message):
     def subnets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The router owns the gateway address of each; a subnet has at most one router."""
 
+    @_builtins.property
+    def routes(self) -> _containers.RepeatedCompositeFieldContainer[Global___StaticRoute]:
+        """At most 256, each prefix once."""
+
     def __init__(
         self,
         *,
@@ -318,10 +351,11 @@ class Router(_message.Message):
         metadata: Global___Metadata | None = ...,
         status: Global___Status | None = ...,
         subnets: _abc.Iterable[_builtins.str] | None = ...,
+        routes: _abc.Iterable[Global___StaticRoute] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "status", b"status"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "name", b"name", "status", b"status", "subnets", b"subnets"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "name", b"name", "routes", b"routes", "status", b"status", "subnets", b"subnets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -32,6 +32,10 @@ class _ChangeTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ChangeType
     ADDED: _ChangeType.ValueType  # 1
     MODIFIED: _ChangeType.ValueType  # 2
     DELETED: _ChangeType.ValueType  # 3
+    SYNCED: _ChangeType.ValueType  # 4
+    """No object: all changes up to the revision have been told, the first time after the initial list. Later ones come
+    now and then, so that the revision of a watch that sees little does not become too old.
+    """
 
 class ChangeType(_ChangeType, metaclass=_ChangeTypeEnumTypeWrapper):
     """One change, as Watch reports it."""
@@ -40,6 +44,10 @@ CHANGE_TYPE_UNSPECIFIED: ChangeType.ValueType  # 0
 ADDED: ChangeType.ValueType  # 1
 MODIFIED: ChangeType.ValueType  # 2
 DELETED: ChangeType.ValueType  # 3
+SYNCED: ChangeType.ValueType  # 4
+"""No object: all changes up to the revision have been told, the first time after the initial list. Later ones come
+now and then, so that the revision of a watch that sees little does not become too old.
+"""
 Global___ChangeType: _TypeAlias = ChangeType  # noqa: Y015
 
 @_typing.final
@@ -97,19 +105,25 @@ class ListTenantsRequest(_message.Message):
 
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """At most 1000; 100 if not given."""
     page_token: _builtins.str
     """next_page_token of the answer before."""
+    filter: _builtins.str
+    """Only objects with such labels: env=prod,tier!=web,has,!hasnot,zone in (a,b),owner notin ("Smith, J.").
+    The same for all pages.
+    """
     def __init__(
         self,
         *,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        filter: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -224,12 +238,25 @@ Global___DeleteTenantRequest: _TypeAlias = DeleteTenantRequest  # noqa: Y015
 class WatchTenantsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    FROM_REVISION_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    from_revision: _builtins.int
+    """Revision of the last change seen: go on after it. 0: begin with every existing object. OUT_OF_RANGE when the
+    changes since then are not kept any more; then list, or watch from 0.
+    """
+    filter: _builtins.str
+    """Only objects with such labels: env=prod,tier!=web,has,!hasnot,zone in (a,b),owner notin ("Smith, J.").
+    What stops matching is told as DELETED, what begins to match as ADDED.
+    """
     def __init__(
         self,
+        *,
+        from_revision: _builtins.int = ...,
+        filter: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "from_revision", b"from_revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -241,18 +268,24 @@ class TenantChange(_message.Message):
 
     TYPE_FIELD_NUMBER: _builtins.int
     TENANT_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
     type: Global___ChangeType.ValueType
+    revision: _builtins.int
+    """From which to go on watching. 0 within the initial list."""
     @_builtins.property
-    def tenant(self) -> _resources_pb2.Tenant: ...
+    def tenant(self) -> _resources_pb2.Tenant:
+        """As it is now; as it was at last, if it is DELETED and gone. Not set with SYNCED."""
+
     def __init__(
         self,
         *,
         type: Global___ChangeType.ValueType = ...,
         tenant: _resources_pb2.Tenant | None = ...,
+        revision: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["tenant", b"tenant"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["tenant", b"tenant", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision", "tenant", b"tenant", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -284,22 +317,28 @@ class ListNetworksRequest(_message.Message):
     PARENT_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
     """tenants/T, or tenants/- for all tenants."""
     page_size: _builtins.int
     """At most 1000; 100 if not given."""
     page_token: _builtins.str
     """next_page_token of the answer before."""
+    filter: _builtins.str
+    """Only objects with such labels: env=prod,tier!=web,has,!hasnot,zone in (a,b),owner notin ("Smith, J.").
+    The same for all pages.
+    """
     def __init__(
         self,
         *,
         parent: _builtins.str = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        filter: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "parent", b"parent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "page_size", b"page_size", "page_token", b"page_token", "parent", b"parent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -415,16 +454,28 @@ class WatchNetworksRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     PARENT_FIELD_NUMBER: _builtins.int
+    FROM_REVISION_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
     """tenants/T, or tenants/- for all tenants."""
+    from_revision: _builtins.int
+    """Revision of the last change seen: go on after it. 0: begin with every existing object. OUT_OF_RANGE when the
+    changes since then are not kept any more; then list, or watch from 0.
+    """
+    filter: _builtins.str
+    """Only objects with such labels: env=prod,tier!=web,has,!hasnot,zone in (a,b),owner notin ("Smith, J.").
+    What stops matching is told as DELETED, what begins to match as ADDED.
+    """
     def __init__(
         self,
         *,
         parent: _builtins.str = ...,
+        from_revision: _builtins.int = ...,
+        filter: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["parent", b"parent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "from_revision", b"from_revision", "parent", b"parent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -436,18 +487,24 @@ class NetworkChange(_message.Message):
 
     TYPE_FIELD_NUMBER: _builtins.int
     NETWORK_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
     type: Global___ChangeType.ValueType
+    revision: _builtins.int
+    """From which to go on watching. 0 within the initial list."""
     @_builtins.property
-    def network(self) -> _resources_pb2.Network: ...
+    def network(self) -> _resources_pb2.Network:
+        """As it is now; as it was at last, if it is DELETED and gone. Not set with SYNCED."""
+
     def __init__(
         self,
         *,
         type: Global___ChangeType.ValueType = ...,
         network: _resources_pb2.Network | None = ...,
+        revision: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["network", b"network"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["network", b"network", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["network", b"network", "revision", b"revision", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -479,22 +536,28 @@ class ListSubnetsRequest(_message.Message):
     PARENT_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
     """tenants/T, or tenants/- for all tenants."""
     page_size: _builtins.int
     """At most 1000; 100 if not given."""
     page_token: _builtins.str
     """next_page_token of the answer before."""
+    filter: _builtins.str
+    """Only objects with such labels: env=prod,tier!=web,has,!hasnot,zone in (a,b),owner notin ("Smith, J.").
+    The same for all pages.
+    """
     def __init__(
         self,
         *,
         parent: _builtins.str = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        filter: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "parent", b"parent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "page_size", b"page_size", "page_token", b"page_token", "parent", b"parent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -610,16 +673,28 @@ class WatchSubnetsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     PARENT_FIELD_NUMBER: _builtins.int
+    FROM_REVISION_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
     """tenants/T, or tenants/- for all tenants."""
+    from_revision: _builtins.int
+    """Revision of the last change seen: go on after it. 0: begin with every existing object. OUT_OF_RANGE when the
+    changes since then are not kept any more; then list, or watch from 0.
+    """
+    filter: _builtins.str
+    """Only objects with such labels: env=prod,tier!=web,has,!hasnot,zone in (a,b),owner notin ("Smith, J.").
+    What stops matching is told as DELETED, what begins to match as ADDED.
+    """
     def __init__(
         self,
         *,
         parent: _builtins.str = ...,
+        from_revision: _builtins.int = ...,
+        filter: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["parent", b"parent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "from_revision", b"from_revision", "parent", b"parent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -631,18 +706,24 @@ class SubnetChange(_message.Message):
 
     TYPE_FIELD_NUMBER: _builtins.int
     SUBNET_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
     type: Global___ChangeType.ValueType
+    revision: _builtins.int
+    """From which to go on watching. 0 within the initial list."""
     @_builtins.property
-    def subnet(self) -> _resources_pb2.Subnet: ...
+    def subnet(self) -> _resources_pb2.Subnet:
+        """As it is now; as it was at last, if it is DELETED and gone. Not set with SYNCED."""
+
     def __init__(
         self,
         *,
         type: Global___ChangeType.ValueType = ...,
         subnet: _resources_pb2.Subnet | None = ...,
+        revision: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["subnet", b"subnet"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["subnet", b"subnet", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision", "subnet", b"subnet", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -674,22 +755,28 @@ class ListRoutersRequest(_message.Message):
     PARENT_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
     """tenants/T, or tenants/- for all tenants."""
     page_size: _builtins.int
     """At most 1000; 100 if not given."""
     page_token: _builtins.str
     """next_page_token of the answer before."""
+    filter: _builtins.str
+    """Only objects with such labels: env=prod,tier!=web,has,!hasnot,zone in (a,b),owner notin ("Smith, J.").
+    The same for all pages.
+    """
     def __init__(
         self,
         *,
         parent: _builtins.str = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        filter: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "parent", b"parent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "page_size", b"page_size", "page_token", b"page_token", "parent", b"parent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -805,16 +892,28 @@ class WatchRoutersRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     PARENT_FIELD_NUMBER: _builtins.int
+    FROM_REVISION_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
     """tenants/T, or tenants/- for all tenants."""
+    from_revision: _builtins.int
+    """Revision of the last change seen: go on after it. 0: begin with every existing object. OUT_OF_RANGE when the
+    changes since then are not kept any more; then list, or watch from 0.
+    """
+    filter: _builtins.str
+    """Only objects with such labels: env=prod,tier!=web,has,!hasnot,zone in (a,b),owner notin ("Smith, J.").
+    What stops matching is told as DELETED, what begins to match as ADDED.
+    """
     def __init__(
         self,
         *,
         parent: _builtins.str = ...,
+        from_revision: _builtins.int = ...,
+        filter: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["parent", b"parent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "from_revision", b"from_revision", "parent", b"parent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -826,18 +925,24 @@ class RouterChange(_message.Message):
 
     TYPE_FIELD_NUMBER: _builtins.int
     ROUTER_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
     type: Global___ChangeType.ValueType
+    revision: _builtins.int
+    """From which to go on watching. 0 within the initial list."""
     @_builtins.property
-    def router(self) -> _resources_pb2.Router: ...
+    def router(self) -> _resources_pb2.Router:
+        """As it is now; as it was at last, if it is DELETED and gone. Not set with SYNCED."""
+
     def __init__(
         self,
         *,
         type: Global___ChangeType.ValueType = ...,
         router: _resources_pb2.Router | None = ...,
+        revision: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["router", b"router"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["router", b"router", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision", "router", b"router", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -869,22 +974,28 @@ class ListPortsRequest(_message.Message):
     PARENT_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
     """tenants/T, or tenants/- for all tenants."""
     page_size: _builtins.int
     """At most 1000; 100 if not given."""
     page_token: _builtins.str
     """next_page_token of the answer before."""
+    filter: _builtins.str
+    """Only objects with such labels: env=prod,tier!=web,has,!hasnot,zone in (a,b),owner notin ("Smith, J.").
+    The same for all pages.
+    """
     def __init__(
         self,
         *,
         parent: _builtins.str = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        filter: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "parent", b"parent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "page_size", b"page_size", "page_token", b"page_token", "parent", b"parent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1000,16 +1111,28 @@ class WatchPortsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     PARENT_FIELD_NUMBER: _builtins.int
+    FROM_REVISION_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
     """tenants/T, or tenants/- for all tenants."""
+    from_revision: _builtins.int
+    """Revision of the last change seen: go on after it. 0: begin with every existing object. OUT_OF_RANGE when the
+    changes since then are not kept any more; then list, or watch from 0.
+    """
+    filter: _builtins.str
+    """Only objects with such labels: env=prod,tier!=web,has,!hasnot,zone in (a,b),owner notin ("Smith, J.").
+    What stops matching is told as DELETED, what begins to match as ADDED.
+    """
     def __init__(
         self,
         *,
         parent: _builtins.str = ...,
+        from_revision: _builtins.int = ...,
+        filter: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["parent", b"parent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "from_revision", b"from_revision", "parent", b"parent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1021,18 +1144,24 @@ class PortChange(_message.Message):
 
     TYPE_FIELD_NUMBER: _builtins.int
     PORT_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
     type: Global___ChangeType.ValueType
+    revision: _builtins.int
+    """From which to go on watching. 0 within the initial list."""
     @_builtins.property
-    def port(self) -> _resources_pb2.Port: ...
+    def port(self) -> _resources_pb2.Port:
+        """As it is now; as it was at last, if it is DELETED and gone. Not set with SYNCED."""
+
     def __init__(
         self,
         *,
         type: Global___ChangeType.ValueType = ...,
         port: _resources_pb2.Port | None = ...,
+        revision: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["port", b"port"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["port", b"port", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["port", b"port", "revision", b"revision", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1064,22 +1193,28 @@ class ListConnectionsRequest(_message.Message):
     PARENT_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
     """tenants/T, or tenants/- for all tenants."""
     page_size: _builtins.int
     """At most 1000; 100 if not given."""
     page_token: _builtins.str
     """next_page_token of the answer before."""
+    filter: _builtins.str
+    """Only objects with such labels: env=prod,tier!=web,has,!hasnot,zone in (a,b),owner notin ("Smith, J.").
+    The same for all pages.
+    """
     def __init__(
         self,
         *,
         parent: _builtins.str = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        filter: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "parent", b"parent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "page_size", b"page_size", "page_token", b"page_token", "parent", b"parent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1195,16 +1330,28 @@ class WatchConnectionsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     PARENT_FIELD_NUMBER: _builtins.int
+    FROM_REVISION_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
     """tenants/T, or tenants/- for all tenants."""
+    from_revision: _builtins.int
+    """Revision of the last change seen: go on after it. 0: begin with every existing object. OUT_OF_RANGE when the
+    changes since then are not kept any more; then list, or watch from 0.
+    """
+    filter: _builtins.str
+    """Only objects with such labels: env=prod,tier!=web,has,!hasnot,zone in (a,b),owner notin ("Smith, J.").
+    What stops matching is told as DELETED, what begins to match as ADDED.
+    """
     def __init__(
         self,
         *,
         parent: _builtins.str = ...,
+        from_revision: _builtins.int = ...,
+        filter: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["parent", b"parent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "from_revision", b"from_revision", "parent", b"parent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1216,18 +1363,24 @@ class ConnectionChange(_message.Message):
 
     TYPE_FIELD_NUMBER: _builtins.int
     CONNECTION_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
     type: Global___ChangeType.ValueType
+    revision: _builtins.int
+    """From which to go on watching. 0 within the initial list."""
     @_builtins.property
-    def connection(self) -> _resources_pb2.Connection: ...
+    def connection(self) -> _resources_pb2.Connection:
+        """As it is now; as it was at last, if it is DELETED and gone. Not set with SYNCED."""
+
     def __init__(
         self,
         *,
         type: Global___ChangeType.ValueType = ...,
         connection: _resources_pb2.Connection | None = ...,
+        revision: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["connection", b"connection"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection", b"connection", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection", b"connection", "revision", b"revision", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -102,7 +102,7 @@ class TenantServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchTenants(self, request, context):
-        """Every existing object as ADDED, then each change.
+        """Every existing object as ADDED, SYNCED, then each change of an object or its status.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -390,7 +390,7 @@ class NetworkServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchNetworks(self, request, context):
-        """Every existing object as ADDED, then each change.
+        """Every existing object as ADDED, SYNCED, then each change of an object or its status.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -678,7 +678,7 @@ class SubnetServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchSubnets(self, request, context):
-        """Every existing object as ADDED, then each change.
+        """Every existing object as ADDED, SYNCED, then each change of an object or its status.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -966,7 +966,7 @@ class RouterServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchRouters(self, request, context):
-        """Every existing object as ADDED, then each change.
+        """Every existing object as ADDED, SYNCED, then each change of an object or its status.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -1254,7 +1254,7 @@ class PortServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchPorts(self, request, context):
-        """Every existing object as ADDED, then each change.
+        """Every existing object as ADDED, SYNCED, then each change of an object or its status.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -1542,7 +1542,7 @@ class ConnectionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchConnections(self, request, context):
-        """Every existing object as ADDED, then each change.
+        """Every existing object as ADDED, SYNCED, then each change of an object or its status.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -39,7 +39,7 @@ class TenantServiceStub:
     UpdateTenant: _grpc.UnaryUnaryMultiCallable[_services_pb2.UpdateTenantRequest, _resources_pb2.Tenant]
     DeleteTenant: _grpc.UnaryUnaryMultiCallable[_services_pb2.DeleteTenantRequest, _empty_pb2.Empty]
     WatchTenants: _grpc.UnaryStreamMultiCallable[_services_pb2.WatchTenantsRequest, _services_pb2.TenantChange]
-    """Every existing object as ADDED, then each change."""
+    """Every existing object as ADDED, SYNCED, then each change of an object or its status."""
 
 @_typing.type_check_only
 class TenantServiceAsyncStub(TenantServiceStub):
@@ -50,7 +50,7 @@ class TenantServiceAsyncStub(TenantServiceStub):
     UpdateTenant: _aio.UnaryUnaryMultiCallable[_services_pb2.UpdateTenantRequest, _resources_pb2.Tenant]  # type: ignore[assignment]
     DeleteTenant: _aio.UnaryUnaryMultiCallable[_services_pb2.DeleteTenantRequest, _empty_pb2.Empty]  # type: ignore[assignment]
     WatchTenants: _aio.UnaryStreamMultiCallable[_services_pb2.WatchTenantsRequest, _services_pb2.TenantChange]  # type: ignore[assignment]
-    """Every existing object as ADDED, then each change."""
+    """Every existing object as ADDED, SYNCED, then each change of an object or its status."""
 
 class TenantServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -94,7 +94,7 @@ class TenantServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _services_pb2.WatchTenantsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_services_pb2.TenantChange], _abc.AsyncIterator[_services_pb2.TenantChange]]:
-        """Every existing object as ADDED, then each change."""
+        """Every existing object as ADDED, SYNCED, then each change of an object or its status."""
 
 def add_TenantServiceServicer_to_server(servicer: TenantServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 
@@ -109,7 +109,7 @@ class NetworkServiceStub:
     UpdateNetwork: _grpc.UnaryUnaryMultiCallable[_services_pb2.UpdateNetworkRequest, _resources_pb2.Network]
     DeleteNetwork: _grpc.UnaryUnaryMultiCallable[_services_pb2.DeleteNetworkRequest, _empty_pb2.Empty]
     WatchNetworks: _grpc.UnaryStreamMultiCallable[_services_pb2.WatchNetworksRequest, _services_pb2.NetworkChange]
-    """Every existing object as ADDED, then each change."""
+    """Every existing object as ADDED, SYNCED, then each change of an object or its status."""
 
 @_typing.type_check_only
 class NetworkServiceAsyncStub(NetworkServiceStub):
@@ -120,7 +120,7 @@ class NetworkServiceAsyncStub(NetworkServiceStub):
     UpdateNetwork: _aio.UnaryUnaryMultiCallable[_services_pb2.UpdateNetworkRequest, _resources_pb2.Network]  # type: ignore[assignment]
     DeleteNetwork: _aio.UnaryUnaryMultiCallable[_services_pb2.DeleteNetworkRequest, _empty_pb2.Empty]  # type: ignore[assignment]
     WatchNetworks: _aio.UnaryStreamMultiCallable[_services_pb2.WatchNetworksRequest, _services_pb2.NetworkChange]  # type: ignore[assignment]
-    """Every existing object as ADDED, then each change."""
+    """Every existing object as ADDED, SYNCED, then each change of an object or its status."""
 
 class NetworkServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -164,7 +164,7 @@ class NetworkServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _services_pb2.WatchNetworksRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_services_pb2.NetworkChange], _abc.AsyncIterator[_services_pb2.NetworkChange]]:
-        """Every existing object as ADDED, then each change."""
+        """Every existing object as ADDED, SYNCED, then each change of an object or its status."""
 
 def add_NetworkServiceServicer_to_server(servicer: NetworkServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 
@@ -179,7 +179,7 @@ class SubnetServiceStub:
     UpdateSubnet: _grpc.UnaryUnaryMultiCallable[_services_pb2.UpdateSubnetRequest, _resources_pb2.Subnet]
     DeleteSubnet: _grpc.UnaryUnaryMultiCallable[_services_pb2.DeleteSubnetRequest, _empty_pb2.Empty]
     WatchSubnets: _grpc.UnaryStreamMultiCallable[_services_pb2.WatchSubnetsRequest, _services_pb2.SubnetChange]
-    """Every existing object as ADDED, then each change."""
+    """Every existing object as ADDED, SYNCED, then each change of an object or its status."""
 
 @_typing.type_check_only
 class SubnetServiceAsyncStub(SubnetServiceStub):
@@ -190,7 +190,7 @@ class SubnetServiceAsyncStub(SubnetServiceStub):
     UpdateSubnet: _aio.UnaryUnaryMultiCallable[_services_pb2.UpdateSubnetRequest, _resources_pb2.Subnet]  # type: ignore[assignment]
     DeleteSubnet: _aio.UnaryUnaryMultiCallable[_services_pb2.DeleteSubnetRequest, _empty_pb2.Empty]  # type: ignore[assignment]
     WatchSubnets: _aio.UnaryStreamMultiCallable[_services_pb2.WatchSubnetsRequest, _services_pb2.SubnetChange]  # type: ignore[assignment]
-    """Every existing object as ADDED, then each change."""
+    """Every existing object as ADDED, SYNCED, then each change of an object or its status."""
 
 class SubnetServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -234,7 +234,7 @@ class SubnetServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _services_pb2.WatchSubnetsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_services_pb2.SubnetChange], _abc.AsyncIterator[_services_pb2.SubnetChange]]:
-        """Every existing object as ADDED, then each change."""
+        """Every existing object as ADDED, SYNCED, then each change of an object or its status."""
 
 def add_SubnetServiceServicer_to_server(servicer: SubnetServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 
@@ -249,7 +249,7 @@ class RouterServiceStub:
     UpdateRouter: _grpc.UnaryUnaryMultiCallable[_services_pb2.UpdateRouterRequest, _resources_pb2.Router]
     DeleteRouter: _grpc.UnaryUnaryMultiCallable[_services_pb2.DeleteRouterRequest, _empty_pb2.Empty]
     WatchRouters: _grpc.UnaryStreamMultiCallable[_services_pb2.WatchRoutersRequest, _services_pb2.RouterChange]
-    """Every existing object as ADDED, then each change."""
+    """Every existing object as ADDED, SYNCED, then each change of an object or its status."""
 
 @_typing.type_check_only
 class RouterServiceAsyncStub(RouterServiceStub):
@@ -260,7 +260,7 @@ class RouterServiceAsyncStub(RouterServiceStub):
     UpdateRouter: _aio.UnaryUnaryMultiCallable[_services_pb2.UpdateRouterRequest, _resources_pb2.Router]  # type: ignore[assignment]
     DeleteRouter: _aio.UnaryUnaryMultiCallable[_services_pb2.DeleteRouterRequest, _empty_pb2.Empty]  # type: ignore[assignment]
     WatchRouters: _aio.UnaryStreamMultiCallable[_services_pb2.WatchRoutersRequest, _services_pb2.RouterChange]  # type: ignore[assignment]
-    """Every existing object as ADDED, then each change."""
+    """Every existing object as ADDED, SYNCED, then each change of an object or its status."""
 
 class RouterServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -304,7 +304,7 @@ class RouterServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _services_pb2.WatchRoutersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_services_pb2.RouterChange], _abc.AsyncIterator[_services_pb2.RouterChange]]:
-        """Every existing object as ADDED, then each change."""
+        """Every existing object as ADDED, SYNCED, then each change of an object or its status."""
 
 def add_RouterServiceServicer_to_server(servicer: RouterServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 
@@ -319,7 +319,7 @@ class PortServiceStub:
     UpdatePort: _grpc.UnaryUnaryMultiCallable[_services_pb2.UpdatePortRequest, _resources_pb2.Port]
     DeletePort: _grpc.UnaryUnaryMultiCallable[_services_pb2.DeletePortRequest, _empty_pb2.Empty]
     WatchPorts: _grpc.UnaryStreamMultiCallable[_services_pb2.WatchPortsRequest, _services_pb2.PortChange]
-    """Every existing object as ADDED, then each change."""
+    """Every existing object as ADDED, SYNCED, then each change of an object or its status."""
 
 @_typing.type_check_only
 class PortServiceAsyncStub(PortServiceStub):
@@ -330,7 +330,7 @@ class PortServiceAsyncStub(PortServiceStub):
     UpdatePort: _aio.UnaryUnaryMultiCallable[_services_pb2.UpdatePortRequest, _resources_pb2.Port]  # type: ignore[assignment]
     DeletePort: _aio.UnaryUnaryMultiCallable[_services_pb2.DeletePortRequest, _empty_pb2.Empty]  # type: ignore[assignment]
     WatchPorts: _aio.UnaryStreamMultiCallable[_services_pb2.WatchPortsRequest, _services_pb2.PortChange]  # type: ignore[assignment]
-    """Every existing object as ADDED, then each change."""
+    """Every existing object as ADDED, SYNCED, then each change of an object or its status."""
 
 class PortServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -374,7 +374,7 @@ class PortServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _services_pb2.WatchPortsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_services_pb2.PortChange], _abc.AsyncIterator[_services_pb2.PortChange]]:
-        """Every existing object as ADDED, then each change."""
+        """Every existing object as ADDED, SYNCED, then each change of an object or its status."""
 
 def add_PortServiceServicer_to_server(servicer: PortServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 
@@ -389,7 +389,7 @@ class ConnectionServiceStub:
     UpdateConnection: _grpc.UnaryUnaryMultiCallable[_services_pb2.UpdateConnectionRequest, _resources_pb2.Connection]
     DeleteConnection: _grpc.UnaryUnaryMultiCallable[_services_pb2.DeleteConnectionRequest, _empty_pb2.Empty]
     WatchConnections: _grpc.UnaryStreamMultiCallable[_services_pb2.WatchConnectionsRequest, _services_pb2.ConnectionChange]
-    """Every existing object as ADDED, then each change."""
+    """Every existing object as ADDED, SYNCED, then each change of an object or its status."""
 
 @_typing.type_check_only
 class ConnectionServiceAsyncStub(ConnectionServiceStub):
@@ -400,7 +400,7 @@ class ConnectionServiceAsyncStub(ConnectionServiceStub):
     UpdateConnection: _aio.UnaryUnaryMultiCallable[_services_pb2.UpdateConnectionRequest, _resources_pb2.Connection]  # type: ignore[assignment]
     DeleteConnection: _aio.UnaryUnaryMultiCallable[_services_pb2.DeleteConnectionRequest, _empty_pb2.Empty]  # type: ignore[assignment]
     WatchConnections: _aio.UnaryStreamMultiCallable[_services_pb2.WatchConnectionsRequest, _services_pb2.ConnectionChange]  # type: ignore[assignment]
-    """Every existing object as ADDED, then each change."""
+    """Every existing object as ADDED, SYNCED, then each change of an object or its status."""
 
 class ConnectionServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -444,7 +444,7 @@ class ConnectionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _services_pb2.WatchConnectionsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_services_pb2.ConnectionChange], _abc.AsyncIterator[_services_pb2.ConnectionChange]]:
-        """Every existing object as ADDED, then each change."""
+        """Every existing object as ADDED, SYNCED, then each change of an object or its status."""
 
 def add_ConnectionServiceServicer_to_server(servicer: ConnectionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 

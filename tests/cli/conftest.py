@@ -10,15 +10,15 @@ import pytest
 from click.testing import CliRunner, Result
 
 from sdn.cli.main import cli
-from sdn.controller.effects import Publish
 from sdn.controller.notices import Notices
-from sdn.controller.reader import FlowView, LinkView, SwitchView, SystemView, TopologyView
+from sdn.controller.reader import FlowView, LinkView, SwitchView, SystemView, TopologyView, Watched
 from sdn.model.command import Transaction, TransactionResult
 from sdn.model.errors import NotFound, SdnError, Unavailable
 from sdn.model.ids import Dpid, Kind
 from sdn.model.intent import Resource
 from sdn.model.notice import AuditReport, Filter, Notice, NoticePage
-from sdn.model.status import PathHop, State, Status
+from sdn.model.selector import EVERYTHING, Selector
+from sdn.model.status import ChangeType, PathHop, State, Status
 from sdn.model.topology import SwitchPort, WiringFault
 from sdn.northbound import Server
 from sdn.store import Store
@@ -40,6 +40,7 @@ class Daemon:
         self.failure: SdnError | None = None
         self.kept = Notices({})
         self.reports: dict[str, AuditReport] = {}
+        self.coming: list[Watched] = []
 
     @property
     def reader(self) -> Daemon:
@@ -50,8 +51,11 @@ class Daemon:
             raise NotFound.of("name", f"{name} does not exist", "List what there is.")
         return self.store.objects[name], self.statuses.get(name, Status(State.PROGRAMMED))
 
-    def list(self, kind: Kind, tenant: str = "") -> Iterable[tuple[Resource, Status]]:
-        return [self.get(name) for name in self.store.names(kind, tenant)]
+    def list(
+        self, kind: Kind, tenant: str = "", selector: Selector = EVERYTHING, after: str = ""
+    ) -> Iterable[tuple[Resource, Status]]:
+        found = (self.get(name) for name in self.store.names(kind, tenant) if name > after)
+        return [item for item in found if selector.matches(item[0].labels)]
 
     def topology(self) -> TopologyView:
         ports = (SwitchPort(1, "up1", b"\2\0\0\0\0\1", True, 10 * GIGA),)
@@ -114,9 +118,16 @@ class Daemon:
             raise Unavailable.of("switch", "switch leaf9 is not connected", "Ask again when it is connected.")
         return self.reports.get(switch, AuditReport(switch, 1200, 0, 0, 0, 0, 0))
 
-    async def watch(self, kind: Kind, tenant: str = "") -> AsyncIterator[Publish]:
-        raise NotImplementedError
-        yield
+    async def watch(
+        self, kind: Kind, tenant: str = "", selector: Selector = EVERYTHING, start: int = 0
+    ) -> AsyncIterator[Watched]:
+        """What there is, what comes next, then the end of the daemon."""
+        for resource, status in self.list(kind, tenant, selector):
+            yield Watched(0, ChangeType.ADDED, resource, status)
+        yield Watched(7, ChangeType.SYNCED)
+        for item in self.coming:
+            yield item
+        raise Unavailable.of("", "the daemon is stopping", "Connect again in a moment.")
 
 
 class Api:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from sdn.model.status import State, Status
+from sdn.controller.reader import Watched
+from sdn.model.status import ChangeType, State, Status
 
 H1 = "tenants/red/ports/h1"
 
@@ -110,6 +111,25 @@ def test_describe_shows_what_is_in_a_tenant_and_in_a_network(run: Any, red: str)
     assert "MTU:     1500" in network
 
 
+ROUTER = """\
+kind: Router
+name: tenants/red/routers/r
+subnets: [v4]
+routes: [{prefix: 0.0.0.0/0, next_hop: 10.0.0.12}, {prefix: 10.9.0.0/16, next_hop: blackhole}]
+"""
+
+
+def test_routes_of_a_router(run: Any, red: str, daemon: Any) -> None:
+    assert run("apply", "-f", "-", stdin=ROUTER).exit_code == 0
+    assert run("get", "routers").stdout.splitlines()[1].split() == ["red", "r", "v4", "2", "PROGRAMMED"]
+    described = run("describe", "router", "r", "-t", "red").stdout.splitlines()
+    assert "Routes:  0.0.0.0/0 via 10.0.0.12, 10.9.0.0/16 via blackhole" in described
+    revision = daemon.store.revision
+    printed = run("get", "router", "r", "-t", "red", "-o", "yaml").stdout
+    assert run("apply", "-f", "-", stdin=printed).exit_code == 0
+    assert daemon.store.revision == revision
+
+
 def test_describe_as_json_is_the_object(run: Any, red: str) -> None:
     described = run("describe", "port", H1, "-o", "json").stdout
     assert described == run("get", "port", H1, "-o", "json").stdout
@@ -174,3 +194,41 @@ def test_a_wrong_command_line(run: Any, arguments: tuple[str, ...], told: str) -
     result = run(*arguments)
     assert (result.exit_code, result.stdout) == (2, "")
     assert told in result.stderr
+
+
+def test_get_by_labels_and_names_alone(run: Any, red: str) -> None:
+    assert run("get", "ports", "-l", "env=lab", "-o", "name").stdout == f"{H1}\n"
+    assert run("get", "ports", "-t", "red", "--selector", "env!=lab", "-o", "name").stdout == "tenants/red/ports/h2\n"
+    assert run("get", "port", H1, "-o", "name").stdout == f"{H1}\n"
+    assert run("get", "routers", "-o", "name").stdout == ""
+    wrong = run("get", "ports", "-l", "env=lab;")
+    assert (wrong.exit_code, wrong.stdout) == (1, "")
+    assert "filter: at character 8: ';' does not belong here" in wrong.stderr
+    for arguments in (("port", H1, "-l", "a"), ("ports", "--from", "7")):
+        assert run("get", *arguments).exit_code == 2
+
+
+@pytest.fixture
+def changing(daemon: Any, red: str) -> None:
+    """A change comes to those who watch ports."""
+    daemon.statuses[H1] = Status(State.PENDING, "SwitchAway")
+    daemon.coming.append(Watched(8, ChangeType.DELETED, *daemon.get(H1)))
+
+
+def test_watch_prints_a_line_for_each_change(run: Any, changing: None) -> None:
+    result = run("get", "ports", "--watch")
+    assert result.stdout.splitlines() == [
+        f"ADDED     {H1}  PENDING (SwitchAway)",
+        "ADDED     tenants/red/ports/h2  PROGRAMMED",
+        f"DELETED   {H1}  PENDING (SwitchAway)",
+    ]
+    assert (result.exit_code, result.stderr) == (1, "sdnctl: the daemon is stopping. Connect again in a moment.\n")
+    assert run("get", "port", "h2", "-t", "red", "-w", "-o", "name").stdout == "tenants/red/ports/h2\n"
+
+
+def test_watch_as_json_and_yaml_tells_where_to_go_on(run: Any, changing: None) -> None:
+    lines = [json.loads(line) for line in run("get", "ports", "-w", "-o", "json").stdout.splitlines()]
+    assert [(line["type"], line["revision"]) for line in lines] == [("ADDED", 0), ("ADDED", 0), ("DELETED", 8)]
+    assert lines[0]["object"] == json.loads(run("get", "port", H1, "-o", "json").stdout)
+    documents = list(yaml.safe_load_all(run("get", "ports", "-w", "-o", "yaml").stdout))
+    assert documents == lines

@@ -89,6 +89,28 @@ def test_watch_until_closed_from_another_thread(daemon: ServerThread, client: Cl
         closer.join()
 
 
+def test_a_watch_knows_from_where_to_go_on(daemon: ServerThread, client: Client) -> None:
+    with client.tenants.watch() as watch:
+        next(watch)
+        assert watch.revision == 0, "the initial list is not complete"
+        next(watch)
+        client.tenants.create(pb.Tenant(name="tenants/t"))
+        assert next(watch).resource.name == "tenants/t"
+        last = watch.revision
+    client.tenants.delete("tenants/t")
+    with client.tenants.watch(from_revision=last) as watch:
+        change = next(watch)
+        assert (change.type, change.resource.name, change.revision) == ("DELETED", "tenants/t", last + 1)
+    with client.tenants.watch(from_revision=last + 9) as watch, pytest.raises(ApiError) as caught:
+        next(watch)
+    assert (caught.value.code, caught.value.reason) == (grpc.StatusCode.OUT_OF_RANGE, "Gone")
+
+
+def test_labels_restrict_lists(client: Client) -> None:
+    assert [n.name for n in client.networks.list(RED, "env=lab")] == [f"{RED}/networks/web"]
+    assert client.networks.list(RED, selector="env!=lab") == []
+
+
 def test_watch_of_a_stopping_server_raises(daemon: ServerThread, client: Client) -> None:
     watch = client.tenants.watch()
     assert [next(watch).resource.name for _ in range(2)] == ["tenants/blue", RED]

@@ -108,6 +108,40 @@ def test_forms_of_the_same(text: str) -> None:
     assert messages(text) == [pb.Connection(name="tenants/red/connections/c", bandwidth_bps=10**8)]
 
 
+ROUTER = """\
+kind: Router
+name: tenants/red/routers/r
+subnets: [v4]
+routes:
+  - prefix: 0.0.0.0/0
+    nextHop: 10.0.0.9
+  - {prefix: 10.9.0.0/16, next_hop: blackhole}
+"""
+
+
+def test_lists_of_objects() -> None:
+    (found,) = parse(ROUTER)
+    routes = [
+        pb.StaticRoute(prefix="0.0.0.0/0", next_hop="10.0.0.9"),
+        pb.StaticRoute(prefix="10.9.0.0/16", next_hop="blackhole"),
+    ]
+    assert found.message == pb.Router(name="tenants/red/routers/r", subnets=["v4"], routes=routes)
+    assert (found.line_of("routes[0].next_hop"), found.line_of("routes[1].prefix")) == (6, 7)
+    assert (found.line_of("routes[1].nothing"), found.line_of("routes[7]")) == (7, 4)
+    assert messages(to_yaml([found.message])) == [found.message]
+
+
+def test_what_is_wrong_in_a_list_of_objects() -> None:
+    text = ROUTER + "  - 10.0.0.0/8\n  - {prefix: 10.8.0.0/16, via: 10.0.0.9}\n"
+    with pytest.raises(ManifestError) as caught:
+        parse(text)
+    problems = [(p.line, p.field, p.remedy) for p in caught.value.problems]
+    assert problems == [
+        (8, "routes[2]", "Give it the fields prefix, next_hop."),
+        (9, "routes[3].via", "Known fields: prefix, next_hop."),
+    ]
+
+
 def test_anchors_and_merges() -> None:
     text = """
 - &h1

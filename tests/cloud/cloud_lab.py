@@ -89,6 +89,11 @@ class CloudLab:
         """All switches in sync, all declared links up."""
         self.client.wait_ready(WAIT)
 
+    def forget_caches(self) -> None:
+        """Return when switches forward by their flows as they are: a barrier does not cover the cache of a datapath."""
+        for ovs in {self.network.ovs_of(switch) for switch in self.network.topology.switches}:
+            ovs.appctl("revalidator/wait")
+
     def arrivals(self, sender: str, *frames: bytes) -> dict[str, list[bytes]]:
         """What comes to each host, sender included, when one sends these; empty lists left out."""
         for host in self.hosts:

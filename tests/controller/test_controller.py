@@ -321,6 +321,7 @@ def test_a_deleted_connection_gives_back_what_it_held(sim: Simulation) -> None:
     sim.put(connection("c", sim, 1000))
     assert {name: (dict(d.flows), dict(d.groups)) for name, d in sim.devices.items()} != before
     sim.submit(Delete(f"{T}/connections/c"))
+    sim.run(2)
     assert {name: (dict(d.flows), dict(d.groups)) for name, d in sim.devices.items()} == before
     assert sim.controller.connections.ledger.held(f"{T}/connections/c") is None
     assert f"{T}/connections/c" not in sim.records.get("paths", {})

@@ -31,7 +31,7 @@ def port(name: str, network: str, place: int, *addresses: str, bound: bool = Tru
 
 @pytest.fixture(scope="module")
 def sim() -> Simulation:
-    """Two spines, two leaves with three hosts. Red: a with h1, h4, h5 (unbound); b with h2; bare with h7, h8. Blue: h6."""
+    """Two spines, two leaves of 3 hosts. Red: a with h1, h4, h5 (unbound); b with h2; bare with h7, h8. Blue: h6."""
     sim = Simulation("leaf-spine:spines=2,leaves=2,hosts=3")
     sim.connect()
     sim.run(3)

@@ -12,6 +12,7 @@ import pytest
 from sdn.controller.core import Controller
 from sdn.controller.effects import Publish, RequestReadBack, SwitchEffect
 from sdn.controller.events import ReadBack, SwitchDown, SwitchUp
+from sdn.controller.reader import Watched
 from sdn.controller.statuses import DONE
 from sdn.controller.views import Views
 from sdn.daemon import watch
@@ -50,6 +51,11 @@ async def running(
     finally:
         task.cancel()
         await asyncio.wait([task])
+
+
+def named(item: Watched) -> str:
+    assert item.resource is not None
+    return item.resource.name
 
 
 def create(name: str) -> Transaction:
@@ -101,13 +107,15 @@ async def test_watchers_see_what_is_and_what_comes() -> None:
     async with running(MemoryJournal()) as (engine, _):
         await engine.submit(create("a"))
         stream = engine.watch(Kind.TENANT)
-        assert (await anext(stream)).resource.name == "tenants/a"
+        assert named(await anext(stream)) == "tenants/a"
+        assert (await anext(stream)).type is ChangeType.SYNCED
         other = engine.watch(Kind.TENANT, "b")
+        assert (await anext(other)).type is ChangeType.SYNCED
         pending = asyncio.create_task(anext(other))
         await engine.submit(create("b"))
         change = await asyncio.wait_for(anext(stream), 20)
-        assert (change.type, change.resource.name) == (ChangeType.ADDED, "tenants/b")
-        assert (await asyncio.wait_for(pending, 20)).resource.name == "tenants/b"
+        assert (change.type, named(change)) == (ChangeType.ADDED, "tenants/b")
+        assert named(await asyncio.wait_for(pending, 20)) == "tenants/b"
 
 
 async def test_a_watcher_that_falls_behind_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,7 +136,8 @@ async def test_the_hub_forgets_a_watcher_that_is_cancelled_while_it_waits() -> N
     hub = WatchHub()
     there = Publish(1, ChangeType.ADDED, Tenant(name="tenants/a"), DONE)
     stream = hub.watch(Kind.TENANT, "", [there])
-    assert await anext(stream) is there
+    assert (await anext(stream)).resource is there.resource
+    assert (await anext(stream)).type is ChangeType.SYNCED
     assert len(hub._watchers) == 1
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0):

@@ -16,7 +16,7 @@ from sdn.model.oxm import ARP_OP, ETH_DST, ETH_TYPE, IP_PROTO, IPV4_DST, IPV6_DS
 from sdn.model.route import NextHops
 from sdn.model.route import Path as SwitchPath
 from sdn.pipeline import Compiler
-from sdn.pipeline.facts import ConnectionFacts, InterfaceFacts, PortFacts, RouterFacts, SwitchFacts
+from sdn.pipeline.facts import ConnectionFacts, InterfaceFacts, PortFacts, RouterFacts, SwitchFacts, Way
 from sdn.pipeline.shapes import Body, Bucket, Match, group, load, move, output, resubmit, set_field, to_controller
 
 
@@ -86,7 +86,8 @@ def test_ovs_ofctl_means_the_same() -> None:
         v4, v6 = b"\x0a\0\0" + bytes([number + 4]), b"\xfd" + bytes(14) + bytes([number])
         compiler.set_port(f"p{number}", PortFacts(1, number, b"\2\0\0\0\0" + bytes([number]), (v4,), (v6,), dpid, 7))
     compiler.set_routes([(Dpid(1), Dpid(2), NextHops((1, 2), 1)), (Dpid(2), Dpid(1), NextHops((1,), 0))])
-    compiler.set_connection("c", ConnectionFacts(1, 2, SwitchPath((1, 2), ((1, 1),)), 1, 2))  # type: ignore[arg-type]
+    way = Way(SwitchPath((1, 2), ((1, 1),)), 1, 2)  # type: ignore[arg-type]
+    compiler.set_connection("c", ConnectionFacts(1, 2, (way,), way))
     compiler.compile()
     program = compiler.programs[1]
     lines = []

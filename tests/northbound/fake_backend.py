@@ -10,13 +10,14 @@ from typing import Any, TypeVar
 
 from sdn.controller.effects import Publish
 from sdn.controller.notices import Notices
-from sdn.controller.reader import FlowView, LinkView, SwitchView, SystemView, TopologyView
-from sdn.daemon.watch import NoticeHub
+from sdn.controller.reader import FlowView, LinkView, SwitchView, SystemView, TopologyView, Watched
+from sdn.daemon.watch import NoticeHub, WatchHub
 from sdn.model.command import Create, Transaction, TransactionResult
 from sdn.model.errors import NotFound, SdnError, Unavailable
-from sdn.model.ids import Dpid, Kind
-from sdn.model.intent import Binding, Connection, Network, Port, Resource, Router, Subnet, Tenant, kind_of
+from sdn.model.ids import Dpid, Kind, thing_of
+from sdn.model.intent import Binding, Connection, Network, Port, Resource, Router, Subnet, Tenant
 from sdn.model.notice import AuditReport, Filter, Finding, Notice, NoticePage, Severity
+from sdn.model.selector import EVERYTHING, Selector
 from sdn.model.status import ChangeType, PathHop, State, Status
 from sdn.model.topology import SwitchPort, WiringFault
 from sdn.northbound import Server
@@ -25,6 +26,8 @@ from sdn.store import Store
 T = TypeVar("T")
 HOPS = (PathHop("leaf1", "h1-eth0", "up1"), PathHop("spine1", "d1", "d2"), PathHop("leaf2", "up1", "h2-eth0"))
 NOW = 1_700_000_000.25
+FIRST = 1000
+"""Revision of the daemon before its first change."""
 
 
 class FakeReader:
@@ -42,12 +45,15 @@ class FakeReader:
     def get(self, name: str) -> tuple[Resource, Status]:
         self._fail()
         if name not in self.store.objects:
-            raise NotFound.of("name", f"{name} does not exist", "Create it first.")
+            raise NotFound.of("name", f"{name} does not exist", "Create it first.", thing_of(name))
         return self.store.objects[name], self.statuses.get(name, Status(State.PROGRAMMED))
 
-    def list(self, kind: Kind, tenant: str = "") -> Iterable[tuple[Resource, Status]]:
+    def list(
+        self, kind: Kind, tenant: str = "", selector: Selector = EVERYTHING, after: str = ""
+    ) -> Iterable[tuple[Resource, Status]]:
         self._fail()
-        return (self.get(name) for name in self.store.names(kind, tenant))
+        found = (self.get(name) for name in self.store.names(kind, tenant) if name > after)
+        return (item for item in found if selector.matches(item[0].labels))
 
     def topology(self) -> TopologyView:
         ports = (SwitchPort(1, "up1", b"\2\0\0\0\0\1", True, 10**10),)
@@ -87,7 +93,8 @@ class FakeBackend:
         self.transactions: list[Transaction] = []
         self.waits: list[tuple[tuple[str, ...], float]] = []
         self.failure: Exception | None = None
-        self.queues: list[tuple[Kind, str, asyncio.Queue[Publish | SdnError]]] = []
+        self.changes = WatchHub(FIRST)
+        self.watch_failure: SdnError | None = None
         self.watching = asyncio.Event()
         self.submitted = asyncio.Event()
         self.closed = asyncio.Event()
@@ -116,9 +123,7 @@ class FakeBackend:
         resource = new or old
         assert resource is not None
         change = ChangeType.DELETED if new is None else ChangeType.MODIFIED if old else ChangeType.ADDED
-        for kind, tenant, queue in self.queues:
-            if kind is kind_of(resource) and resource.name.startswith(f"tenants/{tenant}"):
-                queue.put_nowait(Publish(self.store.revision, change, resource, Status(State.PENDING, "New")))
+        self.changes.publish(Publish(self.store.revision, change, resource, Status(State.PENDING, "New"), old))
 
     async def wait_programmed(self, names: tuple[str, ...], timeout: float) -> None:  # noqa: ASYNC109 - the Backend's signature
         self.waits.append((names, timeout))
@@ -142,17 +147,19 @@ class FakeBackend:
     def watch_notices(self, start: int, wanted: Filter) -> AsyncIterator[Notice]:
         return self.hub.watch(start, wanted)
 
-    async def watch(self, kind: Kind, tenant: str = "") -> AsyncIterator[Publish]:
-        queue: asyncio.Queue[Publish | SdnError] = asyncio.Queue()
-        self.queues.append((kind, tenant, queue))
+    async def watch(
+        self, kind: Kind, tenant: str = "", selector: Selector = EVERYTHING, start: int = 0
+    ) -> AsyncIterator[Watched]:
+        existing = (
+            Publish(self.store.revision, ChangeType.ADDED, resource, status)
+            for resource, status in self.fake.list(kind, tenant, selector)
+        )
         try:
-            for resource, status in self.fake.list(kind, tenant):
-                yield Publish(self.store.revision, ChangeType.ADDED, resource, status)
-            self.watching.set()
-            while True:
-                item = await queue.get()
-                if isinstance(item, SdnError):
-                    raise item
+            async for item in self.changes.watch(kind, tenant, existing, selector, start):
+                if item.type is ChangeType.SYNCED:
+                    self.watching.set()
+                elif self.watch_failure is not None:
+                    raise self.watch_failure
                 yield item
         finally:
             self.closed.set()

@@ -93,7 +93,7 @@ async def test_a_client_that_stops_sending_does_not_hold_others(
 async def test_health_tells_whether_writes_are_taken(backend: FakeBackend) -> None:
     server = Server(backend, "127.0.0.1:0")
     states = health_pb2.HealthCheckResponse
-    reading = {"sdn.v1.TopologyService", "sdn.v1.SystemService", "sdn.v1.AdminService"}
+    reading = {"sdn.v1.TopologyService", "sdn.v1.SystemService", "sdn.v1.AdminService", "sdn.v1.TraceService"}
     async with grpc.aio.insecure_channel(f"127.0.0.1:{await server.start()}") as channel:
         stub = health_pb2_grpc.HealthStub(channel)
         watch = stub.Watch(health_pb2.HealthCheckRequest(service="sdn.v1.PortService"))

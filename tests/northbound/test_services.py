@@ -8,7 +8,7 @@ from typing import Any
 import grpc
 import grpc.aio
 import pytest
-from fake_backend import FakeBackend
+from fake_backend import FIRST, FakeBackend
 
 from sdn.client import ApiError, AsyncClient
 from sdn.model.command import Create, Delete, Transaction
@@ -265,6 +265,43 @@ async def test_watch_tells_what_is_and_what_changes(client: AsyncClient, backend
     assert changes[0].resource.status.reason == "New"
 
 
+async def test_a_watch_goes_on_where_another_ended(client: AsyncClient, backend: FakeBackend) -> None:
+    first: Any = client.tenants.watch(synced=True)
+    changes = [await anext(first) for _ in range(3)]
+    assert [(c.type, c.revision) for c in changes] == [("ADDED", 0), ("ADDED", 0), ("SYNCED", FIRST)]
+    assert changes[2].resource == pb.Tenant()
+    await first.aclose()
+    await client.tenants.create(pb.Tenant(name="tenants/t"))
+    await client.tenants.update(pb.Tenant(name="tenants/t", metadata=pb.Metadata(description="d")))
+    await client.tenants.delete("tenants/t")
+    second = client.tenants.watch(from_revision=changes[2].revision + 1, synced=True)
+    found = [await anext(second) for _ in range(3)]
+    assert [(c.type, c.revision) for c in found] == [
+        ("MODIFIED", FIRST + 2),
+        ("DELETED", FIRST + 3),
+        ("SYNCED", FIRST + 3),
+    ]
+
+
+async def test_labels_restrict_lists_and_watches(client: AsyncClient, backend: FakeBackend) -> None:
+    for number in range(30):
+        labels = {"env": "prod" if number % 3 else "dev", "n": str(number)}
+        await client.ports.create(
+            pb.Port(name=f"{RED}/ports/p{number:02}", network="web", metadata=pb.Metadata(labels=labels))
+        )
+    for selector, expected in (("env=prod", 20), ("env!=prod", 12), ("env", 30), ("!env", 2), ("n in (1,2,3,x)", 3)):
+        found = await client.ports.list(RED, page_size=7, selector=selector)
+        assert len(found) == expected, selector
+        assert [p.name for p in found] == sorted(p.name for p in found)
+    stream = client.ports.watch(RED, "n in (4,5)")
+    assert [(await anext(stream)).resource.name for _ in range(2)] == [f"{RED}/ports/p04", f"{RED}/ports/p05"]
+    await backend.watching.wait()
+    port = pb.Port(name=f"{RED}/ports/p04", metadata=pb.Metadata(labels={"n": "44"}))
+    await client.ports.update(port, mask=["metadata.labels"])
+    change = await anext(stream)
+    assert (change.type, change.resource.metadata.labels["n"]) == ("DELETED", "44")
+
+
 async def test_a_watch_that_is_left_is_closed(client: AsyncClient, backend: FakeBackend) -> None:
     stream: Any = client.tenants.watch()
     await anext(stream)
@@ -278,7 +315,8 @@ async def test_a_watcher_that_falls_behind_is_told(client: AsyncClient, backend:
     for _ in range(2):
         await anext(stream)
     await backend.watching.wait()
-    backend.queues[0][2].put_nowait(Unavailable.of("", "too far behind", "Watch again."))  # type: ignore[arg-type]
+    backend.watch_failure = Unavailable.of("", "too far behind", "Watch again.")
+    await client.tenants.create(pb.Tenant(name="tenants/t"))
     with pytest.raises(ApiError) as caught:
         await anext(stream)
     assert (caught.value.code, str(caught.value)) == (grpc.StatusCode.UNAVAILABLE, "too far behind. Watch again.")

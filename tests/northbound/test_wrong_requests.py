@@ -18,6 +18,7 @@ from sdn.v1 import services_pb2 as s
 from sdn.v1 import topology_pb2 as t
 
 INVALID = "INVALID_ARGUMENT InvalidInput"
+GONE = "OUT_OF_RANGE Gone"
 RED = "tenants/red"
 H3 = f"{RED}/ports/h3"
 
@@ -107,6 +108,57 @@ WRONG = [
         ("not a token", "next_page_token"),
     ),
     Wrong("WatchPorts", s.WatchPortsRequest(parent="tenants"), INVALID, "parent", ("form", "tenants/- for all")),
+    Wrong(
+        "ListPorts",
+        s.ListPortsRequest(parent=RED, page_token=make_token("Port red", H3), filter="env=prod"),
+        INVALID,
+        "page_token",
+        ("not a token of this list", "same parent and filter"),
+    ),
+    # filters
+    *(
+        Wrong(method, request, INVALID, "filter", ("at character 5: expected", "found 'a'", "Write it as env=prod"))
+        for method, request in (
+            ("ListTenants", s.ListTenantsRequest(filter="has a")),
+            ("ListNetworks", s.ListNetworksRequest(parent=RED, filter="has a")),
+            ("ListSubnets", s.ListSubnetsRequest(parent=RED, filter="has a")),
+            ("ListRouters", s.ListRoutersRequest(parent=RED, filter="has a")),
+            ("ListPorts", s.ListPortsRequest(parent=RED, filter="has a")),
+            ("ListConnections", s.ListConnectionsRequest(parent=RED, filter="has a")),
+            ("WatchTenants", s.WatchTenantsRequest(filter="has a")),
+            ("WatchPorts", s.WatchPortsRequest(parent=RED, filter="has a")),
+        )
+    ),
+    Wrong(
+        "ListPorts",
+        s.ListPortsRequest(parent=RED, filter="a" * 1025),
+        INVALID,
+        "filter",
+        ("1025 characters", "at most 1024"),
+    ),
+    Wrong("ListPorts", s.ListPortsRequest(parent=RED, filter='a="b'), INVALID, "filter", ("not closed", "in quotes")),
+    Wrong(
+        "ListPorts",
+        s.ListPortsRequest(parent=RED, filter=",".join("a" * 20)),
+        INVALID,
+        "filter",
+        ("more than 16", "Use fewer"),
+    ),
+    # revisions
+    Wrong(
+        "WatchPorts",
+        s.WatchPortsRequest(parent=RED, from_revision=1),
+        GONE,
+        "from_revision",
+        ("before the last start", "watch anew from 0"),
+    ),
+    Wrong(
+        "WatchTenants",
+        s.WatchTenantsRequest(from_revision=2**64 - 1),
+        GONE,
+        "from_revision",
+        ("no revision", "watch anew from 0"),
+    ),
     # create
     Wrong("CreatePort", s.CreatePortRequest(), INVALID, "port", ("not given", "Send the port")),
     Wrong("CreatePort", create_port(name=""), INVALID, "port.name", ("not given", "Write it as tenants/T/ports/ID")),

@@ -13,7 +13,7 @@ from sdn.model.ids import Dpid
 from sdn.model.program import Entry, Group, Unit
 from sdn.model.route import NextHops, Path
 from sdn.pipeline import Compiler, route_table, routes
-from sdn.pipeline.facts import ConnectionFacts, InterfaceFacts, PortFacts, RouterFacts, SwitchFacts
+from sdn.pipeline.facts import ConnectionFacts, InterfaceFacts, PortFacts, RouterFacts, StaticFacts, SwitchFacts, Way
 from sdn.pipeline.layout import GROUP_ALIVE
 from sdn.pipeline.program import OwnershipError
 from sdn.pipeline.routes import COMPILED_FORM, Form
@@ -137,8 +137,23 @@ class Changer:
                 InterfaceFacts(network, bytes([10, 0, network, 0]), 24, bytes([10, 0, network, 1]))
                 for network in chosen
             )
-            self.world.routers[name] = RouterFacts(number, interfaces)
+            before = self.world.routers.get(name)
+            if before is not None and self.chance.random() < 0.4:
+                interfaces, chosen = before.interfaces, sorted({i.network for i in before.interfaces})
+            self.world.routers[name] = RouterFacts(number, interfaces, self.static(chosen))
         self.compiler.set_router(name, self.world.routers.get(name))
+
+    def static(self, networks: list[int]) -> tuple[StaticFacts, ...]:
+        """Static routes to addresses that ports have, may have or never have, in these networks."""
+        routes = []
+        for length in (0, 8, 32, 64, 128):
+            if self.chance.random() < 0.3:
+                number, size = self.chance.randrange(len(PORTS) + 2), 4 if length <= 32 else 16
+                v4 = bytes([10, 0, self.chance.randrange(2), number + 10])
+                hop = v4 if size == 4 else bytes([0xFD]) + bytes(14) + bytes([number])
+                network = self.chance.choice((0, *networks))
+                routes.append(StaticFacts(bytes([10]) + bytes(size - 1), length, network, hop if network else b""))
+        return tuple(routes)
 
     def routes(self) -> None:
         dpids = [Dpid(dpid) for dpid in SWITCHES]
@@ -154,17 +169,21 @@ class Changer:
     def hops(self) -> NextHops | None:
         return self.chance.choice((None, *HOPS))
 
-    def connection(self, name: str) -> None:
+    def way(self, forward: int, backward: int) -> Way:
         switches = list(SWITCHES)
         self.chance.shuffle(switches)
-        switches = switches[: self.chance.randrange(4)]
-        if not switches:
+        switches = switches[: self.chance.randrange(1, 4)]
+        links = tuple((100, 101) for _ in switches[1:])
+        return Way(Path(tuple(Dpid(dpid) for dpid in switches), links), forward, backward)
+
+    def connection(self, name: str) -> None:
+        a, b = (1, 2) if name == "c1" else (3, 4)
+        ways = tuple(self.way(a + 10 * slot, b + 10 * slot) for slot in range(self.chance.randrange(4)))
+        if not ways:
             self.world.connections.pop(name, None)
         else:
-            links = tuple((100, 101) for _ in switches[1:])
-            path = Path(tuple(Dpid(dpid) for dpid in switches), links)
-            a, b = (1, 2) if name == "c1" else (3, 4)
-            self.world.connections[name] = ConnectionFacts(a, b, path, a, b)
+            steered = self.chance.choice((None, *ways))
+            self.world.connections[name] = ConnectionFacts(a, b, ways, steered)
         self.compiler.set_connection(name, self.world.connections.get(name))
 
 

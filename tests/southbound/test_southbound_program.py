@@ -12,7 +12,7 @@ from sdn.model.ids import Dpid
 from sdn.model.program import Installed, cookie_of
 from sdn.model.route import NextHops, Path
 from sdn.pipeline import Compiler
-from sdn.pipeline.facts import ConnectionFacts, InterfaceFacts, PortFacts, RouterFacts, SwitchFacts
+from sdn.pipeline.facts import ConnectionFacts, InterfaceFacts, PortFacts, RouterFacts, SwitchFacts, Way
 from sdn.reconcile import SwitchSync
 
 pytestmark = pytest.mark.lab
@@ -36,7 +36,8 @@ def compiled() -> Compiler:
     v6s = [InterfaceFacts(n, bytes([0xFD, n]) + bytes(14), 64, bytes([0xFD, n]) + bytes(13) + b"\1") for n in (1, 2)]
     compiler.set_router("r", RouterFacts(1, (*v4s, *v6s)))
     path = Path((Dpid(1), Dpid(2), Dpid(3)), ((1, 1), (2, 1)))
-    compiler.set_connection("c", ConnectionFacts(1, 6, path, 1, 2))
+    way = Way(path, 1, 2)
+    compiler.set_connection("c", ConnectionFacts(1, 6, (way,), way))
     compiler.compile()
     return compiler
 

@@ -13,7 +13,18 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from sdn.model.command import Command, Create, Delete, Put, Transaction, Update
 from sdn.model.errors import SdnError
 from sdn.model.ids import Kind
-from sdn.model.intent import Binding, Connection, Network, Port, Resource, Router, Subnet, Tenant, kind_of
+from sdn.model.intent import (
+    Binding,
+    Connection,
+    Network,
+    Port,
+    Resource,
+    Router,
+    StaticRoute,
+    Subnet,
+    Tenant,
+    kind_of,
+)
 from sdn.store import Store
 from sdn.store.resolve import USER_FIELDS
 
@@ -26,6 +37,11 @@ MACS = ("", "", "", "02:00:00:00:00:01", "02:00:00:00:00:03", "0A-00-00-00-00-01
 
 def name_of(kind: Kind, tenant: str, name: str) -> str:
     return f"tenants/{tenant}" if kind is Kind.TENANT else f"tenants/{tenant}/{kind.collection}/{name}"
+
+
+def static_routes() -> st.SearchStrategy[StaticRoute]:
+    prefixes = st.sampled_from([*CIDRS, "0.0.0.0/0", "10.0.1.4/32", "2001:db8::/32"]).map(ip_network)
+    return st.builds(StaticRoute, prefix=prefixes, next_hop=st.none() | st.sampled_from(ADDRESSES).map(ip_address))
 
 
 @st.composite
@@ -47,7 +63,8 @@ def resources(draw: st.DrawFn) -> Resource:
             gateway = None
         return Subnet(**common, network=draw(some), cidr=cidr, gateway=gateway)
     if kind is Kind.ROUTER:
-        return Router(**common, subnets=tuple(draw(st.lists(some, max_size=2))))
+        routes = draw(st.just(()) | st.lists(static_routes(), max_size=2).map(tuple))
+        return Router(**common, subnets=tuple(draw(st.lists(some, max_size=2))), routes=routes)
     if kind is Kind.PORT:
         places = st.builds(Binding, switch=st.sampled_from("st"), interface=st.sampled_from("ijk"))
         chosen = draw(st.one_of(st.just([]), st.just([]), st.lists(st.sampled_from(ADDRESSES), max_size=2)))
@@ -104,6 +121,13 @@ def check_world(objects: dict[str, Resource]) -> None:
             assert not any(s is not t and s.cidr.overlaps(t.cidr) for s in held for t in held)
             for name in item.subnets:
                 once("routed", name)
+            for route in item.routes:
+                once("route", item.name, route.prefix)
+                assert route.prefix not in [s.cidr for s in held]
+                if route.next_hop is not None:
+                    (home,) = (s for s in held if route.next_hop in s.cidr)
+                    assert route.next_hop not in (home.gateway, home.cidr.network_address)
+                    assert route.next_hop.version == route.prefix.version
         elif isinstance(item, Port):
             need(item.network, item, Network)
             once("mac", item.network, item.mac)

@@ -84,6 +84,25 @@ def test_a_subnet_without_gateway_is_not_routed() -> None:
     assert ("h1", "h2") not in expected(endpoints(TOPOLOGY, objects).values(), 4)
 
 
+def test_static_routes_inside_a_subnet() -> None:
+    objects = demo()
+    router = next(r for r in objects.routers if "/red/" in r.name)
+    address = demo_endpoints()["h2"].address(4)
+    assert address is not None
+    own = str(address.interface.ip)
+    for prefix, hop, reached in (
+        (f"{own}/32", "blackhole", False),
+        (f"{own}/32", own, True),
+        (f"{own}/32", "10.0.1.11", False),
+        ("0.0.0.0/0", "blackhole", True),
+    ):
+        del router.routes[:]
+        router.routes.add(prefix=prefix, next_hop=hop)
+        pairs = expected(endpoints(TOPOLOGY, objects).values(), 4)
+        assert (("h1", "h2") in pairs) == reached
+        assert ("h2", "h1") in pairs
+
+
 def test_bindings_by_datapath_id_and_elsewhere() -> None:
     objects = demo()
     dpid = TOPOLOGY.switches["leaf1"]

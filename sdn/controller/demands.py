@@ -1,0 +1,119 @@
+"""What a connection asks for, in terms of the topology: names of switches, links and other connections resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from sdn.model.errors import InvalidInput, SdnError
+from sdn.model.ids import Dpid
+from sdn.model.intent import Connection, Protection
+from sdn.model.request import Exclusion, PathRequest, Protect, Strategy
+from sdn.model.route import Path
+from sdn.model.topology import LinkEnd
+from sdn.routing import Ledger
+from sdn.store import Store
+from sdn.topology import TopologyState
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """protect: None without protection; required: refuse rather than go without. target: microseconds, 0: none."""
+
+    request: PathRequest
+    protect: Protect | None = None
+    required: bool = False
+    target: int = 0
+
+    @property
+    def tight(self) -> PathRequest:
+        """The request with its target as the bound."""
+        bound = self.request.max_latency
+        most = self.target if bound is None else min(bound, self.target)
+        return replace(self.request, max_latency=most) if self.target else self.request
+
+
+class Demands:
+    """Makes demands. held: the paths of a connection that is placed, none otherwise."""
+
+    def __init__(
+        self, store: Store, topology: TopologyState, ledger: Ledger, held: Callable[[str], Iterable[Path]]
+    ) -> None:
+        self._store = store
+        self._topology = topology
+        self._ledger = ledger
+        self._held = held
+
+    def of(self, connection: Connection, a: Dpid, b: Dpid, beside: Iterable[Connection] = ()) -> Demand:
+        """beside: connections of the same transaction. Raises InvalidInput for a name that is not known."""
+        wish = connection.constraints
+        exclude = Exclusion(
+            switches=frozenset(self._switches("exclude_switches", wish.exclude_switches)),
+            links=frozenset(self._links(wish.exclude_links)),
+            risk_groups=frozenset(self._risks(wish.exclude_risk_groups)),
+        )
+        for others, scope in self._others(connection, beside):
+            for path in others:
+                exclude |= self._apart(path, scope, {a, b})
+        request = PathRequest(
+            source=a,
+            destination=b,
+            forward=connection.bandwidth,
+            backward=connection.reverse or connection.bandwidth,
+            max_latency=wish.max_latency or None,
+            max_hops=wish.max_hops or None,
+            max_cost=wish.max_cost or None,
+            exclude=exclude,
+            via=tuple(self._switches("via", wish.via)),
+            strategy=Strategy(wish.strategy),
+        )
+        protection = connection.protection
+        return Demand(request, _scope(protection), protection.mode == "REQUIRED", wish.target_latency)
+
+    def _apart(self, path: Path, scope: Protect, ends: set[Dpid]) -> Exclusion:
+        """What another connection's path rules out; the switches at the own ends cannot be avoided."""
+        shared = self._ledger.mesh.shared(path, scope)
+        return replace(shared, switches=shared.switches - ends)
+
+    def _switches(self, field: str, names: tuple[str, ...]) -> Iterator[Dpid]:
+        for index, name in enumerate(names):
+            dpid = self._topology.resolve(name)
+            if dpid is None:
+                raise _unknown(f"{field}[{index}]", f"switch {name}", "Name a switch as 'sdnctl topology' shows it.")
+            yield dpid
+
+    def _links(self, names: tuple[str, ...]) -> Iterator[LinkEnd]:
+        for index, name in enumerate(names):
+            switch, _, interface = name.rpartition(":")
+            dpid = self._topology.resolve(switch) if switch else None
+            port = self._topology.port_number(dpid, interface) if dpid is not None else None
+            if dpid is None or port is None:
+                remedy = "Name one end of a link as SWITCH:INTERFACE."
+                raise _unknown(f"exclude_links[{index}]", f"interface {name}", remedy)
+            yield LinkEnd(dpid, port)
+
+    def _risks(self, names: tuple[str, ...]) -> Iterator[str]:
+        for index, name in enumerate(names):
+            if not self._ledger.mesh.has_risk(name):
+                remedy = "Name a shared-risk group of the topology file."
+                raise _unknown(f"exclude_risk_groups[{index}]", f"risk group {name}", remedy)
+            yield name
+
+    def _others(self, connection: Connection, beside: Iterable[Connection]) -> Iterator[tuple[Iterable[Path], Protect]]:
+        """Paths to stay away from: of those it names, and of those that name it."""
+        wish = connection.constraints
+        for name in wish.diverse_from:
+            yield self._held(name), Protect(wish.diversity)
+        named_by = {name: self._store.objects.get(name) for name in self._store.users(connection.name)}
+        named_by.update((other.name, other) for other in beside)
+        for name, other in sorted(named_by.items()):
+            if isinstance(other, Connection) and connection.name in other.constraints.diverse_from:
+                yield self._held(name), Protect(other.constraints.diversity)
+
+
+def _scope(protection: Protection) -> Protect | None:
+    return None if protection.mode == "NONE" else Protect(protection.scope)
+
+
+def _unknown(field: str, what: str, remedy: str) -> SdnError:
+    return InvalidInput.of(f"constraints.{field}", f"{what} is not known", remedy)

@@ -1,0 +1,73 @@
+"""Paths of connections as records (bucket ``paths``), by names of interfaces, which a restart of a switch keeps.
+
+A record is ``{"slots": {"0": STEPS, …}, "steered": 0, "primary": 0, "backup": null}``, STEPS a list of [datapath id,
+out interface, in interface of the next]. What earlier versions wrote, STEPS alone, is slot 0 with all traffic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sdn.model import codec
+from sdn.model.errors import SdnError
+from sdn.model.ids import Dpid, format_dpid, parse_dpid
+from sdn.model.route import Path
+
+InterfaceOf = Callable[[Dpid, int], str | None]
+NumberOf = Callable[[Dpid, str], int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """Paths by slot, the slot that traffic takes, and those of the primary and the backup path."""
+
+    slots: dict[int, Path]
+    steered: int | None
+    primary: int | None
+    backup: int | None
+
+
+def write(saved: Saved, interface: InterfaceOf) -> str:
+    """The text of a record."""
+    slots: dict[str, codec.Json] = {str(slot): _steps(path, interface) for slot, path in sorted(saved.slots.items())}
+    return codec.dumps({"slots": slots, "steered": saved.steered, "primary": saved.primary, "backup": saved.backup})
+
+
+def read(text: str, number: NumberOf) -> Saved | None:
+    """What a record says, without paths whose interfaces are not known any more; None if it cannot be read."""
+    try:
+        data = codec.loads(text)
+        if isinstance(data, list):
+            data = {"slots": {"0": data}, "steered": 0, "primary": 0, "backup": None}
+        if not isinstance(data, dict) or not isinstance(data.get("slots"), dict):
+            return None
+        slots = {int(slot): path for slot, steps in data["slots"].items() if (path := _path(steps, number)) is not None}
+    except (SdnError, ValueError, TypeError):
+        return None
+    steered, primary, backup = (
+        slot if slot in slots else None for slot in (data.get(name) for name in ("steered", "primary", "backup"))
+    )
+    return Saved(slots, steered, primary, backup)
+
+
+def _steps(path: Path, interface: InterfaceOf) -> codec.Json:
+    steps: list[codec.Json] = [
+        [format_dpid(near), interface(near, out) or "", interface(far, into) or ""]
+        for near, far, (out, into) in zip(path.switches, path.switches[1:], path.links, strict=False)
+    ]
+    return [*steps, [format_dpid(path.switches[-1]), "", ""]]
+
+
+def _path(steps: object, number: NumberOf) -> Path | None:
+    """Raises SdnError, ValueError or TypeError if this is not a path."""
+    if not isinstance(steps, list) or not steps:
+        raise ValueError("no steps")
+    switches = tuple(parse_dpid(dpid) for dpid, _, _ in steps)
+    links = []
+    for near, far, (_, out, into) in zip(switches, switches[1:], steps, strict=False):
+        ports = number(near, out), number(far, into)
+        if ports[0] is None or ports[1] is None:
+            return None
+        links.append((ports[0], ports[1]))
+    return Path(switches, tuple(links)) if len(set(switches)) == len(switches) else None
