@@ -33,6 +33,7 @@ from sdn.southbound import OpenFlowServer, Polling
 from sdn.store import Store
 from sdn.store.numbers import CURSORS
 from sdn.store.store import STORE
+from sdn.topology import DampingRule
 
 META = "meta"
 """Bucket of the daemon itself: key ``probe_key``, the secret of link probes in hexadecimal digits."""
@@ -150,6 +151,8 @@ async def _listen(southbound: OpenFlowServer, host: str, port: int) -> int:
 
 
 def _controller(settings: Config, journal: Journal, records: Records) -> Controller:
+    if settings.use_links == "declared" and not settings.topology:
+        raise InvalidInput.of("use-links", "no topology is declared", "Name one with --topology, or use links as seen.")
     return Controller(
         records,
         key=_probe_key(records, journal),
@@ -157,7 +160,9 @@ def _controller(settings: Config, journal: Journal, records: Records) -> Control
         now=time.monotonic(),
         declared=load_topology(settings.topology) if settings.topology else None,
         settings=Settings(
-            settings.probe_interval, settings.probe_misses, settings.start_grace, settings.audit_interval
+            *(settings.probe_interval, settings.probe_misses, settings.start_grace, settings.audit_interval),
+            damping=DampingRule(half_life=settings.damping_half_life),
+            only_declared=settings.use_links == "declared",
         ),
     )
 

@@ -11,6 +11,7 @@ from sdn.cli.columns import hop_table
 from sdn.cli.objects import tenant_option
 from sdn.cli.render import plain, table
 from sdn.cli.session import Session, common, fail, pass_session
+from sdn.cli.wiring import check
 from sdn.cli.words import full_name
 from sdn.client import KINDS, format_bandwidth
 
@@ -18,6 +19,9 @@ from sdn.client import KINDS, format_bandwidth
 @click.group()
 def topology() -> None:
     """Switches, links and the paths between them."""
+
+
+topology.add_command(check)
 
 
 @topology.command()
@@ -61,7 +65,7 @@ def _links(links: Sequence[Any]) -> str:
         (
             f"{link.a.switch}:{link.a.interface}",
             f"{link.b.switch}:{link.b.interface}",
-            _word(link.up, "up", "down"),
+            _state(link),
             link.cost,
             format_bandwidth(link.capacity_bps) if link.capacity_bps else "",
             _latency(link.latency_us),
@@ -76,6 +80,12 @@ def _links(links: Sequence[Any]) -> str:
 
 def _word(value: bool, yes: str, no: str) -> str:
     return yes if value else no
+
+
+def _state(link: Any) -> str:
+    """down, or what keeps a link that is seen from being an ordinary one."""
+    words = [word for word in ("away", "damped", "unused") if getattr(link, word)]
+    return ",".join(words) or "up" if link.up else "down"
 
 
 def _latency(microseconds: int) -> str:

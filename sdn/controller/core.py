@@ -48,7 +48,7 @@ from sdn.pipeline.routes import switch_object
 from sdn.pipeline.salts import GROUPS, SaltTable
 from sdn.reconcile import Adoption
 from sdn.store import Change, Store
-from sdn.topology import TopologyState
+from sdn.topology import DampingRule, TopologyState
 
 LINKS = "links"
 """Bucket: links as learned (TopologyState.records)."""
@@ -62,12 +62,15 @@ class Settings:
 
     start_grace: seconds to wait after the start for all switches of an earlier life before anything is written.
     audit_interval: seconds between full read-backs, one switch after the other.
+    damping, only_declared: see TopologyState.
     """
 
     probe_interval: float = 1.0
     probe_misses: int = 3
     start_grace: float = 10.0
     audit_interval: float = 300.0
+    damping: DampingRule | None = None
+    only_declared: bool = False
 
 
 class Controller:
@@ -90,7 +93,13 @@ class Controller:
         self.settings = settings or Settings()
         interval, misses = self.settings.probe_interval, self.settings.probe_misses
         self.store = Store.load(records)
-        self.topology = TopologyState(key, declared, interval=interval, misses=misses)
+        self.topology = TopologyState(
+            *(key, declared),
+            interval=interval,
+            misses=misses,
+            damping=self.settings.damping,
+            only_declared=self.settings.only_declared,
+        )
         self.topology.load(records.get(LINKS, {}), now)
         self.compiler = Compiler(SaltTable(records.get(GROUPS, {})))
         self.fleet = Fleet(self.compiler.programs)

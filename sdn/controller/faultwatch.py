@@ -1,4 +1,7 @@
-"""Which wiring faults are new and which are gone, told when they have lasted: a start finds links one by one."""
+"""Which wiring faults are new and which are gone, told when they have lasted: a start finds links one by one.
+
+Links that are damped, or not any more, are told at once.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +27,8 @@ class FaultWatch:
 
     def tick(self, now: float) -> None:
         """Look once a second while something changes. O(L log L) then, L links."""
+        for change in self._topology.take_damping_changes():
+            self._reporter.damped(change)
         if self._topology.discovery.revision != self._revision:
             self._revision = self._topology.discovery.revision
             # What is one-way shows by time alone, so look a little longer.

@@ -37,7 +37,10 @@ class SwitchView:
 
 @dataclass(frozen=True, slots=True)
 class LinkView:
-    """One link; ends are (switch name, interface name). reserved: bits/s from a to b and from b to a."""
+    """One link; ends are (switch name, interface name). reserved: bits/s from a to b and from b to a.
+
+    away, damped, unused: see sdn.topology.state.LinkState.
+    """
 
     a: tuple[str, str]
     b: tuple[str, str]
@@ -47,15 +50,22 @@ class LinkView:
     capacity: int
     latency: int
     reserved: tuple[int, int]
+    away: bool = False
+    damped: bool = False
+    unused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class TopologyView:
-    """All switches and links, and where they differ from what was declared."""
+    """All switches and links, and where they differ from what was declared.
+
+    declaration: name of the declared topology, '' if there is none.
+    """
 
     switches: tuple[SwitchView, ...]
     links: tuple[LinkView, ...]
     faults: tuple[WiringFault, ...]
+    declaration: str = ""
 
 
 @dataclass(frozen=True, slots=True)

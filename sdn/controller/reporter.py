@@ -14,7 +14,7 @@ from sdn.model.ids import format_dpid
 from sdn.model.notice import AuditReport, Severity
 from sdn.model.topology import WiringFault
 from sdn.reconcile import Adoption
-from sdn.topology import Reject
+from sdn.topology import DampingChange, Reject
 
 MAX_NAMED = 10
 """Objects or switches named in one notice."""
@@ -142,6 +142,17 @@ class Reporter:
             more = len(faults) - MAX_AT_ONCE
             message = f"{more} more wiring faults {'are gone' if cleared else 'were found'}; see the topology."
             self._tell(severity, f"More{reason}", "", message, "more wiring faults", {"count": more})
+
+    def damped(self, change: DampingChange) -> None:
+        """A link that was lost too often is avoided, or used again."""
+        a, b = change.ends
+        details: Details = {"a": a, "b": b, "penalty": change.penalty}
+        if change.damped:
+            message = f"The link {a} - {b} was lost again and again; it is avoided until it has held for a while."
+            self._tell(_WARNING, "LinkDamped", "", message, "link damped", details)
+        else:
+            message = f"The link {a} - {b} has held and is used again."
+            self._tell(_INFO, "LinkReused", "", message, "link reused", details)
 
 
 def _some(names: Collection[str]) -> str:

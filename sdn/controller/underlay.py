@@ -13,7 +13,7 @@ from sdn.pipeline.facts import PortFacts, SwitchFacts
 from sdn.routing import ShortestPaths
 from sdn.store import Store
 from sdn.topology import TopologyState
-from sdn.topology.discovery import MAX_PORT
+from sdn.topology.inventory import MAX_PORT
 
 
 class Underlay:

@@ -65,6 +65,7 @@ class Views:
             tuple(self._switch(dpid) for dpid in topology.switches()),
             tuple(self._link(state) for state in topology.link_states()),
             topology.faults(),
+            topology.declared.name if topology.declared is not None else "",
         )
 
     def _switch(self, dpid: Dpid) -> SwitchView:
@@ -109,6 +110,9 @@ class Views:
             capacity=facts.capacity,
             latency=facts.latency,
             reserved=reserved,
+            away=state.away,
+            damped=state.damped,
+            unused=state.unused,
         )
 
     def _is_first(self, end: LinkEnd, state: LinkState) -> bool:

@@ -16,6 +16,7 @@ from sdn.model.errors import InvalidInput
 
 SYSTEM_FILE = Path("/etc/sdn/sdnd.toml")
 """Read when it exists and no other file is named."""
+LINK_RULES = ("seen", "declared")
 _ADDRESS = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]+)):([0-9]{1,5})")
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
@@ -39,6 +40,12 @@ class Config:
         default=1.0, metadata={"help": "seconds between probes of a link", "range": (0.05, 60)}
     )
     probe_misses: int = field(default=3, metadata={"help": "unheard probes that end a link", "range": (1, 100)})
+    damping_half_life: float = field(
+        default=15.0, metadata={"help": "seconds in which a lost link's penalty halves, 0: none", "range": (0, 3600)}
+    )
+    use_links: str = field(
+        default="seen", metadata={"help": "links that probes see, or of these the declared ones", "choices": LINK_RULES}
+    )
     start_grace: float = field(
         default=10.0, metadata={"help": "seconds to wait for known switches after a start", "range": (0, 3600)}
     )

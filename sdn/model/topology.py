@@ -122,7 +122,11 @@ class DeclaredTopology:
 
 @dataclass(frozen=True, slots=True)
 class WiringFault:
-    """A difference between the declared and the observed topology. kind: CamelCase, as MissingLink or MissingSwitch."""
+    """A difference between the declared and the observed topology. kind: CamelCase, as MissingLink or MissingSwitch.
+
+    ends: of the link concerned, as declared or, if it is not, as seen: (switch name, interface name).
+    """
 
     kind: str
     message: str
+    ends: tuple[tuple[str, str], ...] = ()

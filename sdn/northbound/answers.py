@@ -8,6 +8,7 @@ from sdn.controller.reader import FlowView, LinkView, SwitchView, SystemView, To
 from sdn.model.ids import format_dpid
 from sdn.model.notice import AuditReport, Notice
 from sdn.model.status import PathHop, Status
+from sdn.model.topology import WiringFault
 from sdn.v1 import events_pb2 as epb
 from sdn.v1 import resources_pb2 as pb
 from sdn.v1 import topology_pb2 as tpb
@@ -44,8 +45,16 @@ def topology(view: TopologyView) -> tpb.Topology:
     return tpb.Topology(
         switches=[_switch(s) for s in view.switches],
         links=[_link(link) for link in view.links],
-        faults=[tpb.WiringFault(kind=f.kind, message=f.message) for f in view.faults],
+        faults=[_fault(fault) for fault in view.faults],
+        declaration=view.declaration,
     )
+
+
+def _fault(fault: WiringFault) -> tpb.WiringFault:
+    message = tpb.WiringFault(kind=fault.kind, message=fault.message)
+    for target, (switch, interface) in zip((message.a, message.b), fault.ends, strict=False):
+        target.switch, target.interface = switch, interface
+    return message
 
 
 def _switch(view: SwitchView) -> tpb.Switch:
@@ -74,6 +83,9 @@ def _link(view: LinkView) -> tpb.Link:
         latency_us=view.latency,
         reserved_ab_bps=view.reserved[0],
         reserved_ba_bps=view.reserved[1],
+        away=view.away,
+        damped=view.damped,
+        unused=view.unused,
     )
 
 

@@ -6,14 +6,18 @@ Must not know: OpenFlow messages, intent, routing, how records are kept, clocks,
 
 lldp.py       signed probes as bytes
 adjacency.py  who hears whom
+inventory.py  switches and ports
+schedule.py   when which port is probed
 discovery.py  links from probes and port status
+damping.py    links that come and go
 records.py    links as text, to survive a restart
 declared.py   comparison with a declared topology
 state.py      the whole: names, ports, links for routing, wiring faults
 """
 
 from sdn.topology.adjacency import End
+from sdn.topology.damping import DampingRule
 from sdn.topology.discovery import Discovery, Reject
-from sdn.topology.state import PENALTY, TopologyState
+from sdn.topology.state import PENALTY, DampingChange, TopologyState
 
-__all__ = ["PENALTY", "Discovery", "End", "Reject", "TopologyState"]
+__all__ = ["PENALTY", "DampingChange", "DampingRule", "Discovery", "End", "Reject", "TopologyState"]

@@ -95,9 +95,13 @@ def _match(
 
 
 def faults(
-    topology: DeclaredTopology, matching: Matching, discovery: Discovery, show: Callable[[End], str]
+    topology: DeclaredTopology,
+    matching: Matching,
+    discovery: Discovery,
+    show: Callable[[End], str],
+    name_of: Callable[[Dpid], str],
 ) -> list[WiringFault]:
-    """The differences, in the order of the declaration, then by name. show: names an end to people.
+    """The differences, in the order of the declaration, then by name. show, name_of: an end and a switch for people.
 
     MissingSwitch: declared, not connected. MissingLink: its switches are connected, but it is not seen. WrongPeer: a
     declared interface is wired to another one. UnexpectedLink, UnexpectedSwitch: seen, but not declared.
@@ -117,14 +121,16 @@ def faults(
             explained.update((end, peers[end]))
             other = ends[1] if end == ends[0] else ends[0]
             message = f"{show(end)} is wired to {show(peers[end])}, declared is {show(other)}"
-            found.append(WiringFault("WrongPeer", message))
+            found.append(WiringFault("WrongPeer", message, (link.a, link.b)))
         if not wrong:
             why = "; ".join(text for end in ends if (text := _why_missing(end, discovery, show)))
             message = f"no link between {show(ends[0])} and {show(ends[1])}" + (f": {why}" if why else "")
-            found.append(WiringFault("MissingLink", message))
+            found.append(WiringFault("MissingLink", message, (link.a, link.b)))
     for a, b in matching.unexpected:
         if not {a, b} & explained:
-            found.append(WiringFault("UnexpectedLink", f"{show(a)} is wired to {show(b)}, which was not declared"))
+            seen = (name_of(a.dpid), a.interface), (name_of(b.dpid), b.interface)
+            message = f"{show(a)} is wired to {show(b)}, which was not declared"
+            found.append(WiringFault("UnexpectedLink", message, seen))
     known = set(topology.switches.values())
     strangers = [dpid for dpid in discovery.switches() if dpid not in known and discovery.connected(dpid)]
     text = "switch {:016x} is connected, but was not declared"

@@ -2,37 +2,34 @@
 
 Rules
 - A link's ends are (datapath id, interface name): port numbers may change when a switch returns.
-- A link is up when each end's probes were last heard at the other. A port has one peer: the newest verified probe
-  wins, and what contradicts it is forgotten at once.
+- A link is up when each end's probes were last heard at the other. A port has one peer.
+- A link whose probes are heard does not move: a probe that would give one of its ports another peer is not believed.
+  Between ports that have no such link the newest verified probe wins, and what contradicts it is forgotten at once.
 - A probe counts only with a valid tag and a nonce that was sent out of that very port within the last ``misses``
-  intervals and has not been heard yet. So forged, old, replayed and reflected probes make no link.
-- A bound port never takes part. (A port that sent tenant frames is to be marked as bound.)
+  intervals and has not been heard yet. So forged, old, replayed and reflected probes make no link. A probe that is not
+  believed leaves its nonce as it was: who relays it cannot take it from the port that it is meant for.
+- A port of a host never takes part: one that is bound (``set_bound``), or that sent tenant frames (``host_seen``).
 - A port that goes down or away takes its link with it at once. Otherwise a link ends after ``misses`` probes in a row
   were sent over it and not heard. What counts is probes sent, not time that passed, so a controller that was busy for
   some seconds does not tear down the network.
-- While a switch is away its probes cannot run: its links stay until it returns or a neighbour's port goes down.
+- While a switch is away its probes cannot run: its links stay until it returns, a neighbour's port goes down, or one
+  is verified to have another peer.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from heapq import heappop, heappush
-from math import inf
+from dataclasses import dataclass
 
 from sdn.model.ids import Dpid, format_dpid
 from sdn.model.topology import SwitchPort
 from sdn.topology import lldp
 from sdn.topology.adjacency import Adjacency, End
+from sdn.topology.inventory import MAX_PORT, Inventory, PortState, SwitchState
 from sdn.topology.records import EndRecord, read, write
+from sdn.topology.schedule import Schedule
 
-MAX_PORT = 0xFFFFFF00
-"""OFPP_MAX (OpenFlow 1.3.5, section 7.2.1): higher numbers are not ports that a cable can be plugged into."""
-_TOGETHER = 64
-"""Neighbouring ports of a switch whose probes leave at the same time: one or two milliseconds of work."""
-_GOLDEN = 0x9E3779B97F4A7C15
-"""The golden ratio in 64 bits: its multiples spread evenly, however many there are (Knuth, volume 3, section 6.4)."""
 _SOURCE = bytes.fromhex("0e0000000000")
 """Source MAC where a port does not tell its own."""
 
@@ -42,8 +39,8 @@ class Reject:
     """A probe that was not believed.
 
     kind: foreign (other LLDP), malformed, forged (wrong tag), stale (not under way: replayed, too late, or of a port
-    that is no more), unknown-port (came in where no port is up), bound-port (relayed by a host), reflected (to the very
-    port it left), same-switch.
+    that is no more), unknown-port (came in where no port is up), bound-port, host-port (relayed by a host), reflected
+    (to the very port it left), same-switch, taken (one of the two ports has a link that is heard, to another port).
     """
 
     kind: str
@@ -52,26 +49,7 @@ class Reject:
     message: str
 
 
-@dataclass(slots=True)
-class _Port:
-    """A port of a connected or remembered switch. nonces: (nonce, when sent), oldest first."""
-
-    port: SwitchPort
-    due: float = 0.0
-    sent: float = -inf
-    unheard: int = 0
-    nonces: list[tuple[bytes, float]] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class _Switch:
-    connected: bool
-    away_since: float | None
-    ports: dict[str, _Port] = field(default_factory=dict)
-    names: dict[int, str] = field(default_factory=dict)
-
-
-class Discovery:
+class Discovery(Inventory):
     """The observed switches, ports and links. ``revision`` grows whenever any of them may have changed.
 
     key: secret of the probes, at least 16 bytes. interval: seconds between probes of a port. All times ``now`` are
@@ -81,15 +59,16 @@ class Discovery:
     def __init__(self, key: bytes, interval: float = 1.0, misses: int = 3) -> None:
         if len(key) < 16 or interval <= 0 or misses < 1:
             raise ValueError("the key needs 16 bytes, the interval must be positive, misses at least 1")
+        super().__init__()
         self._key = key
         self._interval = interval
         self._misses = misses
         self._ttl = min(0xFFFF, max(1, round(interval * (misses + 1))))
-        self._switches: dict[Dpid, _Switch] = {}
         self._bound: set[End] = set()
+        self._hosts: set[End] = set()
         self._adjacency = Adjacency()
         self._suspects: set[End] = set()
-        self._queue: list[tuple[float, End]] = []
+        self._schedule = Schedule(interval)
         self._counter = 0
         self._touched: dict[End, None] = {}
         self.revision = 0
@@ -100,19 +79,18 @@ class Discovery:
     def switch_up(self, dpid: Dpid, ports: Iterable[SwitchPort], now: float) -> None:
         """A switch connected with these ports. Links of ports that are gone or down end; the others go on."""
         old = self._switches.get(dpid)
-        switch = self._switches[dpid] = _Switch(True, None)
+        switch = self._switches[dpid] = SwitchState(True, None)
         for port in sorted(ports, key=lambda p: p.number):
             if port.name not in switch.ports and port.number not in switch.names:
-                switch.ports[port.name] = _Port(port)
-                switch.names[port.number] = port.name
+                switch.add(port)
         for name in old.ports if old else ():
             self._touched[End(dpid, name)] = None
             new = switch.ports.get(name)
             if new is None or not new.port.up:
-                self._forget(End(dpid, name))
+                self._unplugged(End(dpid, name))
         for name in switch.ports:
             self._touched[End(dpid, name)] = None
-            self._schedule(End(dpid, name), now)
+            self._start(End(dpid, name), now)
         self._restart_counting(dpid)
         self.revision += 1
 
@@ -139,14 +117,13 @@ class Discovery:
             known = None
         came_up = port.up and (known is None or not known.port.up)
         if known is None:
-            switch.ports[port.name] = _Port(port)
-            switch.names[port.number] = port.name
+            switch.add(port)
         else:
             known.port = port
         if not port.up:
-            self._forget(End(dpid, port.name))
+            self._unplugged(End(dpid, port.name))
         elif came_up:
-            self._schedule(End(dpid, port.name), now)
+            self._start(End(dpid, port.name), now)
         self._touched[End(dpid, port.name)] = None
         self.revision += 1
 
@@ -156,7 +133,7 @@ class Discovery:
         name = switch.names.pop(number, None) if switch is not None and switch.connected else None
         if switch is not None and name is not None:
             del switch.ports[name]
-            self._forget(End(dpid, name))
+            self._unplugged(End(dpid, name))
             self._touched[End(dpid, name)] = None
             self.revision += 1
 
@@ -166,8 +143,7 @@ class Discovery:
         port: the interface name, also of a port or switch still to come, or the number of a known port (another number
         is ignored). The mark stays with the name until it is taken away.
         """
-        switch = self._switches.get(dpid)
-        name = port if isinstance(port, str) else (switch.names.get(port) if switch else None)
+        name = self._name(dpid, port)
         if name is None:
             return
         end = End(dpid, name)
@@ -176,7 +152,22 @@ class Discovery:
             self._forget(end)
         elif not bound and end in self._bound:
             self._bound.remove(end)
-            self._schedule(end, now)
+            self._start(end, now)
+
+    def host_seen(self, dpid: Dpid, port: int | str) -> bool:
+        """A port sent frames that only a host sends: until its cable is pulled it is no link and is not probed.
+
+        port: as for ``set_bound``, but known. Not believed (False) of a port with a link: what is proved by probes of
+        both ends is not undone by a frame that anything on the way may have sent.
+        """
+        name = self._name(dpid, port)
+        end = End(dpid, name or "")
+        known = self._port(end)
+        if known is None or not known.port.up or self.link_at(end) is not None:
+            return False
+        self._hosts.add(end)
+        self._forget(end)
+        return True
 
     def receive(self, dpid: Dpid, in_port: int, frame: bytes, now: float) -> Reject | None:
         """An LLDP frame came in. Returns why it was not believed, also counted in ``rejects``; None if it was."""
@@ -196,8 +187,7 @@ class Discovery:
         random_bytes: gives so many unpredictable bytes.
         """
         due = []
-        while self._queue and self._queue[0][0] <= now:
-            when, end = heappop(self._queue)
+        for when, end in self._schedule.due(now):
             port = self._port(end)
             if port is None or port.due != when or not self._probing(end):
                 continue
@@ -208,11 +198,7 @@ class Discovery:
             due.append(
                 (end.dpid, port.port.number, lldp.build(self._key, *end, source=source, nonce=nonce, ttl=self._ttl))
             )
-            step = (end.dpid + port.port.number // _TOGETHER) * _GOLDEN & 0xFFFFFFFFFFFFFFFF
-            phase = step / 2**64 * self._interval
-            # Half an interval to one and a half from now, then exactly one each time.
-            turns = (now + self._interval / 2 - phase) // self._interval + 1
-            self._push(end, port, phase + turns * self._interval)
+            self._schedule.push_next(end, port, now)
         return due
 
     def expire(self, now: float) -> None:
@@ -233,7 +219,7 @@ class Discovery:
         switch = self._switches.get(dpid)
         if switch is not None and not switch.connected:
             for name in switch.ports:
-                self._forget(End(dpid, name))
+                self._unplugged(End(dpid, name))
                 self._touched[End(dpid, name)] = None
             del self._switches[dpid]
             self.revision += 1
@@ -250,9 +236,8 @@ class Discovery:
             if a == b or any(self._adjacency.knows(end) or end in self._bound for end in (a, b)):
                 continue
             for end in pair:
-                switch = self._switches.setdefault(end.dpid, _Switch(False, away_since))
-                switch.ports[end.interface] = _Port(SwitchPort(end.number, end.interface, b"", True, end.speed))
-                switch.names[end.number] = end.interface
+                switch = self._switches.setdefault(end.dpid, SwitchState(False, away_since))
+                switch.add(SwitchPort(end.number, end.interface, b"", True, end.speed))
             self._adjacency.join(a, b, away_since)
             self._adjacency.join(b, a, away_since)
             self._touched.update(dict.fromkeys((a, b)))
@@ -285,38 +270,13 @@ class Discovery:
         """(sender, receiver) where probes have gone in one direction only since before that time."""
         return self._adjacency.one_way(before)
 
-    def switches(self) -> list[Dpid]:
-        """All switches that are connected or known from links, sorted."""
-        return sorted(self._switches)
-
-    def connected(self, dpid: Dpid) -> bool:
-        """Whether the switch has a session."""
-        switch = self._switches.get(dpid)
-        return switch is not None and switch.connected
-
-    def away_since(self, dpid: Dpid) -> float | None:
-        """When the session of a known switch ended; None while it is connected."""
-        switch = self._switches.get(dpid)
-        return None if switch is None else switch.away_since
-
-    def interface(self, dpid: Dpid, number: int) -> str | None:
-        """The name of a port given by its number."""
-        switch = self._switches.get(dpid)
-        return None if switch is None else switch.names.get(number)
-
-    def ports(self, dpid: Dpid) -> tuple[SwitchPort, ...]:
-        """The ports of a switch by number; of one that is away, those it had last (or those of its loaded links)."""
-        switch = self._switches.get(dpid)
-        return tuple(sorted((p.port for p in switch.ports.values()), key=lambda p: p.number)) if switch else ()
-
-    def port(self, end: End) -> SwitchPort | None:
-        """A port by its name."""
-        found = self._port(end)
-        return None if found is None else found.port
-
     def bound(self, end: End) -> bool:
         """Whether the port is marked as belonging to a host."""
         return end in self._bound
+
+    def is_host(self, end: End) -> bool:
+        """Whether the port belongs to a host, because it is bound or by what it sent."""
+        return end in self._bound or end in self._hosts
 
     # Inside
 
@@ -337,23 +297,48 @@ class Discovery:
         if name is None or switch is None or not switch.ports[name].port.up:
             return "unknown-port", f"a probe of {sender} at a port that is not up"
         receiver = End(dpid, name)
+        refusal = self._refuse(sender, receiver)
+        if refusal is None:
+            # Older ones are void with it: no reordering on a cable.
+            del known.nonces[: index + 1]
+            known.unheard = 0
+            self._join(sender, receiver, now)
+        return refusal
+
+    def _refuse(self, sender: End, receiver: End) -> tuple[str, str] | None:
+        """Why a genuine probe makes no link between these two ports."""
         if receiver in self._bound:
             return "bound-port", f"a probe of {sender} at the bound port {receiver}: somebody relays it"
+        if receiver in self._hosts:
+            return "host-port", f"a probe of {sender} at {receiver}, where a host is: somebody relays it"
         if receiver == sender:
             return "reflected", f"a probe of {sender} came back to it"
         if receiver.dpid == sender.dpid:
             return "same-switch", f"a probe of {sender} came back to {receiver}"
-        # Older ones are void with it: no reordering on a cable.
-        del known.nonces[: index + 1]
-        known.unheard = 0
+        for end, other in ((sender, receiver), (receiver, sender)):
+            peer = self._live_peer(end)
+            if peer not in (None, other):
+                return "taken", f"a probe of {sender} at {receiver}, but {end} has a link to {peer}"
+        return None
+
+    def _join(self, sender: End, receiver: End, now: float) -> None:
         if self._adjacency.join(sender, receiver, now):
             self._touched.update(dict.fromkeys((sender, receiver)))
             self.revision += 1
-            if self._adjacency.receiver(receiver) is None:
-                self._hurry(receiver, now)
-        return None
+            back = self._port(receiver)
+            if self._adjacency.receiver(receiver) is None and back is not None and self._probing(receiver):
+                self._schedule.hurry(receiver, back, now)
 
-    def _outstanding(self, port: _Port | None, nonce: bytes, now: float) -> int | None:
+    def _live_peer(self, end: End) -> End | None:
+        """The other end of a link that is heard in both directions; None also where a switch is away."""
+        peer = self._adjacency.receiver(end)
+        if peer is None or self._adjacency.receiver(peer) != end:
+            return None
+        ports = self._port(end), self._port(peer)
+        heard = all(port is not None and port.unheard < self._misses for port in ports)
+        return peer if heard and self.connected(end.dpid) and self.connected(peer.dpid) else None
+
+    def _outstanding(self, port: PortState | None, nonce: bytes, now: float) -> int | None:
         if port is not None:
             for index, (known, sent) in enumerate(port.nonces):
                 if known == nonce and now - sent <= self._misses * self._interval:
@@ -369,7 +354,12 @@ class Discovery:
             self._touched[end] = None
             self.revision += 1
 
-    def _remember(self, end: End, port: _Port, nonce: bytes, now: float) -> None:
+    def _unplugged(self, end: End) -> None:
+        """A port is down or gone: whatever is plugged in next may be something else."""
+        self._hosts.discard(end)
+        self._forget(end)
+
+    def _remember(self, end: End, port: PortState, nonce: bytes, now: float) -> None:
         """A probe goes out now. It counts as unheard only if somebody could hear it."""
         port.nonces = [*port.nonces[-self._misses :], (nonce, now)]
         port.sent = now
@@ -379,7 +369,7 @@ class Discovery:
             if port.unheard >= self._misses:
                 self._suspects.add(end)
 
-    def _lost(self, sender: End, receiver: End, port: _Port, now: float) -> bool:
+    def _lost(self, sender: End, receiver: End, port: PortState, now: float) -> bool:
         """Whether the last probes were not heard, although both switches are there. The newest may be on its way."""
         on_its_way = now - port.sent < self._interval / 2
         both = self.connected(sender.dpid) and self.connected(receiver.dpid)
@@ -397,28 +387,12 @@ class Discovery:
         switch = self._switches.get(end.dpid)
         port = switch.ports.get(end.interface) if switch is not None and switch.connected else None
         fits = 0 < len(end.interface.encode()) <= lldp.MAX_INTERFACE
-        return port is not None and port.port.up and port.port.number <= MAX_PORT and end not in self._bound and fits
+        return port is not None and port.port.up and port.port.number <= MAX_PORT and not self.is_host(end) and fits
 
-    def _schedule(self, end: End, now: float) -> None:
+    def _start(self, end: End, now: float) -> None:
         port = self._port(end)
         if port is not None and self._probing(end):
-            self._push(end, port, now)
-
-    def _hurry(self, end: End, now: float) -> None:
-        """Probe early, because the other direction is wanted; but never more often than twice per interval."""
-        port = self._port(end)
-        if port is not None and self._probing(end):
-            when = max(now, port.sent + self._interval / 2)
-            if when < port.due:
-                self._push(end, port, when)
-
-    def _push(self, end: End, port: _Port, when: float) -> None:
-        port.due = when
-        heappush(self._queue, (when, end))
-
-    def _port(self, end: End) -> _Port | None:
-        switch = self._switches.get(end.dpid)
-        return None if switch is None else switch.ports.get(end.interface)
+            self._schedule.push(end, port, now)
 
     def _record(self, end: End) -> EndRecord:
         port = self._port(end)

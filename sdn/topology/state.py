@@ -21,11 +21,13 @@ from sdn.model.topology import (
 )
 from sdn.topology import declared as wiring
 from sdn.topology.adjacency import End
+from sdn.topology.damping import Damping, DampingRule
 from sdn.topology.discovery import Discovery
 from sdn.topology.records import key
 
 PENALTY = 1_000_000
-"""Added to the cost of a link for each end whose switch is away: taken only where there is no other way."""
+"""Added to the cost of a link for each end whose switch is away, and while it is damped: taken only where there is no
+other way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +35,26 @@ class LinkState:
     """A link for people; ends are (switch name, interface name, '' if a missing declared link does not say).
 
     link: as observed, without penalty, None when it is declared but not seen. declared: None when it was not declared.
+    away: a switch at one of its ends is not connected, so that it cannot be probed. damped: avoided, because it was
+    lost too often. unused: seen, but not taken for a link, because only declared ones are.
     """
 
     a: tuple[str, str]
     b: tuple[str, str]
     link: Link | None
     declared: DeclaredLink | None
+    away: bool = False
+    damped: bool = False
+    unused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DampingChange:
+    """A link is damped from now on, or not any more. ends: as shown to people; penalty: see damping.DampingRule."""
+
+    ends: tuple[str, str]
+    damped: bool
+    penalty: int
 
 
 class TopologyState:
@@ -46,7 +62,8 @@ class TopologyState:
 
     key, interval, misses: see Discovery. hold: seconds for which a switch may be away before routing avoids it as
     transit (its flows cannot be changed; its links stay). restart_hold: the same for switches that have not returned
-    since ``load``; longer, because all come back one by one and nothing may be rerouted meanwhile.
+    since ``load``; longer, because all come back one by one and nothing may be rerouted meanwhile. damping: of links
+    that come and go. only_declared: a link that was not declared is shown, and not used.
     """
 
     def __init__(
@@ -58,6 +75,8 @@ class TopologyState:
         misses: int = 3,
         hold: float = 3.0,
         restart_hold: float = 15.0,
+        damping: DampingRule | None = None,
+        only_declared: bool = False,
     ) -> None:
         self.discovery = Discovery(key, interval, misses)
         self.declared = declared
@@ -68,6 +87,9 @@ class TopologyState:
         self._now = 0.0
         self._avoided: frozenset[Dpid] = frozenset()
         self._wiring = wiring.Wiring(declared)
+        self._only_declared = only_declared and declared is not None
+        self._damping = Damping[wiring.SeenLink](damping or DampingRule())
+        self._damping_changes: dict[wiring.SeenLink, DampingChange] = {}
         self._pairs: dict[End, wiring.SeenLink] = {}
         self._plain: dict[wiring.SeenLink, Link] = {}
         self._now_used: dict[wiring.SeenLink, Link] = {}
@@ -91,6 +113,9 @@ class TopologyState:
                 avoided.add(dpid)
         changed, self._avoided = avoided ^ self._avoided, frozenset(avoided)
         for pair in [pair for pair in self._plain if changed and not changed.isdisjoint(end.dpid for end in pair)]:
+            self._use(pair)
+        for pair in self._damping.expire(now):
+            self._note_damping(pair, damped=False)
             self._use(pair)
 
     def load(self, records: Mapping[str, str], now: float) -> None:
@@ -137,7 +162,7 @@ class TopologyState:
             if old != now:
                 gone += [old] if old is not None else []
                 new += [now] if now is not None else []
-            if now is None:
+            if pair not in self._plain:
                 records[key(*pair)] = None
             else:
                 name, records[name] = self.discovery.record(pair)
@@ -177,10 +202,7 @@ class TopologyState:
     def link_states(self) -> tuple[LinkState, ...]:
         """All links that are up or declared, sorted by names."""
         self._refresh()
-        states = [
-            LinkState(self._named(pair[0]), self._named(pair[1]), link, self._wiring.declared(pair))
-            for pair, link in self._plain.items()
-        ]
+        states = [self._link_state(pair, link) for pair, link in self._plain.items()]
         missing = self._wiring.matching().missing
         states += [LinkState(min(link.a, link.b), max(link.a, link.b), None, link) for link in missing]
         return tuple(sorted(states, key=lambda state: (state.a, state.b)))
@@ -190,13 +212,34 @@ class TopologyState:
         self._refresh()
         found = []
         if self.declared is not None:
-            found = wiring.faults(self.declared, self._wiring.matching(), self.discovery, self._show)
+            found = wiring.faults(self.declared, self._wiring.matching(), self.discovery, self._show, self.name_of)
         for sender, receiver in self.discovery.one_way(self._now - self._patience):
             message = f"{self._show(receiver)} hears {self._show(sender)}, but is not heard by it"
-            found.append(WiringFault("OneWayLink", message))
+            ends = self._named(sender), self._named(receiver)
+            found.append(WiringFault("OneWayLink", message, ends))
         return tuple(found)
 
+    def take_damping_changes(self) -> tuple[DampingChange, ...]:
+        """Links that are damped, or not any more, since the last call."""
+        changes, self._damping_changes = self._damping_changes, {}
+        return tuple(changes.values())
+
     # Inside
+
+    def _link_state(self, pair: wiring.SeenLink, link: Link) -> LinkState:
+        return LinkState(
+            self._named(pair[0]),
+            self._named(pair[1]),
+            link,
+            self._wiring.declared(pair),
+            away=not all(self.discovery.connected(end.dpid) for end in pair),
+            damped=self._damping.suppressed(pair),
+            unused=pair not in self._now_used,
+        )
+
+    def _note_damping(self, pair: wiring.SeenLink, *, damped: bool) -> None:
+        penalty = round(self._damping.penalty(pair, self._now))
+        self._damping_changes[pair] = DampingChange((self._show(pair[0]), self._show(pair[1])), damped, penalty)
 
     def _refresh(self) -> None:
         """Look at the links of ports that may have changed."""
@@ -211,8 +254,8 @@ class TopologyState:
                     self._pairs[end] = pair
                 elif self._pairs.get(end) == pair:
                     del self._pairs[end]
-            if not up:
-                self._plain.pop(pair, None)
+            if not up and self._plain.pop(pair, None) is not None and self._damping.lost(pair, self._now):
+                self._note_damping(pair, damped=True)
             for other in self._wiring.update(pair, up):
                 if other != pair or up:
                     self._plain[other] = self._link(other, self._wiring.declared(other))
@@ -221,7 +264,9 @@ class TopologyState:
     def _use(self, pair: wiring.SeenLink) -> None:
         """Routing gets a link as it is now."""
         link, before = self._plain.get(pair), self._now_used.get(pair)
-        now = None if link is None else self._penalised(link)
+        if self._only_declared and self._wiring.declared(pair) is None:
+            link = None
+        now = None if link is None else self._penalised(link, damped=self._damping.suppressed(pair))
         self._before.setdefault(pair, before)
         if now == before:
             return
@@ -245,9 +290,9 @@ class TopologyState:
             return Link(a, b, capacity=min(speeds, default=DEFAULT_CAPACITY))
         return Link(a, b, declared.cost, declared.capacity, declared.latency, declared.risk_groups)
 
-    def _penalised(self, link: Link) -> Link:
-        away = (link.a.dpid in self._avoided) + (link.b.dpid in self._avoided)
-        return replace(link, cost=link.cost + away * PENALTY) if away else link
+    def _penalised(self, link: Link, *, damped: bool) -> Link:
+        reasons = (link.a.dpid in self._avoided) + (link.b.dpid in self._avoided) + damped
+        return replace(link, cost=link.cost + reasons * PENALTY) if reasons else link
 
     def _named(self, end: End) -> tuple[str, str]:
         return self.name_of(end.dpid), end.interface

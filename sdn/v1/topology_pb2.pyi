@@ -136,6 +136,9 @@ class Link(_message.Message):
     LATENCY_US_FIELD_NUMBER: _builtins.int
     RESERVED_AB_BPS_FIELD_NUMBER: _builtins.int
     RESERVED_BA_BPS_FIELD_NUMBER: _builtins.int
+    AWAY_FIELD_NUMBER: _builtins.int
+    DAMPED_FIELD_NUMBER: _builtins.int
+    UNUSED_FIELD_NUMBER: _builtins.int
     up: _builtins.bool
     declared: _builtins.bool
     """Whether a topology file declares it."""
@@ -145,6 +148,12 @@ class Link(_message.Message):
     reserved_ab_bps: _builtins.int
     """Bandwidth reserved by connections, from a to b and from b to a."""
     reserved_ba_bps: _builtins.int
+    away: _builtins.bool
+    """A switch at one end is not connected: the link is taken to be as it was, and cannot be probed."""
+    damped: _builtins.bool
+    """Lost too often: avoided, as long as there is another way, until it has held for a while (docs/discovery.md)."""
+    unused: _builtins.bool
+    """Seen, and not used, because sdnd uses declared links only."""
     @_builtins.property
     def a(self) -> Global___LinkEnd: ...
     @_builtins.property
@@ -161,10 +170,13 @@ class Link(_message.Message):
         latency_us: _builtins.int = ...,
         reserved_ab_bps: _builtins.int = ...,
         reserved_ba_bps: _builtins.int = ...,
+        away: _builtins.bool = ...,
+        damped: _builtins.bool = ...,
+        unused: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["a", b"a", "b", b"b"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["a", b"a", "b", b"b", "capacity_bps", b"capacity_bps", "cost", b"cost", "declared", b"declared", "latency_us", b"latency_us", "reserved_ab_bps", b"reserved_ab_bps", "reserved_ba_bps", b"reserved_ba_bps", "up", b"up"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["a", b"a", "away", b"away", "b", b"b", "capacity_bps", b"capacity_bps", "cost", b"cost", "damped", b"damped", "declared", b"declared", "latency_us", b"latency_us", "reserved_ab_bps", b"reserved_ab_bps", "reserved_ba_bps", b"reserved_ba_bps", "unused", b"unused", "up", b"up"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -178,17 +190,29 @@ class WiringFault(_message.Message):
 
     KIND_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
+    A_FIELD_NUMBER: _builtins.int
+    B_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
     message: _builtins.str
+    @_builtins.property
+    def a(self) -> Global___LinkEnd:
+        """The link concerned, as declared or, if it is not, as seen; not set where it concerns no link. The interface is empty
+        where the declaration does not name it.
+        """
+
+    @_builtins.property
+    def b(self) -> Global___LinkEnd: ...
     def __init__(
         self,
         *,
         kind: _builtins.str = ...,
         message: _builtins.str = ...,
+        a: Global___LinkEnd | None = ...,
+        b: Global___LinkEnd | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["a", b"a", "b", b"b"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "message", b"message"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["a", b"a", "b", b"b", "kind", b"kind", "message", b"message"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -216,6 +240,9 @@ class Topology(_message.Message):
     SWITCHES_FIELD_NUMBER: _builtins.int
     LINKS_FIELD_NUMBER: _builtins.int
     FAULTS_FIELD_NUMBER: _builtins.int
+    DECLARATION_FIELD_NUMBER: _builtins.int
+    declaration: _builtins.str
+    """Name of the declared topology; empty if none was declared."""
     @_builtins.property
     def switches(self) -> _containers.RepeatedCompositeFieldContainer[Global___Switch]: ...
     @_builtins.property
@@ -228,10 +255,11 @@ class Topology(_message.Message):
         switches: _abc.Iterable[Global___Switch] | None = ...,
         links: _abc.Iterable[Global___Link] | None = ...,
         faults: _abc.Iterable[Global___WiringFault] | None = ...,
+        declaration: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["faults", b"faults", "links", b"links", "switches", b"switches"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["declaration", b"declaration", "faults", b"faults", "links", b"links", "switches", b"switches"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

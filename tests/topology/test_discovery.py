@@ -179,13 +179,26 @@ def test_a_port_changes_number_or_name_while_connected():
     assert [(p.number, p.name) for p in world.discovery.ports(2)] == [(2, "2-eth2"), (3, "2-eth3"), (9, "new")]
 
 
-def test_the_newest_peer_wins():
+def test_a_cable_that_is_moved_without_a_port_going_down_is_believed_when_the_old_link_has_ended():
     world = fabric(3)
     world.plug((1, 1), (2, 1))
     world.run(2)
     world.plug((1, 1), (3, 1))
-    world.run(1.1)
+    rejects = world.run(2)
+    assert world.links() == [LINK]
+    assert {r.kind for r in rejects} == {"taken"}
+    world.run(3.5)
     assert world.links() == [pair((1, 1), (3, 1))]
+
+
+def test_a_cable_that_is_moved_is_believed_at_once_when_its_port_went_down():
+    world = linked()
+    world.unplug((1, 1))
+    for up in (False, True):
+        world.set_port(1, 1, up=up)
+    world.plug((1, 1), (2, 2))
+    world.run(1.1)
+    assert world.links() == [pair((1, 1), (2, 2))]
 
 
 @pytest.mark.parametrize("mark", [1, "1-eth1"])

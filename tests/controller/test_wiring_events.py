@@ -1,0 +1,99 @@
+"""What the controller tells of links and probes, on simulated switches."""
+
+from __future__ import annotations
+
+import pytest
+from simulation import Simulation
+
+from sdn.controller.effects import SendPacket
+from sdn.controller.events import PacketIn, Tick
+from sdn.model.notice import Severity
+from sdn.topology import PENALTY
+
+HOSTS = ("leaf1", "leaf2")
+
+
+@pytest.fixture
+def sim() -> Simulation:
+    sim = Simulation("leaf-spine:spines=2,leaves=3,hosts=2")
+    sim.connect()
+    sim.run(5)
+    return sim
+
+
+def reasons(sim: Simulation) -> list[str]:
+    return [notice.reason for notice in sim.events(severity=Severity.WARNING)]
+
+
+def relay(sim: Simulation) -> None:
+    """A cable of hosts' own between the first free port of leaf1 and of leaf2."""
+    free = [next(host.interface for host in sim.declared.hosts if host.switch == leaf) for leaf in HOSTS]
+    ends = list(zip(HOSTS, free, strict=True))
+    sim.wires[ends[0]], sim.wires[ends[1]] = ends[1], ends[0]
+
+
+def test_a_link_that_flaps_is_told_avoided_and_used_again(sim: Simulation) -> None:
+    link = sim.declared.links[0]
+    before = sim.controller.topology.links()
+    for _ in range(4):
+        sim.set_link(link.a, up=False)
+        sim.set_link(link.a, up=True)
+        sim.run(1.1)
+    (notice,) = sim.events(reason="LinkDamped")
+    assert notice.severity is Severity.WARNING
+    assert set(dict(notice.details)) == {"a", "b", "penalty"}
+    assert sorted((dict(notice.details)["a"], dict(notice.details)["b"])) == sorted(
+        f"{switch}:{name}" for switch, name in (link.a, link.b)
+    )
+    assert [item.cost for item in sim.controller.topology.links()].count(10 + PENALTY) == 1
+    sim.run(40)
+    assert len(sim.events(reason="LinkReused")) == 1
+    assert sim.controller.topology.links() == before
+    assert sim.in_sync()
+
+
+def test_a_relay_between_free_ports_is_told_as_a_link_that_was_not_declared(sim: Simulation) -> None:
+    relay(sim)
+    sim.run(8)
+    (notice,) = sim.events(reason="WiringFault")
+    assert dict(notice.details)["kind"] == "UnexpectedLink"
+    (fault,) = sim.controller.topology.faults()
+    assert {switch for switch, _ in fault.ends} == set(HOSTS)
+
+
+def test_probes_that_are_not_believed_are_told_once_in_ten_seconds(sim: Simulation) -> None:
+    leaf, spine = sim.devices["leaf1"], sim.devices["spine1"]
+    port = next(p for p in spine.ports.values() if sim.wires["spine1", p.name][0] == "leaf1")
+    free = next(leaf.ports[host.interface] for host in sim.declared.hosts if host.switch == "leaf1")
+    frames = []
+    for _ in range(12):
+        sim.now += 0.1
+        effects = sim.controller.turn([Tick()], sim.now, sim.wall)
+        sent = [effect for effect in effects if isinstance(effect, SendPacket)]
+        frames += [e.data for e in sent if e.session == spine.session and e.out_port == port.number]
+        for frame in frames[-1:]:
+            sim.turn(PacketIn(leaf.session, leaf.dpid, free.number, 0, 0, {}, frame))
+        for effect in sent:
+            sim.turn(*sim._carry(effect))
+    assert frames
+    told = [dict(notice.details) for notice in sim.events(reason="ProbeRejected")]
+    assert {item["kind"] for item in told} <= {"taken", "stale"}
+    assert [item["kind"] for item in told].count("taken") == 1
+    assert all(item["port"] == str(free.number) for item in told)
+    assert len(sim.controller.topology.links()) == len(sim.declared.links)
+
+
+def test_links_of_an_earlier_life_stand_until_they_are_looked_at(sim: Simulation) -> None:
+    before = sim.controller.topology.links()
+    sim.start()
+    assert sim.controller.topology.links() == before
+    sim.connect("spine1", "leaf1")
+    sim.run(5)
+    assert sim.controller.topology.links() == before
+    states = sim.controller.topology.link_states()
+    assert {state.away for state in states} == {True, False}
+    sim.writes()
+    sim.connect("spine2", "leaf2", "leaf3")
+    sim.run(5)
+    assert sim.controller.topology.links() == before
+    assert sim.writes() == 0
