@@ -141,7 +141,23 @@ class Planner:
             holder = self._store.holder_of_address(network, address)
             if isinstance(self._store.objects.get(holder or ""), Port):
                 return (str(holder),)
-        return ()
+        hop = self._static_hop(address)
+        return self._receivers(hop) if hop is not None else ()
+
+    def _static_hop(self, address: Address) -> Address | None:
+        """The next hop of the static route that a packet takes; None where there is none, or a subnet fits better."""
+        longest, hop = -1, None
+        for router in self._routers():
+            for route in router.routes:
+                if address.version == route.prefix.version and address in route.prefix:
+                    longest, hop = max(
+                        (longest, hop), (route.prefix.prefixlen, route.next_hop), key=lambda found: found[0]
+                    )
+            for name in router.subnets:
+                subnet = self._store.objects[name]
+                if isinstance(subnet, Subnet) and address in subnet.cidr and subnet.cidr.prefixlen > longest:
+                    longest, hop = subnet.cidr.prefixlen, None
+        return hop if hop != address else None
 
     def _reach(self) -> Iterable[str]:
         """The sender's network, then those that its routers join."""

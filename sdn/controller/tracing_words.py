@@ -208,8 +208,10 @@ class Writer:
         place = step.dpid, values.get("in_port", 0)
         if step.table == Table.CLASSIFY and self._world.is_link(place):
             return "a frame from another switch that bears no label"
-        explain = why_missed if step.why is Why.NO_MATCH else why_dropped
-        return explain(step.table, values, self._names(step, values))
+        names = self._names(step, values)
+        if step.key is None:
+            return why_missed(step.table, values, names)
+        return why_dropped(step.table, split_key(step.key)[1], values, names)
 
     def _names(self, step: Step, values: Mapping[str, int]) -> Names:
         number = values.get("in_port", 0)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
 from sdn.pipeline.base import ARP, IPV4, IPV6
-from sdn.pipeline.layout import TABLE_NAMES, Table
+from sdn.pipeline.layout import PREFIX_PRIORITY, TABLE_NAMES, Table
 
 Values = Mapping[str, int]
 """Fields of the packet by the names of sdn.model.oxm."""
@@ -36,9 +36,11 @@ def why_missed(table: int, values: Values, names: Names) -> str:
     return explain(values, names) if explain else f"no entry of {TABLE_NAMES.get(table, table)} matches"
 
 
-def why_dropped(table: int, values: Values, names: Names) -> str:
-    """What it means that a flow of a table has no instructions."""
+def why_dropped(table: int, priority: int, values: Values, names: Names) -> str:
+    """What it means that a flow of a table, of this priority, has no instructions."""
     explain = _DROPPED.get(table)
+    if table == Table.L3 and priority <= PREFIX_PRIORITY + 128:
+        explain = _route
     return explain(values, names) if explain else f"an entry of {TABLE_NAMES.get(table, table)} drops it"
 
 
@@ -103,6 +105,11 @@ def _l3_dropped(values: Values, names: Names) -> str:
     if values.get("nw_ttl", 1) == 0:
         return "the TTL is zero"
     return f"the gateway {target} answers echo requests and takes nothing else"
+
+
+def _route(values: Values, names: Names) -> str:
+    router, target = names.router or "the router", _address(values, "dst")
+    return f"a static route of {router} for {target} leads nowhere: it is a blackhole, or nobody has its next hop"
 
 
 def _services(values: Values, names: Names) -> str:

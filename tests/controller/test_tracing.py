@@ -10,7 +10,7 @@ from simulation import Simulation
 
 from sdn.controller.views import Views
 from sdn.model.errors import InvalidInput, NotFound
-from sdn.model.intent import Binding, Connection, Network, Port, Router, Subnet, Tenant
+from sdn.model.intent import Binding, Connection, Network, Port, Router, StaticRoute, Subnet, Tenant
 from sdn.model.tracing import Protocol, TraceQuestion, TraceStep, TraceView, Verdict
 
 RED = "tenants/red"
@@ -46,7 +46,14 @@ def sim() -> Simulation:
             sim.put(Subnet(name=subnets[-1], network=f"{RED}/networks/{network}", cidr=range_, gateway=range_[1]))
     sim.put(
         Subnet(name="tenants/blue/subnets/a", network="tenants/blue/networks/a", cidr=ip_network("10.0.1.0/24")),
-        Router(name=f"{RED}/routers/r", subnets=tuple(subnets)),
+        Router(
+            name=f"{RED}/routers/r",
+            subnets=tuple(subnets),
+            routes=(
+                StaticRoute(prefix=ip_network("198.51.100.0/24"), next_hop=ip_address("10.0.2.12")),
+                StaticRoute(prefix=ip_network("198.51.100.128/25")),
+            ),
+        ),
         port(H[1], "a", 1, "10.0.1.11", "fd00:0:0:1::11"),
         port(H[2], "b", 2, "10.0.2.12", "fd00:0:0:2::12"),
         port(H[4], "a", 4, "10.0.1.14", "fd00:0:0:1::14"),
@@ -137,6 +144,10 @@ def test_destinations_by_address_and_mac(sim: Simulation) -> None:
     assert f"nobody in {RED}/networks/a has the MAC 02:00:00:00:00:99" in unknown.reason
     outside = ask(sim, destination=ip_address("192.0.2.1"))
     assert f"{RED}/routers/r has no route to 192.0.2.1 (leaf1)" in outside.reason
+    routed = ask(sim, destination=ip_address("198.51.100.7"))
+    assert (routed.verdict, routed.parts[-1].deliveries[0].port) == (Verdict.DELIVERED, H[2])
+    nowhere = ask(sim, destination=ip_address("198.51.100.200"))
+    assert f"a static route of {RED}/routers/r for 198.51.100.200 leads nowhere" in nowhere.reason
     behind = ask(sim, destination=ip_address("10.0.2.99"))
     assert f"nobody in {RED}/networks/b has 10.0.2.99" in behind.reason
 

@@ -91,7 +91,11 @@ def _target(cloud: Cloud, me: Plugged, other: Plugged, version: int, chance: Ran
     )
     if roll < 0.95:
         return _address(chance.choice(groups)), chance.choice(GROUPS[:3])
-    nobody = ("10.0.1.77", "192.0.2.1", "169.254.1.1") if version == 4 else ("fd00:0:0:1::77", "2001:db8::1", "fe80::1")
+    nobody = (
+        ("10.0.1.77", "192.0.2.1", "192.0.2.200", "198.51.100.1", "8.8.8.8", "169.254.1.1")
+        if version == 4
+        else ("fd00:0:0:1::77", "2001:db8::1", "fe80::1")
+    )
     return _address(chance.choice(nobody)), chance.choice((router, other.host.mac, "02:00:00:00:77:77"))
 
 
