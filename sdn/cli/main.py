@@ -8,13 +8,17 @@ import click
 
 from sdn.cli.apply import apply, connect
 from sdn.cli.backup import backup, restore
+from sdn.cli.bundle import support_bundle
 from sdn.cli.certs import certs
+from sdn.cli.diff import diff
+from sdn.cli.draw import draw as draw  # joins the group topology
 from sdn.cli.events import audit, events
 from sdn.cli.network import flows, topology
 from sdn.cli.objects import delete, describe, get
 from sdn.cli.session import Session
 from sdn.cli.system import status, wait
 from sdn.cli.trace import trace
+from sdn.cli.where import where
 from sdn.client import DEFAULT_ADDRESS
 
 
@@ -43,7 +47,9 @@ def cli(ctx: click.Context, address: str) -> None:
     \b
     sdnctl status                                      how is it?
     sdnctl apply -f examples.yaml --wait 30s           wish for networks and ports
+    sdnctl diff -f examples.yaml                       what would that change?
     sdnctl get ports -t red                            what is there?
+    sdnctl where 10.0.0.12                             whose is it?
     sdnctl connect h1 h2 -t red --bandwidth 100M       a guaranteed path
     sdnctl flows leaf1 --owner tenants/red/ports/h1    what is in the switch, and why?
     sdnctl trace h1 h2 -t red --tcp 80                 what becomes of a packet, and why?
@@ -59,7 +65,8 @@ def cli(ctx: click.Context, address: str) -> None:
       4  it cannot be said for sure (trace)
 
     \b
-    Completion: eval "$(_SDNCTL_COMPLETE=bash_source sdnctl)"
+    Completion, of names too, in bash (zsh_source and fish_source for these):
+      eval "$(_SDNCTL_COMPLETE=bash_source sdnctl)"
     """
     ctx.obj = Session(address=address)
 
@@ -80,6 +87,9 @@ _COMMANDS = (
     restore,
     certs,
     trace,
+    where,
+    diff,
+    support_bundle,
 )
 for _command in _COMMANDS:
     cli.add_command(_command)

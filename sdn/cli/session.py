@@ -61,12 +61,12 @@ def exit_code(error: ApiError) -> int:
 
 
 @contextmanager
-def manifest_errors() -> Iterator[None]:
+def manifest_errors(code: int = EXIT_FAILED) -> Iterator[None]:
     """Tell what is wrong with a manifest, one line for each problem."""
     try:
         yield
     except ManifestError as error:
-        fail(str(problem) for problem in error.problems)
+        fail((str(problem) for problem in error.problems), code)
 
 
 pass_session = click.make_pass_decorator(Session, ensure=True)

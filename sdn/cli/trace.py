@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from sdn.cli import complete
 from sdn.cli.objects import tenant_option
 from sdn.cli.render import clean, enum_word, plain
 from sdn.cli.session import EXIT_FAILED, EXIT_OK, EXIT_UNCERTAIN, Session, common_names, pass_session
@@ -27,8 +28,8 @@ _WORDS = {
 
 
 @click.command()
-@click.argument("source", metavar="SRC")
-@click.argument("destination", metavar="[DST]", default="")
+@click.argument("source", metavar="SRC", shell_complete=complete.ports)
+@click.argument("destination", metavar="[DST]", default="", shell_complete=complete.ports)
 @tenant_option
 @click.option("--icmp", "protocol", flag_value="ICMP", default="ICMP", help="An echo request (the default).")
 @click.option("--tcp", type=click.IntRange(1, 65535), metavar="PORT", help="The first segment of a connection.")
