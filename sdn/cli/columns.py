@@ -28,6 +28,21 @@ def hops(path: Iterable[Any]) -> str:
     return " > ".join(hop.switch for hop in path)
 
 
+def bandwidth(connection: Any) -> str:
+    """100M, or 100M/20M from a to b and back."""
+    there, back = connection.bandwidth_bps, connection.reverse_bandwidth_bps
+    return format_bandwidth(there) + (f"/{format_bandwidth(back)}" if back not in (0, there) else "")
+
+
+def protection(connection: Any) -> str:
+    """required link; empty without protection."""
+    wish = connection.protection
+    field = wish.DESCRIPTOR.fields_by_name
+    mode = field["mode"].enum_type.values_by_number[wish.mode].name
+    scope = field["scope"].enum_type.values_by_number[wish.scope].name
+    return f"{mode} {scope}".lower() if mode in ("PREFERRED", "REQUIRED") else ""
+
+
 def hop_table(path: Iterable[Any]) -> str:
     """A path hop by hop."""
     rows = [(number, hop.switch, hop.ingress, hop.egress) for number, hop in enumerate(path, 1)]
@@ -69,7 +84,8 @@ _COLUMNS: dict[str, Sequence[Column]] = {
         _NAME,
         ("A", lambda m: id_of(m.a)),
         ("B", lambda m: id_of(m.b)),
-        ("BANDWIDTH", lambda m: format_bandwidth(m.bandwidth_bps)),
+        ("BANDWIDTH", bandwidth),
+        ("PROTECTION", protection),
         _STATE,
         ("PATH", lambda m: hops(m.status.path)),
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sdn.cli.columns import binding, hop_table, object_table
+from sdn.cli.columns import binding, hop_table, object_table, protection
 from sdn.cli.render import clean, state_word
 from sdn.client import KINDS, AnyObject, Client, format_bandwidth, kind_of
 
@@ -18,6 +18,8 @@ def description(message: AnyObject, members: str = "") -> str:
     width = max(len(key) for key, _ in lines) + 2
     text = "\n".join(f"{key + ':':<{width}}{clean(value)}".rstrip() for key, value in lines)
     path = f"\n\nPath from a to b:\n{hop_table(message.status.path)}" if message.status.path else ""
+    if message.status.backup_path:
+        path += f"\n\nBackup path:\n{hop_table(message.status.backup_path)}"
     return text + path + (f"\n\n{members}" if members else "")
 
 
@@ -31,13 +33,32 @@ def _fields(message: Any) -> Iterator[Line]:
         if field.name == "binding":
             yield "Binding", binding(message) or "none"
         elif field.name == "bandwidth_bps":
-            yield "Bandwidth", f"{format_bandwidth(value)}bit/s in each direction"
+            back = message.reverse_bandwidth_bps or value
+            there = f"{format_bandwidth(value)}bit/s"
+            yield (
+                "Bandwidth",
+                f"{there} in each direction" if back == value else f"{there}, {format_bandwidth(back)}bit/s",
+            )
+        elif field.name in ("reverse_bandwidth_bps", "constraints"):
+            yield from _constraints(value) if field.name == "constraints" else ()
+        elif field.name == "protection":
+            yield "Protection", protection(message) or "none"
         elif field.name == "routes":
             yield "Routes", ", ".join(f"{r.prefix} via {r.next_hop}" for r in value) or "none"
         elif field.is_repeated:
             yield _title(field.name), ", ".join(value) or "none"
         else:
             yield _title(field.name), str(value)
+
+
+def _constraints(constraints: Any) -> Iterator[Line]:
+    for field, value in constraints.ListFields():
+        if field.is_repeated:
+            yield _title(field.name), ", ".join(value)
+        elif field.enum_type is None:
+            yield _title(field.name), str(value)
+        elif field.name != "diversity" or constraints.diverse_from:
+            yield _title(field.name), field.enum_type.values_by_number[value].name.lower()
 
 
 def _title(field: str) -> str:

@@ -6,10 +6,11 @@ from importlib.metadata import PackageNotFoundError, version
 
 import click
 
-from sdn.cli.apply import apply, connect
+from sdn.cli.apply import apply
 from sdn.cli.backup import backup, restore
 from sdn.cli.bundle import support_bundle
 from sdn.cli.certs import certs
+from sdn.cli.connect import connect
 from sdn.cli.diff import diff
 from sdn.cli.draw import draw as draw  # joins the group topology
 from sdn.cli.events import audit, events

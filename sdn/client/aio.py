@@ -17,6 +17,8 @@ from sdn.v1 import admin_pb2 as apb
 from sdn.v1 import admin_pb2_grpc as arpc
 from sdn.v1 import events_pb2 as epb
 from sdn.v1 import events_pb2_grpc as erpc
+from sdn.v1 import paths_pb2 as ppb
+from sdn.v1 import paths_pb2_grpc as pgrpc
 from sdn.v1 import resources_pb2 as pb
 from sdn.v1 import services_pb2 as spb
 from sdn.v1 import services_pb2_grpc as rpc
@@ -108,6 +110,7 @@ class AsyncClient:
         self.connections: AsyncCollection[pb.Connection] = AsyncCollection(self, KINDS["Connection"])
         self._apply: Any = rpc.ApplyServiceStub(self.channel)
         self._topology: Any = trpc.TopologyServiceStub(self.channel)
+        self._paths: Any = pgrpc.PathServiceStub(self.channel)
         self._admin: Any = arpc.AdminServiceStub(self.channel)
         self._system: Any = trpc.SystemServiceStub(self.channel)
         self._trace: Any = xrpc.TraceServiceStub(self.channel)
@@ -150,6 +153,16 @@ class AsyncClient:
         """Switches, links and wiring faults."""
         topology: tpb.Topology = await self.invoke(self._topology.GetTopology, tpb.GetTopologyRequest())
         return topology
+
+    async def find_paths(self, query: ppb.PathQuery) -> list[ppb.FoundPath]:
+        """The best paths that satisfy a query, the best first; raises ApiError with the reasons when there is none."""
+        return list((await self.invoke(self._paths.FindPaths, query)).paths)
+
+    async def check_connection(self, connection: pb.Connection) -> ppb.CheckConnectionResponse:
+        """Whether a connection would be admitted now, with its paths, or what stands in the way."""
+        request = ppb.CheckConnectionRequest(connection=connection)
+        response: ppb.CheckConnectionResponse = await self.invoke(self._paths.CheckConnection, request)
+        return response
 
     async def paths(self, source: str, destination: str) -> list[tpb.Path]:
         """All shortest paths, at most 16."""

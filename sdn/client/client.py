@@ -18,6 +18,8 @@ from sdn.v1 import admin_pb2 as apb
 from sdn.v1 import admin_pb2_grpc as arpc
 from sdn.v1 import events_pb2 as epb
 from sdn.v1 import events_pb2_grpc as erpc
+from sdn.v1 import paths_pb2 as ppb
+from sdn.v1 import paths_pb2_grpc as pgrpc
 from sdn.v1 import resources_pb2 as pb
 from sdn.v1 import services_pb2 as spb
 from sdn.v1 import services_pb2_grpc as rpc
@@ -179,6 +181,7 @@ class Client:
         self.connections: Collection[pb.Connection] = Collection(self, KINDS["Connection"])
         self._apply = rpc.ApplyServiceStub(self.channel)
         self._topology = trpc.TopologyServiceStub(self.channel)
+        self._paths = pgrpc.PathServiceStub(self.channel)
         self._system = trpc.SystemServiceStub(self.channel)
         self._events = erpc.EventServiceStub(self.channel)
         self._admin = arpc.AdminServiceStub(self.channel)
@@ -254,6 +257,16 @@ class Client:
         """All shortest paths, at most 16, between switches (name or datapath id) or bound ports (full name)."""
         request = tpb.FindPathsRequest(source=source, destination=destination)
         return list(self.invoke(self._topology.FindPaths, request).paths)
+
+    def find_paths(self, query: ppb.PathQuery) -> list[ppb.FoundPath]:
+        """The best paths that satisfy a query, the best first; raises ApiError with the reasons when there is none."""
+        return list(self.invoke(self._paths.FindPaths, query).paths)
+
+    def check_connection(self, connection: pb.Connection) -> ppb.CheckConnectionResponse:
+        """Whether a connection would be admitted now, with its paths, or what stands in the way."""
+        request = ppb.CheckConnectionRequest(connection=connection)
+        response: ppb.CheckConnectionResponse = self.invoke(self._paths.CheckConnection, request)
+        return response
 
     def flows(self, switch: str) -> Iterator[tpb.FlowEntry]:
         """The program of a switch (name or datapath id), entry by entry."""

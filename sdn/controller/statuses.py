@@ -69,33 +69,39 @@ class Statuses:
 
     def _brief(self, resource: Resource) -> Status:
         """The status without the names of switches that are connected, which change with every confirmation."""
+        if isinstance(resource, Connection):
+            path, backup = self._connections.hops(resource), self._connections.backup_hops(resource)
+            return replace(self._plain(resource, bool(path)), path=path, backup_path=backup)
+        return self._plain(resource, False)
+
+    def _plain(self, resource: Resource, has_path: bool) -> Status:
+        """The same without the path of a connection."""
         name = resource.name
-        path = self._connections.hops(resource) if isinstance(resource, Connection) else ()
         refusal = self._refusal(name)
         if refusal:
-            return Status(State.FAILED, "SwitchRefused", refusal, path=path)
+            return Status(State.FAILED, "SwitchRefused", refusal)
         if self.starting:
             return Status(State.PENDING, "Starting", self.starting)
         detached = self._attachments.why_not(name)
         if detached is not None:
             return Status(State.PENDING, detached.reason, detached.message)
         trouble = self._connections.trouble(name)
-        if trouble is not None and not path:
+        if trouble is not None and not has_path:
             return Status(trouble.state, trouble.reason, trouble.message)
         waits = self._progress.waits(name)
         if not waits and self._connections.moving(name):
-            return Status(State.PENDING, PROGRAMMING, "", path=path)
+            return Status(State.PENDING, PROGRAMMING)
         if not waits and trouble is not None:
-            return Status(trouble.state, trouble.reason, trouble.message, path=path)
+            return Status(trouble.state, trouble.reason, trouble.message)
         if not waits:
             if isinstance(resource, Router) and resource.routes:
                 return self._routes_of(resource)
-            return Status(State.PROGRAMMED, path=path) if path else DONE
+            return DONE
         away = tuple(sorted(self._name_of(Dpid(dpid)) for dpid in waits if self._fleet.session(dpid) is None))
         if away:
-            return Status(State.PENDING, AWAY, "", away, path)
+            return Status(State.PENDING, AWAY, "", away)
         lost = any(self._progress.is_lost(name, dpid) for dpid in waits)
-        return Status(State.PENDING, REPAIRING if lost else PROGRAMMING, "", path=path)
+        return Status(State.PENDING, REPAIRING if lost else PROGRAMMING)
 
     def _routes_of(self, router: Router) -> Status:
         """The status of a router that is in the switches: whether its static routes lead to somebody."""

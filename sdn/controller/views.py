@@ -7,11 +7,21 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
 from sdn.controller.core import Controller
-from sdn.controller.reader import FlowView, LinkView, SwitchView, SystemView, TopologyView
+from sdn.controller.pathviews import PathViews
+from sdn.controller.reader import (
+    CheckedConnection,
+    FlowView,
+    FoundPath,
+    LinkView,
+    PathQuery,
+    SwitchView,
+    SystemView,
+    TopologyView,
+)
 from sdn.controller.tracing import Tracing
 from sdn.model.errors import NotFound, Thing
 from sdn.model.ids import Dpid, Kind, thing_of
-from sdn.model.intent import Port, Resource
+from sdn.model.intent import Connection, Port, Resource
 from sdn.model.notation import format_body, format_buckets, format_match, format_meter, split_key
 from sdn.model.notice import Filter, NoticePage
 from sdn.model.program import Entry, Unit, cookie_of
@@ -34,6 +44,7 @@ class Views:
         self._controller = controller
         self._version = version
         self._started = started
+        self._paths = PathViews(controller.store, controller.connections, self._place)
 
     # Objects
 
@@ -128,6 +139,14 @@ class Views:
         b, egress = self._place(destination, "destination")
         paths = shortest_paths(self._controller.topology.links(), a, b, _MAX_PATHS)
         return tuple(self._controller.connections.describe(path, ingress, egress) for path in paths)
+
+    def check_connection(self, connection: Connection) -> CheckedConnection:
+        """Whether a connection would be admitted now."""
+        return self._paths.check(connection)
+
+    def find_paths(self, query: PathQuery) -> Iterator[FoundPath]:
+        """The best paths, one at a time."""
+        return self._paths.find(query)
 
     def _place(self, name: str, field: str) -> tuple[Dpid, str]:
         """The switch and (of a port) the interface that a name means."""

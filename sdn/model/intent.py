@@ -91,15 +91,15 @@ class Port(Resource):
 class Constraints:
     """What the path of a connection must satisfy besides its bandwidth; 0 and empty: nothing.
 
-    max_latency: microseconds, never more; target_latency: not more if that is possible. max_hops: links; max_cost: sum
-    of link costs. Switches by name or datapath id, links as ``SWITCH:INTERFACE`` of either end. via: switches to pass,
-    in this order. strategy: a name in ``sdn.model.request.Strategy``. diverse_from: connections (full names) with whose
-    paths nothing is shared that ``diversity`` names, a name in ``sdn.model.request.Protect``; it holds in both
-    directions.
+    max_latency_us: microseconds, never more; target_latency_us: not more if that is possible. max_hops: links;
+    max_cost: sum of link costs. Switches by name or datapath id, links as ``SWITCH:INTERFACE`` of either end.
+    via: switches to pass, in this order. strategy: a name in ``sdn.model.request.Strategy``. diverse_from: connections
+    (full names) with whose paths nothing is shared that ``diversity`` names, a name in ``sdn.model.request.Protect``;
+    it holds in both directions.
     """
 
-    max_latency: int = 0
-    target_latency: int = 0
+    max_latency_us: int = 0
+    target_latency_us: int = 0
     max_hops: int = 0
     max_cost: int = 0
     exclude_switches: tuple[str, ...] = ()

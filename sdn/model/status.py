@@ -34,7 +34,8 @@ class Status:
     """State with a machine-readable reason (CamelCase) and a message for people.
 
     switches_away: names of switches concerned that are not connected. path: of a connection, from a to b.
-    switches_pending: names of those that are connected and have not confirmed yet.
+    switches_pending: names of those that are connected and have not confirmed yet. backup_path: of a protected
+    connection.
     """
 
     state: State
@@ -43,6 +44,7 @@ class Status:
     switches_away: tuple[str, ...] = ()
     path: tuple[PathHop, ...] = ()
     switches_pending: tuple[str, ...] = ()
+    backup_path: tuple[PathHop, ...] = ()
 
 
 class ChangeType(StrEnum):

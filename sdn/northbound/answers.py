@@ -37,6 +37,7 @@ def status(value: Status | None) -> pb.Status:
         switches_away=value.switches_away,
         path=[hop(h) for h in value.path],
         switches_pending=value.switches_pending,
+        backup_path=[hop(h) for h in value.backup_path],
     )
 
 

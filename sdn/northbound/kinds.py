@@ -14,7 +14,7 @@ from sdn.model import intent
 from sdn.model.ids import Kind
 from sdn.model.intent import Address, Prefix
 from sdn.model.status import Status
-from sdn.northbound import answers, check
+from sdn.northbound import answers, check, connection_fields
 from sdn.northbound.check import Problems
 from sdn.v1 import resources_pb2 as pb
 
@@ -175,13 +175,25 @@ def _write_port(resource: intent.Port, message: pb.Port) -> None:
 
 
 def _read_connection(message: pb.Connection, path: str, problems: Problems) -> Values:
-    return {"a": message.a, "b": message.b, "bandwidth": message.bandwidth_bps}
+    return {
+        "a": message.a,
+        "b": message.b,
+        "bandwidth": message.bandwidth_bps,
+        "reverse": message.reverse_bandwidth_bps,
+        "constraints": connection_fields.read_constraints(message.constraints, f"{path}constraints.", problems),
+        "protection": connection_fields.read_protection(message.protection, f"{path}protection.", problems),
+    }
 
 
 def _write_connection(resource: intent.Connection, message: pb.Connection) -> None:
     message.a = resource.a
     message.b = resource.b
     message.bandwidth_bps = resource.bandwidth
+    message.reverse_bandwidth_bps = resource.reverse
+    if resource.constraints != intent.Constraints():
+        connection_fields.write_constraints(resource.constraints, message.constraints)
+    if resource.protection != intent.Protection():
+        connection_fields.write_protection(resource.protection, message.protection)
 
 
 def _same(*names: str) -> dict[str, str]:
@@ -214,7 +226,11 @@ CODECS: dict[Kind, Codec] = {
         Codec(
             Kind.CONNECTION,
             pb.Connection,
-            {"a": "a", "b": "b", "bandwidth_bps": "bandwidth"},
+            {
+                **_same("a", "b", "constraints", "protection"),
+                "bandwidth_bps": "bandwidth",
+                "reverse_bandwidth_bps": "reverse",
+            },
             frozenset({"a", "b"}),
             _read_connection,
             _write_connection,

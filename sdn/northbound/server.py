@@ -20,9 +20,10 @@ from sdn.northbound.apply import ApplyService
 from sdn.northbound.events import EventService
 from sdn.northbound.kinds import CODECS
 from sdn.northbound.objects import ObjectService
+from sdn.northbound.pathservice import PathService
 from sdn.northbound.tracing import TraceService
 from sdn.northbound.views import Views
-from sdn.v1 import admin_pb2, events_pb2, services_pb2, topology_pb2, trace_pb2
+from sdn.v1 import admin_pb2, events_pb2, paths_pb2, services_pb2, topology_pb2, trace_pb2
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 MAX_REQUEST_BYTES = 16 * 1024 * 1024
@@ -30,10 +31,17 @@ MAX_CALLS = 1024
 """Calls at the same time, streams included; more get RESOURCE_EXHAUSTED."""
 SERVICES = tuple(
     service.full_name
-    for file in (services_pb2, topology_pb2, events_pb2, admin_pb2, trace_pb2)
-    for service in file.DESCRIPTOR.services_by_name.values()
+    for file in (
+        services_pb2.DESCRIPTOR,
+        topology_pb2.DESCRIPTOR,
+        events_pb2.DESCRIPTOR,
+        admin_pb2.DESCRIPTOR,
+        paths_pb2.DESCRIPTOR,
+        trace_pb2.DESCRIPTOR,
+    )
+    for service in file.services_by_name.values()
 )
-_READING = {"sdn.v1.TopologyService", "sdn.v1.SystemService", "sdn.v1.AdminService", "sdn.v1.TraceService"}
+_READING = {f"sdn.v1.{name}Service" for name in ("Topology", "System", "Admin", "Path", "Trace")}
 """Services that work while the store cannot be written; backups do, and are wanted then."""
 _OPTIONS = (
     ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
@@ -75,6 +83,7 @@ class Server:
         server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=MAX_CALLS)
         handlers = [ObjectService(codec, self._backend, self._stopping).handler() for codec in CODECS.values()]
         handlers += [ApplyService(self._backend).handler(), *Views(self._backend).handlers()]
+        handlers.append(PathService(self._backend).handler())
         handlers.append(EventService(self._backend, self._stopping).handler())
         handlers.append(AdminService(self._keeper).handler())
         handlers.append(TraceService(self._backend).handler())

@@ -39,6 +39,7 @@ PROTECTION_MODES = ("NONE", "PREFERRED", "REQUIRED")
 MAX_CONSTRAINTS = 64
 """Entries of each list of a connection's constraints."""
 MAX_CONSTRAINT_TEXT = 128
+_BOUNDS = {"max_latency_us": 10**9, "target_latency_us": 10**9, "max_hops": 65535, "max_cost": 2**40}
 MAX_LABELS = 64
 MAX_LABEL_VALUE = 255
 MAX_DESCRIPTION = 1024
@@ -207,7 +208,12 @@ def _connection(connection: Connection) -> dict[str, Any]:
 
 def _constraints(connection: Connection) -> Constraints:
     wish = connection.constraints
-    for field, most in (("max_latency", 10**9), ("target_latency", 10**9), ("max_hops", 65535), ("max_cost", 2**40)):
+    for field, most in (
+        ("max_latency_us", 10**9),
+        ("target_latency_us", 10**9),
+        ("max_hops", 65535),
+        ("max_cost", 2**40),
+    ):
         value = getattr(wish, field)
         if not 0 <= value <= most:
             raise InvalidInput.of(f"constraints.{field}", f"{value} is out of range", f"Give 0 to {most}.")

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16sdn/v1/resources.proto\x12\x06sdn.v1\x1a\x1fgoogle/protobuf/timestamp.proto\":\n\x07PathHop\x12\x0e\n\x06switch\x18\x01 \x01(\t\x12\x0f\n\x07ingress\x18\x02 \x01(\t\x12\x0e\n\x06\x65gress\x18\x03 \x01(\t\"\x97\x01\n\x06Status\x12\x1c\n\x05state\x18\x01 \x01(\x0e\x32\r.sdn.v1.State\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x15\n\rswitches_away\x18\x04 \x03(\t\x12\x1d\n\x04path\x18\x05 \x03(\x0b\x32\x0f.sdn.v1.PathHop\x12\x18\n\x10switches_pending\x18\x06 \x03(\t\"\xbb\x01\n\x08Metadata\x12\x13\n\x0b\x64\x65scription\x18\x01 \x01(\t\x12,\n\x06labels\x18\x02 \x03(\x0b\x32\x1c.sdn.v1.Metadata.LabelsEntry\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"Z\n\x06Tenant\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\"\n\x08metadata\x18\x02 \x01(\x0b\x32\x10.sdn.v1.Metadata\x12\x1e\n\x06status\x18\x03 \x01(\x0b\x32\x0e.sdn.v1.Status\"h\n\x07Network\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\"\n\x08metadata\x18\x02 \x01(\x0b\x32\x10.sdn.v1.Metadata\x12\x1e\n\x06status\x18\x03 \x01(\x0b\x32\x0e.sdn.v1.Status\x12\x0b\n\x03mtu\x18\x04 \x01(\r\"\x8a\x01\n\x06Subnet\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\"\n\x08metadata\x18\x02 \x01(\x0b\x32\x10.sdn.v1.Metadata\x12\x1e\n\x06status\x18\x03 \x01(\x0b\x32\x0e.sdn.v1.Status\x12\x0f\n\x07network\x18\x04 \x01(\t\x12\x0c\n\x04\x63idr\x18\x05 \x01(\t\x12\x0f\n\x07gateway\x18\x06 \x01(\t\"/\n\x0bStaticRoute\x12\x0e\n\x06prefix\x18\x01 \x01(\t\x12\x10\n\x08next_hop\x18\x02 \x01(\t\"\x90\x01\n\x06Router\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\"\n\x08metadata\x18\x02 \x01(\x0b\x32\x10.sdn.v1.Metadata\x12\x1e\n\x06status\x18\x03 \x01(\x0b\x32\x0e.sdn.v1.Status\x12\x0f\n\x07subnets\x18\x04 \x03(\t\x12#\n\x06routes\x18\x05 \x03(\x0b\x32\x13.sdn.v1.StaticRoute\",\n\x07\x42inding\x12\x0e\n\x06switch\x18\x01 \x01(\t\x12\x11\n\tinterface\x18\x02 \x01(\t\"\xab\x01\n\x04Port\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\"\n\x08metadata\x18\x02 \x01(\x0b\x32\x10.sdn.v1.Metadata\x12\x1e\n\x06status\x18\x03 \x01(\x0b\x32\x0e.sdn.v1.Status\x12\x0f\n\x07network\x18\x04 \x01(\t\x12\x0b\n\x03mac\x18\x05 \x01(\t\x12\x11\n\taddresses\x18\x06 \x03(\t\x12 \n\x07\x62inding\x18\x07 \x01(\x0b\x32\x0f.sdn.v1.Binding\"\x8b\x01\n\nConnection\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\"\n\x08metadata\x18\x02 \x01(\x0b\x32\x10.sdn.v1.Metadata\x12\x1e\n\x06status\x18\x03 \x01(\x0b\x32\x0e.sdn.v1.Status\x12\t\n\x01\x61\x18\x04 \x01(\t\x12\t\n\x01\x62\x18\x05 \x01(\t\x12\x15\n\rbandwidth_bps\x18\x06 \x01(\x04\"\xe4\x01\n\x08Resource\x12 \n\x06tenant\x18\x01 \x01(\x0b\x32\x0e.sdn.v1.TenantH\x00\x12\"\n\x07network\x18\x02 \x01(\x0b\x32\x0f.sdn.v1.NetworkH\x00\x12 \n\x06subnet\x18\x03 \x01(\x0b\x32\x0e.sdn.v1.SubnetH\x00\x12 \n\x06router\x18\x04 \x01(\x0b\x32\x0e.sdn.v1.RouterH\x00\x12\x1c\n\x04port\x18\x05 \x01(\x0b\x32\x0c.sdn.v1.PortH\x00\x12(\n\nconnection\x18\x06 \x01(\x0b\x32\x12.sdn.v1.ConnectionH\x00\x42\x06\n\x04kind*c\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0b\n\x07PENDING\x10\x01\x12\x0e\n\nPROGRAMMED\x10\x02\x12\x0c\n\x08\x44\x45GRADED\x10\x03\x12\x0c\n\x08REJECTED\x10\x04\x12\n\n\x06\x46\x41ILED\x10\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16sdn/v1/resources.proto\x12\x06sdn.v1\x1a\x1fgoogle/protobuf/timestamp.proto\":\n\x07PathHop\x12\x0e\n\x06switch\x18\x01 \x01(\t\x12\x0f\n\x07ingress\x18\x02 \x01(\t\x12\x0e\n\x06\x65gress\x18\x03 \x01(\t\"\xbd\x01\n\x06Status\x12\x1c\n\x05state\x18\x01 \x01(\x0e\x32\r.sdn.v1.State\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x15\n\rswitches_away\x18\x04 \x03(\t\x12\x1d\n\x04path\x18\x05 \x03(\x0b\x32\x0f.sdn.v1.PathHop\x12\x18\n\x10switches_pending\x18\x06 \x03(\t\x12$\n\x0b\x62\x61\x63kup_path\x18\x07 \x03(\x0b\x32\x0f.sdn.v1.PathHop\"\xbb\x01\n\x08Metadata\x12\x13\n\x0b\x64\x65scription\x18\x01 \x01(\t\x12,\n\x06labels\x18\x02 \x03(\x0b\x32\x1c.sdn.v1.Metadata.LabelsEntry\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"Z\n\x06Tenant\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\"\n\x08metadata\x18\x02 \x01(\x0b\x32\x10.sdn.v1.Metadata\x12\x1e\n\x06status\x18\x03 \x01(\x0b\x32\x0e.sdn.v1.Status\"h\n\x07Network\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\"\n\x08metadata\x18\x02 \x01(\x0b\x32\x10.sdn.v1.Metadata\x12\x1e\n\x06status\x18\x03 \x01(\x0b\x32\x0e.sdn.v1.Status\x12\x0b\n\x03mtu\x18\x04 \x01(\r\"\x8a\x01\n\x06Subnet\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\"\n\x08metadata\x18\x02 \x01(\x0b\x32\x10.sdn.v1.Metadata\x12\x1e\n\x06status\x18\x03 \x01(\x0b\x32\x0e.sdn.v1.Status\x12\x0f\n\x07network\x18\x04 \x01(\t\x12\x0c\n\x04\x63idr\x18\x05 \x01(\t\x12\x0f\n\x07gateway\x18\x06 \x01(\t\"/\n\x0bStaticRoute\x12\x0e\n\x06prefix\x18\x01 \x01(\t\x12\x10\n\x08next_hop\x18\x02 \x01(\t\"\x90\x01\n\x06Router\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\"\n\x08metadata\x18\x02 \x01(\x0b\x32\x10.sdn.v1.Metadata\x12\x1e\n\x06status\x18\x03 \x01(\x0b\x32\x0e.sdn.v1.Status\x12\x0f\n\x07subnets\x18\x04 \x03(\t\x12#\n\x06routes\x18\x05 \x03(\x0b\x32\x13.sdn.v1.StaticRoute\",\n\x07\x42inding\x12\x0e\n\x06switch\x18\x01 \x01(\t\x12\x11\n\tinterface\x18\x02 \x01(\t\"\xab\x01\n\x04Port\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\"\n\x08metadata\x18\x02 \x01(\x0b\x32\x10.sdn.v1.Metadata\x12\x1e\n\x06status\x18\x03 \x01(\x0b\x32\x0e.sdn.v1.Status\x12\x0f\n\x07network\x18\x04 \x01(\t\x12\x0b\n\x03mac\x18\x05 \x01(\t\x12\x11\n\taddresses\x18\x06 \x03(\t\x12 \n\x07\x62inding\x18\x07 \x01(\x0b\x32\x0f.sdn.v1.Binding\"\x9f\x02\n\x0b\x43onstraints\x12\x16\n\x0emax_latency_us\x18\x01 \x01(\r\x12\x19\n\x11target_latency_us\x18\x02 \x01(\r\x12\x10\n\x08max_hops\x18\x03 \x01(\r\x12\x10\n\x08max_cost\x18\x04 \x01(\x04\x12\x18\n\x10\x65xclude_switches\x18\x05 \x03(\t\x12\x15\n\rexclude_links\x18\x06 \x03(\t\x12\x1b\n\x13\x65xclude_risk_groups\x18\x07 \x03(\t\x12\x0b\n\x03via\x18\x08 \x03(\t\x12&\n\x08strategy\x18\t \x01(\x0e\x32\x14.sdn.v1.PathStrategy\x12\x14\n\x0c\x64iverse_from\x18\n \x03(\t\x12 \n\tdiversity\x18\x0b \x01(\x0e\x32\r.sdn.v1.Scope\"P\n\nProtection\x12$\n\x04mode\x18\x01 \x01(\x0e\x32\x16.sdn.v1.ProtectionMode\x12\x1c\n\x05scope\x18\x02 \x01(\x0e\x32\r.sdn.v1.Scope\"\xfc\x01\n\nConnection\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\"\n\x08metadata\x18\x02 \x01(\x0b\x32\x10.sdn.v1.Metadata\x12\x1e\n\x06status\x18\x03 \x01(\x0b\x32\x0e.sdn.v1.Status\x12\t\n\x01\x61\x18\x04 \x01(\t\x12\t\n\x01\x62\x18\x05 \x01(\t\x12\x15\n\rbandwidth_bps\x18\x06 \x01(\x04\x12\x1d\n\x15reverse_bandwidth_bps\x18\x07 \x01(\x04\x12(\n\x0b\x63onstraints\x18\x08 \x01(\x0b\x32\x13.sdn.v1.Constraints\x12&\n\nprotection\x18\t \x01(\x0b\x32\x12.sdn.v1.Protection\"\xe4\x01\n\x08Resource\x12 \n\x06tenant\x18\x01 \x01(\x0b\x32\x0e.sdn.v1.TenantH\x00\x12\"\n\x07network\x18\x02 \x01(\x0b\x32\x0f.sdn.v1.NetworkH\x00\x12 \n\x06subnet\x18\x03 \x01(\x0b\x32\x0e.sdn.v1.SubnetH\x00\x12 \n\x06router\x18\x04 \x01(\x0b\x32\x0e.sdn.v1.RouterH\x00\x12\x1c\n\x04port\x18\x05 \x01(\x0b\x32\x0c.sdn.v1.PortH\x00\x12(\n\nconnection\x18\x06 \x01(\x0b\x32\x12.sdn.v1.ConnectionH\x00\x42\x06\n\x04kind*c\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0b\n\x07PENDING\x10\x01\x12\x0e\n\nPROGRAMMED\x10\x02\x12\x0c\n\x08\x44\x45GRADED\x10\x03\x12\x0c\n\x08REJECTED\x10\x04\x12\n\n\x06\x46\x41ILED\x10\x05*N\n\x0cPathStrategy\x12\x1d\n\x19PATH_STRATEGY_UNSPECIFIED\x10\x00\x12\x08\n\x04\x43OST\x10\x01\x12\x0b\n\x07LATENCY\x10\x02\x12\x08\n\x04\x46REE\x10\x03*D\n\x05Scope\x12\x15\n\x11SCOPE_UNSPECIFIED\x10\x00\x12\x08\n\x04LINK\x10\x01\x12\n\n\x06SWITCH\x10\x02\x12\x0e\n\nRISK_GROUP\x10\x03*X\n\x0eProtectionMode\x12\x1f\n\x1bPROTECTION_MODE_UNSPECIFIED\x10\x00\x12\x08\n\x04NONE\x10\x01\x12\r\n\tPREFERRED\x10\x02\x12\x0c\n\x08REQUIRED\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,32 +34,42 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_METADATA_LABELSENTRY']._loaded_options = None
   _globals['_METADATA_LABELSENTRY']._serialized_options = b'8\001'
-  _globals['_STATE']._serialized_start=1599
-  _globals['_STATE']._serialized_end=1698
+  _globals['_STATE']._serialized_start=2122
+  _globals['_STATE']._serialized_end=2221
+  _globals['_PATHSTRATEGY']._serialized_start=2223
+  _globals['_PATHSTRATEGY']._serialized_end=2301
+  _globals['_SCOPE']._serialized_start=2303
+  _globals['_SCOPE']._serialized_end=2371
+  _globals['_PROTECTIONMODE']._serialized_start=2373
+  _globals['_PROTECTIONMODE']._serialized_end=2461
   _globals['_PATHHOP']._serialized_start=67
   _globals['_PATHHOP']._serialized_end=125
   _globals['_STATUS']._serialized_start=128
-  _globals['_STATUS']._serialized_end=279
-  _globals['_METADATA']._serialized_start=282
-  _globals['_METADATA']._serialized_end=469
-  _globals['_METADATA_LABELSENTRY']._serialized_start=424
-  _globals['_METADATA_LABELSENTRY']._serialized_end=469
-  _globals['_TENANT']._serialized_start=471
-  _globals['_TENANT']._serialized_end=561
-  _globals['_NETWORK']._serialized_start=563
-  _globals['_NETWORK']._serialized_end=667
-  _globals['_SUBNET']._serialized_start=670
-  _globals['_SUBNET']._serialized_end=808
-  _globals['_STATICROUTE']._serialized_start=810
-  _globals['_STATICROUTE']._serialized_end=857
-  _globals['_ROUTER']._serialized_start=860
-  _globals['_ROUTER']._serialized_end=1004
-  _globals['_BINDING']._serialized_start=1006
-  _globals['_BINDING']._serialized_end=1050
-  _globals['_PORT']._serialized_start=1053
-  _globals['_PORT']._serialized_end=1224
-  _globals['_CONNECTION']._serialized_start=1227
-  _globals['_CONNECTION']._serialized_end=1366
-  _globals['_RESOURCE']._serialized_start=1369
-  _globals['_RESOURCE']._serialized_end=1597
+  _globals['_STATUS']._serialized_end=317
+  _globals['_METADATA']._serialized_start=320
+  _globals['_METADATA']._serialized_end=507
+  _globals['_METADATA_LABELSENTRY']._serialized_start=462
+  _globals['_METADATA_LABELSENTRY']._serialized_end=507
+  _globals['_TENANT']._serialized_start=509
+  _globals['_TENANT']._serialized_end=599
+  _globals['_NETWORK']._serialized_start=601
+  _globals['_NETWORK']._serialized_end=705
+  _globals['_SUBNET']._serialized_start=708
+  _globals['_SUBNET']._serialized_end=846
+  _globals['_STATICROUTE']._serialized_start=848
+  _globals['_STATICROUTE']._serialized_end=895
+  _globals['_ROUTER']._serialized_start=898
+  _globals['_ROUTER']._serialized_end=1042
+  _globals['_BINDING']._serialized_start=1044
+  _globals['_BINDING']._serialized_end=1088
+  _globals['_PORT']._serialized_start=1091
+  _globals['_PORT']._serialized_end=1262
+  _globals['_CONSTRAINTS']._serialized_start=1265
+  _globals['_CONSTRAINTS']._serialized_end=1552
+  _globals['_PROTECTION']._serialized_start=1554
+  _globals['_PROTECTION']._serialized_end=1634
+  _globals['_CONNECTION']._serialized_start=1637
+  _globals['_CONNECTION']._serialized_end=1889
+  _globals['_RESOURCE']._serialized_start=1892
+  _globals['_RESOURCE']._serialized_end=2120
 # @@protoc_insertion_point(module_scope)

@@ -54,6 +54,85 @@ FAILED: State.ValueType  # 5
 """A switch refused it."""
 Global___State: _TypeAlias = State  # noqa: Y015
 
+class _PathStrategy:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PathStrategyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PathStrategy.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PATH_STRATEGY_UNSPECIFIED: _PathStrategy.ValueType  # 0
+    """COST."""
+    COST: _PathStrategy.ValueType  # 1
+    """Least sum of link costs."""
+    LATENCY: _PathStrategy.ValueType  # 2
+    """Least sum of latencies."""
+    FREE: _PathStrategy.ValueType  # 3
+    """Least sum of utilisations, so that load spreads."""
+
+class PathStrategy(_PathStrategy, metaclass=_PathStrategyEnumTypeWrapper):
+    """Which of the paths that satisfy everything is best."""
+
+PATH_STRATEGY_UNSPECIFIED: PathStrategy.ValueType  # 0
+"""COST."""
+COST: PathStrategy.ValueType  # 1
+"""Least sum of link costs."""
+LATENCY: PathStrategy.ValueType  # 2
+"""Least sum of latencies."""
+FREE: PathStrategy.ValueType  # 3
+"""Least sum of utilisations, so that load spreads."""
+Global___PathStrategy: _TypeAlias = PathStrategy  # noqa: Y015
+
+class _Scope:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ScopeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Scope.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SCOPE_UNSPECIFIED: _Scope.ValueType  # 0
+    """LINK."""
+    LINK: _Scope.ValueType  # 1
+    SWITCH: _Scope.ValueType  # 2
+    """No switch but those at the ends, and no link."""
+    RISK_GROUP: _Scope.ValueType  # 3
+    """No shared-risk group of a link, and no link."""
+
+class Scope(_Scope, metaclass=_ScopeEnumTypeWrapper):
+    """What two paths must not share."""
+
+SCOPE_UNSPECIFIED: Scope.ValueType  # 0
+"""LINK."""
+LINK: Scope.ValueType  # 1
+SWITCH: Scope.ValueType  # 2
+"""No switch but those at the ends, and no link."""
+RISK_GROUP: Scope.ValueType  # 3
+"""No shared-risk group of a link, and no link."""
+Global___Scope: _TypeAlias = Scope  # noqa: Y015
+
+class _ProtectionMode:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ProtectionModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ProtectionMode.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PROTECTION_MODE_UNSPECIFIED: _ProtectionMode.ValueType  # 0
+    """NONE."""
+    NONE: _ProtectionMode.ValueType  # 1
+    PREFERRED: _ProtectionMode.ValueType  # 2
+    """A backup path if there is one."""
+    REQUIRED: _ProtectionMode.ValueType  # 3
+    """Refused without a backup path; DEGRADED while there is none any more."""
+
+class ProtectionMode(_ProtectionMode, metaclass=_ProtectionModeEnumTypeWrapper): ...
+
+PROTECTION_MODE_UNSPECIFIED: ProtectionMode.ValueType  # 0
+"""NONE."""
+NONE: ProtectionMode.ValueType  # 1
+PREFERRED: ProtectionMode.ValueType  # 2
+"""A backup path if there is one."""
+REQUIRED: ProtectionMode.ValueType  # 3
+"""Refused without a backup path; DEGRADED while there is none any more."""
+Global___ProtectionMode: _TypeAlias = ProtectionMode  # noqa: Y015
+
 @_typing.final
 class PathHop(_message.Message):
     """One switch of a path."""
@@ -95,6 +174,7 @@ class Status(_message.Message):
     SWITCHES_AWAY_FIELD_NUMBER: _builtins.int
     PATH_FIELD_NUMBER: _builtins.int
     SWITCHES_PENDING_FIELD_NUMBER: _builtins.int
+    BACKUP_PATH_FIELD_NUMBER: _builtins.int
     state: Global___State.ValueType
     reason: _builtins.str
     """Machine-readable, CamelCase."""
@@ -112,6 +192,10 @@ class Status(_message.Message):
     def switches_pending(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Switches concerned that are connected and have not confirmed yet."""
 
+    @_builtins.property
+    def backup_path(self) -> _containers.RepeatedCompositeFieldContainer[Global___PathHop]:
+        """Backup path, of a protected connection."""
+
     def __init__(
         self,
         *,
@@ -121,10 +205,11 @@ class Status(_message.Message):
         switches_away: _abc.Iterable[_builtins.str] | None = ...,
         path: _abc.Iterable[Global___PathHop] | None = ...,
         switches_pending: _abc.Iterable[_builtins.str] | None = ...,
+        backup_path: _abc.Iterable[Global___PathHop] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "path", b"path", "reason", b"reason", "state", b"state", "switches_away", b"switches_away", "switches_pending", b"switches_pending"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backup_path", b"backup_path", "message", b"message", "path", b"path", "reason", b"reason", "state", b"state", "switches_away", b"switches_away", "switches_pending", b"switches_pending"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -436,8 +521,100 @@ class Port(_message.Message):
 Global___Port: _TypeAlias = Port  # noqa: Y015
 
 @_typing.final
+class Constraints(_message.Message):
+    """What a path must satisfy besides its bandwidth; what is not given does not matter. At most 64 entries in each list."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MAX_LATENCY_US_FIELD_NUMBER: _builtins.int
+    TARGET_LATENCY_US_FIELD_NUMBER: _builtins.int
+    MAX_HOPS_FIELD_NUMBER: _builtins.int
+    MAX_COST_FIELD_NUMBER: _builtins.int
+    EXCLUDE_SWITCHES_FIELD_NUMBER: _builtins.int
+    EXCLUDE_LINKS_FIELD_NUMBER: _builtins.int
+    EXCLUDE_RISK_GROUPS_FIELD_NUMBER: _builtins.int
+    VIA_FIELD_NUMBER: _builtins.int
+    STRATEGY_FIELD_NUMBER: _builtins.int
+    DIVERSE_FROM_FIELD_NUMBER: _builtins.int
+    DIVERSITY_FIELD_NUMBER: _builtins.int
+    max_latency_us: _builtins.int
+    """Sum of the links' latencies, in microseconds, that is never exceeded."""
+    target_latency_us: _builtins.int
+    """Not exceeded if that is possible."""
+    max_hops: _builtins.int
+    """Links."""
+    max_cost: _builtins.int
+    """Sum of link costs."""
+    strategy: Global___PathStrategy.ValueType
+    diversity: Global___Scope.ValueType
+    @_builtins.property
+    def exclude_switches(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names or datapath ids."""
+
+    @_builtins.property
+    def exclude_links(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """SWITCH:INTERFACE of either end."""
+
+    @_builtins.property
+    def exclude_risk_groups(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def via(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Switches to pass, in this order."""
+
+    @_builtins.property
+    def diverse_from(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Other connections of the tenant (full name or id) from whose paths this one keeps away, and they from its."""
+
+    def __init__(
+        self,
+        *,
+        max_latency_us: _builtins.int = ...,
+        target_latency_us: _builtins.int = ...,
+        max_hops: _builtins.int = ...,
+        max_cost: _builtins.int = ...,
+        exclude_switches: _abc.Iterable[_builtins.str] | None = ...,
+        exclude_links: _abc.Iterable[_builtins.str] | None = ...,
+        exclude_risk_groups: _abc.Iterable[_builtins.str] | None = ...,
+        via: _abc.Iterable[_builtins.str] | None = ...,
+        strategy: Global___PathStrategy.ValueType = ...,
+        diverse_from: _abc.Iterable[_builtins.str] | None = ...,
+        diversity: Global___Scope.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["diverse_from", b"diverse_from", "diversity", b"diversity", "exclude_links", b"exclude_links", "exclude_risk_groups", b"exclude_risk_groups", "exclude_switches", b"exclude_switches", "max_cost", b"max_cost", "max_hops", b"max_hops", "max_latency_us", b"max_latency_us", "strategy", b"strategy", "target_latency_us", b"target_latency_us", "via", b"via"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Constraints: _TypeAlias = Constraints  # noqa: Y015
+
+@_typing.final
+class Protection(_message.Message):
+    """A second path, reserved and installed beside the first, to which traffic changes over when that breaks."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODE_FIELD_NUMBER: _builtins.int
+    SCOPE_FIELD_NUMBER: _builtins.int
+    mode: Global___ProtectionMode.ValueType
+    scope: Global___Scope.ValueType
+    def __init__(
+        self,
+        *,
+        mode: Global___ProtectionMode.ValueType = ...,
+        scope: Global___Scope.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["mode", b"mode", "scope", b"scope"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Protection: _TypeAlias = Protection  # noqa: Y015
+
+@_typing.final
 class Connection(_message.Message):
-    """Traffic between two ports takes a path of its own with a bandwidth reserved in each direction."""
+    """Traffic between two ports takes a path of its own with bandwidth reserved along it."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -447,6 +624,9 @@ class Connection(_message.Message):
     A_FIELD_NUMBER: _builtins.int
     B_FIELD_NUMBER: _builtins.int
     BANDWIDTH_BPS_FIELD_NUMBER: _builtins.int
+    REVERSE_BANDWIDTH_BPS_FIELD_NUMBER: _builtins.int
+    CONSTRAINTS_FIELD_NUMBER: _builtins.int
+    PROTECTION_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """tenants/T/connections/C"""
     a: _builtins.str
@@ -454,11 +634,17 @@ class Connection(_message.Message):
     b: _builtins.str
     """Port at the other end."""
     bandwidth_bps: _builtins.int
-    """bits/s in each direction, at least 1."""
+    """bits/s from a to b, at least 1."""
+    reverse_bandwidth_bps: _builtins.int
+    """bits/s from b to a; bandwidth_bps if not given."""
     @_builtins.property
     def metadata(self) -> Global___Metadata: ...
     @_builtins.property
     def status(self) -> Global___Status: ...
+    @_builtins.property
+    def constraints(self) -> Global___Constraints: ...
+    @_builtins.property
+    def protection(self) -> Global___Protection: ...
     def __init__(
         self,
         *,
@@ -468,10 +654,13 @@ class Connection(_message.Message):
         a: _builtins.str = ...,
         b: _builtins.str = ...,
         bandwidth_bps: _builtins.int = ...,
+        reverse_bandwidth_bps: _builtins.int = ...,
+        constraints: Global___Constraints | None = ...,
+        protection: Global___Protection | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["constraints", b"constraints", "metadata", b"metadata", "protection", b"protection", "status", b"status"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["a", b"a", "b", b"b", "bandwidth_bps", b"bandwidth_bps", "metadata", b"metadata", "name", b"name", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["a", b"a", "b", b"b", "bandwidth_bps", b"bandwidth_bps", "constraints", b"constraints", "metadata", b"metadata", "name", b"name", "protection", b"protection", "reverse_bandwidth_bps", b"reverse_bandwidth_bps", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -69,6 +69,7 @@ def test_json_has_the_same_keys_whether_set_or_not(run: Any, red: str) -> None:
         "switches_away": [],
         "path": [],
         "switches_pending": [],
+        "backup_path": [],
     }
     assert json.loads(run("get", "networks", "-o", "json").stdout)[0]["mtu"] == 1500
 
