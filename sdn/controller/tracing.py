@@ -6,7 +6,7 @@ links once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from sdn.controller.core import Controller
 from sdn.controller.tracing_plan import Plan, Planner, title_of_question
@@ -89,15 +89,15 @@ class Tracing:
         return None
 
     def _judge(self, found: Trace, plan: Plan, start: Place, writer: Writer) -> tuple[Verdict, str]:
-        goals = list(self._goals(plan, start))
-        if goals and all(found.must(goal) for goal in goals):
+        always, perhaps = self._arrives(found, plan, start)
+        if always:
             return Verdict.DELIVERED, self._success(plan, found, start)
         ends = writer.ends(found)
         if not found.sure:
             return Verdict.UNSURE, _joined("it is not known what becomes of it", ends)
-        if goals and all(found.may(goal) for goal in goals):
+        if perhaps:
             return Verdict.PERHAPS, _joined("it arrives on some of several equal ways", ends)
-        if not goals and not ends:
+        if not ends:
             ends = ["no port of a tenant has this destination"]
         missed = [name for name in plan.targets if self._place(name) is None]
         if missed:
@@ -105,23 +105,22 @@ class Tracing:
             ends = [f"{missed[0]} is not attached: {why.message if why else 'its switch is away'}", *ends]
         return Verdict.NOT_DELIVERED, _joined("it does not arrive", ends)
 
-    def _goals(self, plan: Plan, start: Place) -> Iterable[Callable[[Step], bool]]:
-        """What must happen for the packet to have arrived."""
+    def _arrives(self, found: Trace, plan: Plan, start: Place) -> tuple[bool, bool]:
+        """Whether the packet arrives on every way, and whether it does on any."""
         if plan.anybody:
-            yield lambda step: step.why is Why.DELIVERED
-            return
+            return found.must(lambda step: step.why is Why.DELIVERED), found.may(lambda step: step.why is Why.DELIVERED)
+        certain, possible = found.certain(_place_of), set(map(_place_of, found.steps))
         places = [self._place(name) for name in plan.targets]
-        if plan.back:
-            # The answer comes back, or the question reaches whoever has the address, which then answers.
-            yield _delivered_at(start, *places)
-        else:
-            yield from (_delivered_at(place) for place in places)
+        # The answer comes back, or the question reaches whoever has the address, which then answers.
+        goals = [{start, *places}] if plan.back else [{place} for place in places]
+        reached = [({place for place in goal if place in certain}, goal & possible - {None}) for goal in goals]
+        return bool(goals) and all(a for a, _ in reached), bool(goals) and all(b for _, b in reached)
 
     def _success(self, plan: Plan, found: Trace, start: Place) -> str:
         if plan.anybody:
             return "somebody gets it"
         if plan.back:
-            back = found.may(_delivered_at(start))
+            back = found.may(lambda step: _place_of(step) == start)
             return "it is answered by the switch" if back else f"it reaches {plan.targets[0]}, which answers"
         switches = len({step.dpid for step in found.steps if step.doing is Doing.ARRIVE})
         if len(plan.targets) > 1:
@@ -129,9 +128,9 @@ class Tracing:
         return f"it reaches {plan.targets[0]}; {switches} switch{'es' if switches != 1 else ''} may take part"
 
 
-def _delivered_at(*places: Place | None) -> Callable[[Step], bool]:
-    """Whether a step delivers the frame at one of these."""
-    return lambda step: step.why is Why.DELIVERED and (step.dpid, step.port) in places
+def _place_of(step: Step) -> Place | None:
+    """Where a step delivers the frame."""
+    return (step.dpid, step.port) if step.why is Why.DELIVERED else None
 
 
 def _joined(what: str, ends: list[str]) -> str:

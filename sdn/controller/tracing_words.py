@@ -105,17 +105,12 @@ class Writer:
         return told if len(told) <= _MAX_ENDS else [*told[:_MAX_ENDS], f"and {len(told) - _MAX_ENDS} more"]
 
     def _deliveries(self, found: Trace) -> list[TraceDelivery]:
-        seen: dict[tuple[int, int, bytes], None] = {
-            (step.dpid, step.port, step.frame): None for step in found.steps if step.why is Why.DELIVERED
-        }
+        always = found.certain(_delivered)
         result = []
-        for dpid, port, frame in seen:
-            here = (dpid, port, frame)
-            always = found.must(
-                lambda step, here=here: step.why is Why.DELIVERED and (step.dpid, step.port, step.frame) == here  # type: ignore[misc]
-            )
+        for key in dict.fromkeys(key for step in found.steps if (key := _delivered(step)) is not None):
+            dpid, port, frame = key
             name = self._controller.attachments.at(Dpid(dpid), port) or ""
-            result.append(TraceDelivery(self._switch(dpid), self._interface(dpid, port), name, always, frame))
+            result.append(TraceDelivery(self._switch(dpid), self._interface(dpid, port), name, key in always, frame))
         return result
 
     def _step(self, step: Step) -> TraceStep:
@@ -234,3 +229,8 @@ class Writer:
 
     def _interface(self, dpid: int, number: int) -> str:
         return self._controller.topology.discovery.interface(Dpid(dpid), number) or str(number)
+
+
+def _delivered(step: Step) -> tuple[int, int, bytes] | None:
+    """Where a step delivers a frame, and which; None if it delivers none."""
+    return (step.dpid, step.port, step.frame) if step.why is Why.DELIVERED else None
