@@ -14,10 +14,12 @@ from sdn.cli.connect import connect
 from sdn.cli.diff import diff
 from sdn.cli.draw import draw as draw  # joins the group topology
 from sdn.cli.events import audit, events
+from sdn.cli.logs import log_level
 from sdn.cli.network import flows, topology
 from sdn.cli.objects import delete, describe, get
 from sdn.cli.session import Session
 from sdn.cli.system import status, wait
+from sdn.cli.top import top
 from sdn.cli.trace import trace
 from sdn.cli.where import where
 from sdn.client import DEFAULT_ADDRESS
@@ -55,6 +57,7 @@ def cli(ctx: click.Context, address: str) -> None:
     sdnctl flows leaf1 --owner tenants/red/ports/h1    what is in the switch, and why?
     sdnctl trace h1 h2 -t red --tcp 80                 what becomes of a packet, and why?
     sdnctl events --severity WARNING                   what went wrong?
+    sdnctl top links                                   which links are full?
     sdnctl audit leaf1                                 does it hold what it should?
 
     \b
@@ -84,6 +87,8 @@ _COMMANDS = (
     flows,
     audit,
     events,
+    top,
+    log_level,
     backup,
     restore,
     certs,

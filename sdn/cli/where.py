@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import Any, NamedTuple
 
 import click
@@ -21,7 +21,7 @@ _HEADER = ("NAME", "WHAT", "NETWORK", "SWITCH", "INTERFACE", "STATE")
 
 
 class Found(NamedTuple):
-    """An object that has the address, and as what: an address, a MAC, or a gateway."""
+    """An object that has the address, and as what: an address, a MAC, allowed beside its own, or a gateway."""
 
     message: Any
     what: str
@@ -33,7 +33,7 @@ class Found(NamedTuple):
 @common_names
 @pass_session
 def where(session: Session, what: str, tenant: str) -> None:
-    """Find who has an ADDRESS or MAC: ports of all tenants, and subnets whose gateway it is.
+    """Find who has an ADDRESS or MAC: ports of all tenants (also by address pairs), and subnets whose gateway it is.
 
     \b
     sdnctl where 10.0.1.12
@@ -70,9 +70,18 @@ def _search(client: Client, wanted: str, parent: str) -> Iterator[Found]:
         for what, values in (("address", port.addresses), ("MAC", (port.mac,))):
             if wanted in values:
                 yield Found(port, what)
+        if any(_allows(pair, wanted) for pair in port.allowed_address_pairs):
+            yield Found(port, "allowed")
     for subnet in () if _MAC.fullmatch(wanted) else client.subnets.list(parent):
         if subnet.gateway == wanted:
             yield Found(subnet, "gateway")
+
+
+def _allows(pair: Any, wanted: str) -> bool:
+    """Whether an address pair permits this address, or brings this MAC."""
+    if _MAC.fullmatch(wanted):
+        return bool(pair.mac == wanted)
+    return ip_address(wanted) in ip_network(pair.address)
 
 
 def _row(found: Found) -> tuple[str, ...]:

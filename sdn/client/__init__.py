@@ -7,6 +7,7 @@ kinds.py        the kinds of objects and their names
 errors.py       ApiError, from what gRPC reports
 call.py         what the two clients share
 client.py       Client: blocking
+counters.py     what switches count
 aio.py          AsyncClient: the same for asyncio
 snapshots.py    backups as the API sends them
 units.py        bandwidths as people write them
@@ -18,6 +19,7 @@ yaml_tree.py    YAML with the line of every value
 from sdn.client.aio import AsyncClient
 from sdn.client.call import DEFAULT_ADDRESS, Change
 from sdn.client.client import Client, Collection, EventWatch, Watch
+from sdn.client.counters import CounterRound
 from sdn.client.errors import ApiError, Details, FieldViolation
 from sdn.client.kinds import KINDS, AnyObject, KindInfo, kind_of, kind_of_name, unwrap, wrap
 from sdn.client.manifest import Document, ManifestError, Problem, load, locate, parse, to_dict, to_yaml
@@ -32,6 +34,7 @@ __all__ = [
     "Change",
     "Client",
     "Collection",
+    "CounterRound",
     "Details",
     "Document",
     "EventWatch",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sdn.controller.core import Controller
-from sdn.controller.tracing_plan import Plan, Planner, title_of_question
+from sdn.controller.tracing_plan import Plan, Planner, packed_mac, pair_of, title_of_question
 from sdn.controller.tracing_words import Place, World, Writer
 from sdn.model.errors import NotFound
 from sdn.model.intent import Port
@@ -84,8 +84,9 @@ class Tracing:
             if step.why is Why.DELIVERED and (step.dpid, step.port) != start:
                 name = self._controller.attachments.at(step.dpid, step.port)  # type: ignore[arg-type]
                 port = self._controller.store.objects.get(name or "")
-                if isinstance(port, Port) and plan.ask in port.addresses:
-                    return bytes.fromhex(port.mac.replace(":", ""))
+                pair = pair_of(port, plan.ask)
+                if isinstance(port, Port) and (plan.ask in port.addresses or pair is not None):
+                    return packed_mac(pair.mac if pair is not None and pair.mac else port.mac)
         return None
 
     def _judge(self, found: Trace, plan: Plan, start: Place, writer: Writer) -> tuple[Verdict, str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
 from sdn.model.errors import InvalidInput, NotFound
-from sdn.model.intent import Address, Network, Port, Router, Subnet
+from sdn.model.intent import Address, AddressPair, Network, Port, Resource, Router, Subnet
 from sdn.model.tracing import Protocol, TraceQuestion
 from sdn.pipeline.facts import PortFacts
 from sdn.store import Store
@@ -141,8 +141,16 @@ class Planner:
             holder = self._store.holder_of_address(network, address)
             if isinstance(self._store.objects.get(holder or ""), Port):
                 return (str(holder),)
+            if sharing := self._sharing(network, address):
+                return sharing
         hop = self._static_hop(address)
         return self._receivers(hop) if hop is not None else ()
+
+    def _sharing(self, network: str, address: Address) -> tuple[str, ...]:
+        """Of the ports that may use an address beside their own: the active one, or the only one."""
+        users = sorted(self._store.users_of_address(network, address))
+        active = [name for name in users if pair_of(self._store.objects[name], address, active=True)]
+        return tuple(active or users) if len(active or users) == 1 else ()
 
     def _static_hop(self, address: Address) -> Address | None:
         """The next hop of the static route that a packet takes; None where there is none, or a subnet fits better."""
@@ -257,6 +265,14 @@ class Planner:
         if size > network.mtu:
             reason = f"{size} bytes are more than the MTU {network.mtu} of {network.name}"
             raise InvalidInput.of("size", reason, "Give a smaller packet, as a host would send it.")
+
+
+def pair_of(port: Resource | None, address: Address, *, active: bool = False) -> AddressPair | None:
+    """The pair that lets a port use an address. active: only one that is."""
+    if not isinstance(port, Port):
+        return None
+    fitting = (pair for pair in port.allowed_address_pairs if pair.prefix.version == address.version)
+    return next((pair for pair in fitting if address in pair.prefix and (pair.active or not active)), None)
 
 
 def title_of_question(target: Address) -> str:

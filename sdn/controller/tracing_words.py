@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from sdn.controller.core import Controller
 from sdn.model.ids import Dpid
@@ -214,7 +214,7 @@ class Writer:
         if not sender:
             sender = self._controller.attachments.at(Dpid(step.dpid), number) or ""
         port = self._controller.store.objects.get(sender)
-        allowed = ", ".join((port.mac, *map(str, port.addresses))) if isinstance(port, Port) else ""
+        allowed = ", ".join(_allowed(port)) if isinstance(port, Port) else ""
         return Names(
             sender=sender,
             allowed=allowed,
@@ -229,6 +229,14 @@ class Writer:
 
     def _interface(self, dpid: int, number: int) -> str:
         return self._controller.topology.discovery.interface(Dpid(dpid), number) or str(number)
+
+
+def _allowed(port: Port) -> Iterator[str]:
+    """What a port may send from."""
+    yield port.mac
+    yield from map(str, port.addresses)
+    for pair in port.allowed_address_pairs:
+        yield str(pair.prefix) + (f" with {pair.mac}" if pair.mac else "")
 
 
 def _delivered(step: Step) -> tuple[int, int, bytes] | None:

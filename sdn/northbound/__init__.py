@@ -18,6 +18,8 @@ objects.py    the service of a kind
 apply.py      ApplyService
 views.py      TopologyService and SystemService
 events.py     EventService
+counters.py   CounterService
+metering.py   counts calls
 admin.py      AdminService: backups
 tracing.py    TraceService
 """

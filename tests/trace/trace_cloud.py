@@ -27,7 +27,19 @@ from sdn.controller.events import BatchDone, SwitchUp
 from sdn.lab import LabNetwork
 from sdn.lab.host import Host
 from sdn.model.errors import SdnError
-from sdn.model.intent import Address, Binding, Connection, Network, Port, Resource, Router, StaticRoute, Subnet, Tenant
+from sdn.model.intent import (
+    Address,
+    AddressPair,
+    Binding,
+    Connection,
+    Network,
+    Port,
+    Resource,
+    Router,
+    StaticRoute,
+    Subnet,
+    Tenant,
+)
 from sdn.model.topology import DeclaredLink, SwitchPort
 from sdn.reconcile import SwitchSync
 from sdn.trace import CONTROLLER, Delivery, Switch
@@ -52,6 +64,18 @@ ROUTES = (
     ("0.0.0.0/0", "10.0.2.2"),
 )
 """Static routes: prefix, and next hop or nothing."""
+
+
+VIRTUAL = "02:00:00:00:aa:01"
+PAIRS = (
+    ("10.0.1.20/32", "", True),
+    ("10.0.1.21/32", VIRTUAL, True),
+    ("10.200.0.0/16", "", False),
+    ("0.0.0.0/0", VIRTUAL, False),
+    ("fd00:0:0:1::20/128", VIRTUAL, True),
+    ("2001:db8:7::/48", "", False),
+)
+"""Address pairs: prefix, MAC, whether a port may be the active one."""
 
 
 @dataclass
@@ -219,9 +243,14 @@ def _ports(made: Cloud, chance: Random, networks: list[str], subnets: dict[str, 
             network=network,
             mac=mac,
             addresses=tuple(ip_interface(text).ip for text in addresses),
+            allowed_address_pairs=tuple(
+                AddressPair(prefix=ip_network(prefix), mac=other, active=active and chance.random() < 0.3)
+                for prefix, other, active in PAIRS
+                if chance.random() < 0.15
+            ),
             binding=Binding(switch=declared.switch, interface=declared.interface) if bound else None,
         )
-        there = put(made, port)
+        there = put(made, port) or put(made, replace(port, allowed_address_pairs=()))
         host = Host.of(name, mac, *addresses)
         made.hosts[name] = Plugged(host, tenant, network, port.addresses) if there and bound else Plugged(host)
 
