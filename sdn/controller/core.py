@@ -39,7 +39,7 @@ from sdn.controller.underlay import Underlay
 from sdn.model.command import TransactionResult
 from sdn.model.errors import SdnError
 from sdn.model.ids import parse_dpid
-from sdn.model.intent import Port
+from sdn.model.intent import DEFAULT_QUOTA, Port, Quota
 from sdn.model.program import Entry
 from sdn.model.status import ChangeType
 from sdn.model.topology import DeclaredTopology
@@ -63,6 +63,7 @@ class Settings:
     start_grace: seconds to wait after the start for all switches of an earlier life before anything is written.
     audit_interval: seconds between full read-backs, one switch after the other.
     damping, only_declared: see TopologyState.
+    quota: of tenants that have none of their own.
     """
 
     probe_interval: float = 1.0
@@ -71,6 +72,7 @@ class Settings:
     audit_interval: float = 300.0
     damping: DampingRule | None = None
     only_declared: bool = False
+    quota: Quota = DEFAULT_QUOTA
 
 
 class Controller:
@@ -92,7 +94,7 @@ class Controller:
     ) -> None:
         self.settings = settings or Settings()
         interval, misses = self.settings.probe_interval, self.settings.probe_misses
-        self.store = Store.load(records)
+        self.store = Store.load(records, self.settings.quota)
         self.topology = TopologyState(
             *(key, declared),
             interval=interval,
@@ -148,6 +150,7 @@ class Controller:
         now: monotonic seconds; wall: Unix time in seconds, for what users see.
         """
         self.reporter.wall = wall
+        self.statuses.conditions.begin_turn(wall)
         for event in events:
             self._take(event, now, wall)
         self._settle(now)
@@ -178,7 +181,7 @@ class Controller:
         away = [dpid for dpid in self._expected if self.fleet.session(dpid) is None]
         if away and now < self._deadline:
             return
-        self.statuses.starting = ""
+        self.statuses.end_start()
         self._news.update(dict.fromkeys(self.store.objects))
         if away:
             self.reporter.started_without([self.topology.name_of(dpid) for dpid in away])

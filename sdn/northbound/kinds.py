@@ -7,7 +7,7 @@ Codec. Fields that are text in the model pass unchanged: the store knows their r
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from ipaddress import ip_network
 from typing import Any
 
@@ -52,7 +52,7 @@ class Codec:
     def to_model(self, message: Any, path: str, problems: Problems) -> intent.Resource | None:
         """The wish in a message; None when something was noted in ``problems``, with fields below ``path``.
 
-        What only the daemon writes (status, etag, create_time) is not looked at.
+        What only the daemon writes (status, etag, create_time, usage, limits) is not looked at.
         """
         before = len(problems.violations)
         check.name(message.name, f"{path}.name", self.kind, problems)
@@ -90,12 +90,18 @@ def first_host(cidr: Prefix) -> Address | None:
     return cidr.network_address + 1 if cidr.num_addresses > 1 else None
 
 
+def quota(value: intent.Quota) -> pb.Quota:
+    """Numbers of objects as a message."""
+    return pb.Quota(**asdict(value))
+
+
 def _read_tenant(message: pb.Tenant, path: str, problems: Problems) -> Values:
-    return {}
+    return {"quota": intent.Quota(**{item.name: getattr(message.quota, item.name) for item in fields(intent.Quota)})}
 
 
 def _write_tenant(resource: intent.Tenant, message: pb.Tenant) -> None:
-    return None
+    if resource.quota != intent.Quota():
+        message.quota.CopyFrom(quota(resource.quota))
 
 
 def _read_network(message: pb.Network, path: str, problems: Problems) -> Values:
@@ -230,7 +236,7 @@ _NONE: frozenset[str] = frozenset()
 CODECS: dict[Kind, Codec] = {
     codec.kind: codec
     for codec in (
-        Codec(Kind.TENANT, pb.Tenant, {}, _NONE, _read_tenant, _write_tenant),
+        Codec(Kind.TENANT, pb.Tenant, _same("quota"), _NONE, _read_tenant, _write_tenant),
         Codec(Kind.NETWORK, pb.Network, _same("mtu"), _NONE, _read_network, _write_network),
         Codec(
             Kind.SUBNET,

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from sdn.model.errors import InvalidInput
@@ -20,6 +20,7 @@ from sdn.model.intent import (
     Resource,
     Router,
     Subnet,
+    Tenant,
 )
 from sdn.model.request import Protect, Strategy
 from sdn.model.selector import LABEL_KEY
@@ -35,6 +36,8 @@ MIN_MTU_IPV6 = 1280
 PREFIX_LENGTHS = {4: (8, 30), 6: (48, 126)}
 """Shortest and longest prefix of a subnet. Longer ones have no room for a gateway and a host."""
 MAX_BANDWIDTH = 10**15
+MAX_QUOTA = 1_000_000
+"""Objects of a kind that a tenant may have at most."""
 PROTECTION_MODES = ("NONE", "PREFERRED", "REQUIRED")
 MAX_CONSTRAINTS = 64
 """Entries of each list of a connection's constraints."""
@@ -104,6 +107,16 @@ def _reference(field: str, name: str, owner: str, kind: Kind) -> str:
             field, f"{full} belongs to another tenant", f"Name a {kind.value.lower()} of tenants/{tenant}."
         )
     return full
+
+
+def _tenant(tenant: Tenant) -> dict[str, Any]:
+    for item in fields(tenant.quota):
+        value = getattr(tenant.quota, item.name)
+        if not 0 <= value <= MAX_QUOTA:
+            raise InvalidInput.of(
+                f"quota.{item.name}", f"{value} is out of range", f"Give 1 to {MAX_QUOTA}, or 0 for the default."
+            )
+    return {}
 
 
 def _network(network: Network) -> dict[str, Any]:
@@ -224,6 +237,7 @@ def _one_of(field: str, value: str, known: tuple[str, ...]) -> None:
 
 
 _RULES: dict[type[Resource], Callable[[Any], dict[str, Any]]] = {
+    Tenant: _tenant,
     Network: _network,
     Subnet: _subnet,
     Router: _router,

@@ -54,6 +54,28 @@ FAILED: State.ValueType  # 5
 """A switch refused it."""
 Global___State: _TypeAlias = State  # noqa: Y015
 
+class _ConditionStatus:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ConditionStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ConditionStatus.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CONDITION_STATUS_UNSPECIFIED: _ConditionStatus.ValueType  # 0
+    CONDITION_TRUE: _ConditionStatus.ValueType  # 1
+    CONDITION_FALSE: _ConditionStatus.ValueType  # 2
+    CONDITION_UNKNOWN: _ConditionStatus.ValueType  # 3
+    """It cannot be said at present; the reason says why."""
+
+class ConditionStatus(_ConditionStatus, metaclass=_ConditionStatusEnumTypeWrapper):
+    """Whether a condition holds."""
+
+CONDITION_STATUS_UNSPECIFIED: ConditionStatus.ValueType  # 0
+CONDITION_TRUE: ConditionStatus.ValueType  # 1
+CONDITION_FALSE: ConditionStatus.ValueType  # 2
+CONDITION_UNKNOWN: ConditionStatus.ValueType  # 3
+"""It cannot be said at present; the reason says why."""
+Global___ConditionStatus: _TypeAlias = ConditionStatus  # noqa: Y015
+
 class _PathStrategy:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -163,6 +185,47 @@ class PathHop(_message.Message):
 Global___PathHop: _TypeAlias = PathHop  # noqa: Y015
 
 @_typing.final
+class Condition(_message.Message):
+    """One statement about an object."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TYPE_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    LAST_TRANSITION_TIME_FIELD_NUMBER: _builtins.int
+    type: _builtins.str
+    """Programmed: every switch concerned has confirmed. Bound (ports): attached where the binding says. Admitted
+    (connections): a path with the bandwidth is reserved. Complete (connections, routers): nothing asked for is missing.
+    """
+    status: Global___ConditionStatus.ValueType
+    reason: _builtins.str
+    """Machine-readable, CamelCase."""
+    message: _builtins.str
+    """For people."""
+    @_builtins.property
+    def last_transition_time(self) -> _timestamp_pb2.Timestamp:
+        """When the status last changed in this run of the daemon."""
+
+    def __init__(
+        self,
+        *,
+        type: _builtins.str = ...,
+        status: Global___ConditionStatus.ValueType = ...,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
+        last_transition_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["last_transition_time", b"last_transition_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["last_transition_time", b"last_transition_time", "message", b"message", "reason", b"reason", "status", b"status", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Condition: _TypeAlias = Condition  # noqa: Y015
+
+@_typing.final
 class Status(_message.Message):
     """What is known about an object; output only."""
 
@@ -175,6 +238,7 @@ class Status(_message.Message):
     PATH_FIELD_NUMBER: _builtins.int
     SWITCHES_PENDING_FIELD_NUMBER: _builtins.int
     BACKUP_PATH_FIELD_NUMBER: _builtins.int
+    CONDITIONS_FIELD_NUMBER: _builtins.int
     state: Global___State.ValueType
     reason: _builtins.str
     """Machine-readable, CamelCase."""
@@ -196,6 +260,10 @@ class Status(_message.Message):
     def backup_path(self) -> _containers.RepeatedCompositeFieldContainer[Global___PathHop]:
         """Backup path, of a protected connection."""
 
+    @_builtins.property
+    def conditions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Condition]:
+        """For each kind always the same types."""
+
     def __init__(
         self,
         *,
@@ -206,10 +274,11 @@ class Status(_message.Message):
         path: _abc.Iterable[Global___PathHop] | None = ...,
         switches_pending: _abc.Iterable[_builtins.str] | None = ...,
         backup_path: _abc.Iterable[Global___PathHop] | None = ...,
+        conditions: _abc.Iterable[Global___Condition] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["backup_path", b"backup_path", "message", b"message", "path", b"path", "reason", b"reason", "state", b"state", "switches_away", b"switches_away", "switches_pending", b"switches_pending"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backup_path", b"backup_path", "conditions", b"conditions", "message", b"message", "path", b"path", "reason", b"reason", "state", b"state", "switches_away", b"switches_away", "switches_pending", b"switches_pending"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -271,6 +340,39 @@ class Metadata(_message.Message):
 Global___Metadata: _TypeAlias = Metadata  # noqa: Y015
 
 @_typing.final
+class Quota(_message.Message):
+    """Numbers of objects of a tenant, by kind."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NETWORKS_FIELD_NUMBER: _builtins.int
+    SUBNETS_FIELD_NUMBER: _builtins.int
+    ROUTERS_FIELD_NUMBER: _builtins.int
+    PORTS_FIELD_NUMBER: _builtins.int
+    CONNECTIONS_FIELD_NUMBER: _builtins.int
+    networks: _builtins.int
+    subnets: _builtins.int
+    routers: _builtins.int
+    ports: _builtins.int
+    connections: _builtins.int
+    def __init__(
+        self,
+        *,
+        networks: _builtins.int = ...,
+        subnets: _builtins.int = ...,
+        routers: _builtins.int = ...,
+        ports: _builtins.int = ...,
+        connections: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connections", b"connections", "networks", b"networks", "ports", b"ports", "routers", b"routers", "subnets", b"subnets"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Quota: _TypeAlias = Quota  # noqa: Y015
+
+@_typing.final
 class Tenant(_message.Message):
     """Owner of everything else; nothing crosses between tenants."""
 
@@ -279,22 +381,42 @@ class Tenant(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     METADATA_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
+    QUOTA_FIELD_NUMBER: _builtins.int
+    USAGE_FIELD_NUMBER: _builtins.int
+    LIMITS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """tenants/T"""
     @_builtins.property
     def metadata(self) -> Global___Metadata: ...
     @_builtins.property
     def status(self) -> Global___Status: ...
+    @_builtins.property
+    def quota(self) -> Global___Quota:
+        """How many objects the tenant may have, at most 1000000 of a kind; 0 or not given: what the daemon gives by default.
+        It may be set below what there is, and then stops growth only.
+        """
+
+    @_builtins.property
+    def usage(self) -> Global___Quota:
+        """What the tenant has. Output only; a change of it alone is not told by Watch."""
+
+    @_builtins.property
+    def limits(self) -> Global___Quota:
+        """What the tenant may have: its quota, and the defaults of the daemon where that has none. Output only."""
+
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         metadata: Global___Metadata | None = ...,
         status: Global___Status | None = ...,
+        quota: Global___Quota | None = ...,
+        usage: Global___Quota | None = ...,
+        limits: Global___Quota | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "metadata", b"metadata", "quota", b"quota", "status", b"status", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "name", b"name", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "metadata", b"metadata", "name", b"name", "quota", b"quota", "status", b"status", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
