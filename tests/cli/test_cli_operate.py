@@ -40,6 +40,16 @@ def test_where_finds_ports_of_all_tenants_and_gateways(run: Any, red: str) -> No
     assert [o["name"] for o in json.loads(run("where", "10.0.0.12", "-o", "json").stdout)] == [f"{RED}/ports/h2"]
 
 
+def test_where_finds_addresses_that_a_port_may_use_beside_its_own(run: Any, red: str) -> None:
+    pairs = "allowed_address_pairs: [{address: 10.0.0.100, mac: '02:00:00:00:aa:01'}, {address: 10.244.0.0/16}]"
+    manifest = red.replace("addresses: [10.0.0.11]", f"addresses: [10.0.0.11]\n{pairs}")
+    assert run("apply", "-f", "-", stdin=manifest).exit_code == 0
+    for wanted in ("10.0.0.100", "02:00:00:00:aa:01", "10.244.7.7"):
+        row = run("where", wanted).stdout.splitlines()[1].split()
+        assert row[:2] == [f"{RED}/ports/h1", "allowed"]
+    assert run("where", "fd00::1").exit_code == 1
+
+
 def test_where_says_that_nobody_has_it(run: Any, red: str) -> None:
     assert (run("where", "10.9.9.9").exit_code, run("where", "10.9.9.9").stderr) == (1, "sdnctl: nobody has 10.9.9.9\n")
     assert run("where", "10.0.0.11", "-t", "blue").exit_code == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from typing import Any
 
@@ -10,7 +11,7 @@ from simulation import Simulation
 
 from sdn.controller.views import Views
 from sdn.model.errors import InvalidInput, NotFound
-from sdn.model.intent import Binding, Connection, Network, Port, Router, StaticRoute, Subnet, Tenant
+from sdn.model.intent import AddressPair, Binding, Connection, Network, Port, Router, StaticRoute, Subnet, Tenant
 from sdn.model.tracing import Protocol, TraceQuestion, TraceStep, TraceView, Verdict
 
 RED = "tenants/red"
@@ -171,6 +172,25 @@ def test_gateways_questions_and_groups(sim: Simulation) -> None:
         assert {d.port for d in view.parts[-1].deliveries} == {H[4]}
     odd = ask(sim, destination=bytes.fromhex("0180c2000000"))
     assert "multicast to 01:80:c2:00:00:00 that is not IP is not forwarded" in odd.reason
+
+
+def test_addresses_that_a_port_may_use_beside_its_own(sim: Simulation) -> None:
+    before = sim.controller.store.objects[H[4]]
+    assert isinstance(before, Port)
+    virtual = AddressPair(prefix=ip_network("10.0.1.100/32"), mac="02:00:00:00:aa:01", active=True)
+    try:
+        sim.put(replace(before, allowed_address_pairs=(virtual,)))
+        to = ask(sim, destination=ip_address("10.0.1.100"), protocol=Protocol.UDP, port=53)
+        assert to.verdict is Verdict.DELIVERED, to.reason
+        assert to.parts[-1].frame[:6].hex() == "02000000aa01"
+        assert {d.port for d in to.parts[-1].deliveries} == {H[4]}
+        source = ask(sim, H[4], H[1], from_mac=bytes.fromhex("02000000aa01"), from_address=ip_address("10.0.1.100"))
+        assert source.verdict is Verdict.DELIVERED, source.reason
+        mixed = ask(sim, H[4], H[1], from_address=ip_address("10.0.1.100"))
+        assert "10.0.1.100/32 with 02:00:00:00:aa:01" in mixed.reason
+    finally:
+        sim.put(before)
+    assert sim.in_sync()
 
 
 def test_what_is_forged_is_refused_with_the_reason(sim: Simulation) -> None:
