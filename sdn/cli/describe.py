@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sdn.cli.columns import binding, hop_table, object_table, protection
+from sdn.cli.columns import bandwidth, binding, hop_table, object_table, protection
 from sdn.cli.render import clean, state_word
 from sdn.client import KINDS, AnyObject, Client, format_bandwidth, kind_of
 
@@ -34,15 +34,14 @@ def _fields(message: Any) -> Iterator[Line]:
             yield "Binding", binding(message) or "none"
         elif field.name == "bandwidth_bps":
             back = message.reverse_bandwidth_bps or value
-            there = f"{format_bandwidth(value)}bit/s"
-            yield (
-                "Bandwidth",
-                f"{there} in each direction" if back == value else f"{there}, {format_bandwidth(back)}bit/s",
-            )
+            both = f"{format_bandwidth(value)}bit/s in each direction"
+            yield "Bandwidth", both if back == value else f"{bandwidth(message)}bit/s there and back"
         elif field.name in ("reverse_bandwidth_bps", "constraints"):
             yield from _constraints(value) if field.name == "constraints" else ()
         elif field.name == "protection":
             yield "Protection", protection(message) or "none"
+        elif field.name == "allowed_address_pairs":
+            yield "Allowed pairs", ", ".join(map(pair_text, value)) or "none"
         elif field.name == "routes":
             yield "Routes", ", ".join(f"{r.prefix} via {r.next_hop}" for r in value) or "none"
         elif field.is_repeated:
@@ -59,6 +58,11 @@ def _constraints(constraints: Any) -> Iterator[Line]:
             yield _title(field.name), str(value)
         elif field.name != "diversity" or constraints.diverse_from:
             yield _title(field.name), field.enum_type.values_by_number[value].name.lower()
+
+
+def pair_text(pair: Any) -> str:
+    """10.0.0.100 with 00:00:5e:00:01:07 (active)."""
+    return f"{pair.address}{f' with {pair.mac}' if pair.mac else ''}{' (active)' if pair.active else ''}"
 
 
 def _title(field: str) -> str:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from sdn.model import codec
 from sdn.model.errors import SdnError
 from sdn.model.ids import Dpid, format_dpid
-from sdn.model.intent import Port
-from sdn.pipeline.facts import PortFacts
+from sdn.model.intent import AddressPair, Port
+from sdn.pipeline.facts import PairFacts, PortFacts
 from sdn.store import Store
 from sdn.store.names import service_key
 from sdn.topology import TopologyState
@@ -219,7 +219,15 @@ class Attachments:
             v6=tuple(address.packed for address in port.addresses if address.version == 6),
             dpid=place[0],
             ofport=self._topology.port_number(*place),
+            pairs=tuple(self._pair_facts(port, pair) for pair in port.allowed_address_pairs),
         )
+
+    def _pair_facts(self, port: Port, pair: AddressPair) -> PairFacts:
+        service = self._store.numbers.get("service", service_key(port, pair.mac))
+        assert service is not None
+        prefix = pair.prefix
+        mac = packed_mac(pair.mac or port.mac)
+        return PairFacts(prefix.network_address.packed, prefix.prefixlen, mac, service, pair.active)
 
     def _forget_number(self, name: str, facts: PortFacts) -> None:
         if facts.ofport is not None and self._numbers.get((Dpid(facts.dpid), facts.ofport)) == name:

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from sdn.controller.effects import SendPacket
 from sdn.controller.events import PacketIn
 from sdn.controller.icmp import time_exceeded
-from sdn.model.intent import Port
+from sdn.model.intent import Address, Port
 from sdn.pipeline.layout import PUNT_TTL, REASON, ROUTER, SOURCE, Table, router_mac
 from sdn.store import Store
 from sdn.topology import Reject
@@ -24,7 +24,10 @@ def is_probe(event: PacketIn) -> bool:
 
 
 def answer_expired(store: Store, event: PacketIn) -> SendPacket | None:
-    """ICMP time exceeded from the gateway of the sender's subnet; None if there is nothing to answer."""
+    """ICMP time exceeded from the gateway of the sender's subnet; None if there is nothing to answer.
+
+    A sender that uses an address of no subnet, as its pairs may allow, is answered by any gateway of its network.
+    """
     registers = {field: event.registers.get(number, 0) for field, number in _REGISTER.items()}
     if event.table != Table.PUNT or registers[REASON] != PUNT_TTL:
         return None
@@ -33,11 +36,19 @@ def answer_expired(store: Store, event: PacketIn) -> SendPacket | None:
     source = _source_address(event.data)
     if not isinstance(port, Port) or source is None:
         return None
-    subnet = store.subnet_of(port.network, ip_address(source))
-    if subnet is None or subnet.gateway is None:
+    gateway = _gateway(store, port.network, ip_address(source))
+    if gateway is None:
         return None
-    frame = time_exceeded(event.data, router_mac(registers[ROUTER]), subnet.gateway.packed)
+    frame = time_exceeded(event.data, router_mac(registers[ROUTER]), gateway.packed)
     return None if frame is None else SendPacket(event.session, event.in_port, frame)
+
+
+def _gateway(store: Store, network: str, source: Address) -> Address | None:
+    subnet = store.subnet_of(network, source)
+    if subnet is not None:
+        return subnet.gateway
+    gateways = (s.gateway for s in sorted(store.subnets_of(network), key=lambda s: s.name))
+    return next((gateway for gateway in gateways if gateway is not None and gateway.version == source.version), None)
 
 
 def _source_address(frame: bytes) -> bytes | None:

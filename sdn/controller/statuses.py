@@ -96,6 +96,8 @@ class Statuses:
         if not waits:
             if isinstance(resource, Router) and resource.routes:
                 return self._routes_of(resource)
+            if isinstance(resource, Port) and resource.allowed_address_pairs:
+                return self._pairs_of(resource)
             return DONE
         away = tuple(sorted(self._name_of(Dpid(dpid)) for dpid in waits if self._fleet.session(dpid) is None))
         if away:
@@ -111,12 +113,25 @@ class Statuses:
         parts = []
         for route in missing[:_NAMED]:
             hop, prefix = ip_address(route.next_hop), ip_network((route.prefix, route.length))
-            network = self._store.numbers.key_of("network", route.network)
-            holder = self._store.holder_of_address(network, hop) if network else None
-            parts.append(f"{hop} to {prefix} ({f'of {holder}, not attached' if holder else 'no port has it'})")
+            network = self._store.numbers.key_of("network", route.network) or ""
+            holder = self._store.holder_of_address(network, hop)
+            users = self._store.users_of_address(network, hop)
+            why = f"of {holder}, not attached" if holder else "no port has it"
+            if users:
+                why = f"allowed at {_some(sorted(users))}: none active or none attached"
+            parts.append(f"{hop} to {prefix} ({why})")
         more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
         message = f"Packets are dropped for want of the next hop: {', '.join(parts)}{more}."
         return Status(State.DEGRADED, "NextHopMissing", message)
+
+    def _pairs_of(self, port: Port) -> Status:
+        """The status of a port that is in the switches: whether it is known who has its shared addresses."""
+        shared = self._compiler.shared(port.name)
+        if not shared:
+            return DONE
+        named = _some([value.hex(":") if len(value) == 6 else str(ip_address(value)) for value in shared])
+        message = f"Several ports may use {named}, and none is active: routers and virtual MACs do not lead there."
+        return Status(State.DEGRADED, "AddressShared", message)
 
     def news(self, resource: Resource) -> Status | None:
         """The status, if it is another one than when this was asked last."""

@@ -75,16 +75,30 @@ class Binding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AddressPair:
+    """An address or range that a port may use beside its own ones, with its own MAC ('') or another one.
+
+    active: of several ports that may use the same address, this one has it now.
+    """
+
+    prefix: Prefix
+    mac: str = ""
+    active: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Port(Resource):
     """An attachment of one host: its MAC (lower case, colons) and its addresses, each inside a subnet of the network.
 
-    Frames with another source MAC or address are dropped at the switch where the port is bound.
+    Frames with another source MAC or address are dropped at the switch where the port is bound, but for those that the
+    pairs allow: each pair is an address with a MAC, not every address with every MAC.
     """
 
     network: str
     mac: str
     addresses: tuple[Address, ...] = ()
     binding: Binding | None = None
+    allowed_address_pairs: tuple[AddressPair, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

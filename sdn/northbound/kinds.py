@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_network
 from typing import Any
 
 from sdn.model import intent
@@ -162,7 +163,28 @@ def _read_port(message: pb.Port, path: str, problems: Problems) -> Values:
     binding: intent.Binding | None = None
     if message.HasField("binding"):
         binding = intent.Binding(switch=message.binding.switch, interface=message.binding.interface)
-    return {"network": message.network, "mac": message.mac, "addresses": tuple(addresses), "binding": binding}
+    pairs: list[intent.AddressPair | None] = []
+    for index, pair in enumerate(message.allowed_address_pairs):
+        if problems.full:
+            break
+        pairs.append(_read_pair(pair, f"{path}allowed_address_pairs[{index}].", problems))
+    return {
+        "network": message.network,
+        "mac": message.mac,
+        "addresses": tuple(addresses),
+        "binding": binding,
+        "allowed_address_pairs": tuple(pairs),
+    }
+
+
+def _read_pair(message: pb.AddressPair, path: str, problems: Problems) -> intent.AddressPair | None:
+    prefix: Prefix | None
+    if "/" in message.address:
+        prefix = check.prefix(message.address, f"{path}address", problems)
+    else:
+        address = check.address(message.address, f"{path}address", problems)
+        prefix = None if address is None else ip_network(address)
+    return None if prefix is None else intent.AddressPair(prefix=prefix, mac=message.mac, active=message.active)
 
 
 def _write_port(resource: intent.Port, message: pb.Port) -> None:
@@ -172,6 +194,10 @@ def _write_port(resource: intent.Port, message: pb.Port) -> None:
     if resource.binding is not None:
         message.binding.switch = resource.binding.switch
         message.binding.interface = resource.binding.interface
+    for pair in resource.allowed_address_pairs:
+        single = pair.prefix.prefixlen == pair.prefix.max_prefixlen
+        text = str(pair.prefix.network_address if single else pair.prefix)
+        message.allowed_address_pairs.add(address=text, mac=pair.mac, active=pair.active)
 
 
 def _read_connection(message: pb.Connection, path: str, problems: Problems) -> Values:
@@ -218,7 +244,7 @@ CODECS: dict[Kind, Codec] = {
         Codec(
             Kind.PORT,
             pb.Port,
-            _same("network", "mac", "addresses", "binding"),
+            _same("network", "mac", "addresses", "binding", "allowed_address_pairs"),
             frozenset({"network"}),
             _read_port,
             _write_port,

@@ -123,8 +123,11 @@ class Compiler:
             self._ports[name] = facts
             self._note_presence(self._members.add(facts.network, facts.dpid, name))
             self._mark_port(name, facts)
-        for router_name in list(self._holders.moved(name, before, facts)):
-            self._mark_static(router_name)
+        for asker in sorted(self._holders.moved(name, before, facts)):
+            if asker in self._routers:
+                self._mark_static(asker)
+            else:
+                self._mark_endpoint(asker, self._ports[asker])
 
     def set_router(self, name: str, facts: RouterFacts | None) -> None:
         """Add or change a router, None removes it. O(ports of its networks x switches); static routes: O(switches)."""
@@ -162,6 +165,11 @@ class Compiler:
         facts = self._routers.get(name)
         routes = facts.routes if facts else ()
         return tuple(r for r in routes if r.next_hop and self._holders.of((r.network, r.next_hop)) is None)
+
+    def shared(self, name: str) -> tuple[bytes, ...]:
+        """Addresses and MACs (packed) that a port may use and others too, with none of them active."""
+        port = self._ports.get(name)
+        return tuple(self._holders.shared(port)) if port and port.pairs else ()
 
     def block(self, unit: Unit) -> None:
         """Leave out what a unit contributes, because a switch refused it, until it would be something else."""
@@ -270,10 +278,13 @@ class Compiler:
 
     def _mark_port(self, name: str, facts: PortFacts) -> None:
         self._mark(ATTACH, name, facts.dpid)
-        for dpid in self._members.switches(facts.network) | self._members.routed(facts.network):
-            self._mark(ENDPOINT, name, dpid)
+        self._mark_endpoint(name, facts)
         if facts.network in self._networks:
             self._mark(FLOOD, self._networks[facts.network], facts.dpid)
+
+    def _mark_endpoint(self, name: str, facts: PortFacts) -> None:
+        for dpid in self._members.switches(facts.network) | self._members.routed(facts.network):
+            self._mark(ENDPOINT, name, dpid)
 
     def _note_presence(self, presence: tuple[int, int] | None) -> None:
         """A network became present on a switch, or ceased to be."""
@@ -349,7 +360,8 @@ class Compiler:
             return Entries()
         member = self._members.present(port.network, unit.dpid)
         routed = self._members.reaches(port.network, unit.dpid)
-        return endpoint.compile_endpoint(port, self._labels[port.dpid], member, routed)
+        held = self._holders.held(unit.object, port) if port.pairs else ()
+        return endpoint.compile_endpoint(port, self._labels[port.dpid], member, routed, held)
 
     def _make_static(self, unit: Unit) -> Entries:
         facts = self._routers.get(unit.object)
@@ -357,9 +369,11 @@ class Compiler:
             return Entries()
         labels = {}
         for route in facts.routes:
-            port = self._ports.get(self._holders.of((route.network, route.next_hop)) or "")
-            if port is not None and self._known(unit, port.dpid):
-                labels[route] = self._labels[port.dpid] << 24 | port.service
+            holder = self._holders.of((route.network, route.next_hop))
+            port = self._ports[holder[0]] if holder else None
+            if holder and port and self._known(unit, port.dpid):
+                service = holder[1].service if holder[1] else port.service
+                labels[route] = self._labels[port.dpid] << 24 | service
         return static.compile_static(facts, labels)
 
     def _make_flood(self, unit: Unit) -> Entries:

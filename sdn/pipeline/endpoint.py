@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from sdn.model.oxm import (
     ARP_OP,
     ARP_SHA,
@@ -20,7 +22,7 @@ from sdn.model.oxm import (
 )
 from sdn.model.program import Entries, FlowBody, FlowKey
 from sdn.pipeline.base import ADVERTISEMENT, ARP, ICMPV6, IPV4, IPV6, IS_ROUTER, SOLICITATION
-from sdn.pipeline.facts import PortFacts
+from sdn.pipeline.facts import Held, PortFacts
 from sdn.pipeline.layout import NETWORK, REASON, Table
 from sdn.pipeline.shapes import ARG, IN_PORT_REPLY, Action, Body, Match, load, move, set_field
 
@@ -63,6 +65,7 @@ def _nd_answer(*extra: Action) -> Body:
     )
 
 
+_TO_L2 = Body(goto=Table.L2)()
 _ND_ANSWER = _nd_answer()
 _ND_ROUTER_ANSWER = _nd_answer(set_field(REASON, IS_ROUTER))
 
@@ -84,10 +87,10 @@ def answer_nd(network: bytes, address: bytes, mac: bytes, router: bool) -> tuple
     return _ND_ASKED(address, network), answer(mac, address)
 
 
-def compile_endpoint(port: PortFacts, transport: int, member: bool, routed: bool) -> Entries:
+def compile_endpoint(port: PortFacts, transport: int, member: bool, routed: bool, held: Iterable[Held] = ()) -> Entries:
     """Entries of a port on a switch where its network has members, or a router's other networks have (``routed``).
 
-    transport: label of the switch where the port is.
+    transport: label of the switch where the port is. held: what it has by its address pairs.
     """
     network = port.network.to_bytes(4, "big")
     label = _LABEL((transport << 24 | port.service).to_bytes(8, "big"))
@@ -99,4 +102,26 @@ def compile_endpoint(port: PortFacts, transport: int, member: bool, routed: bool
     if routed:
         flows.update((_NEIGHBOR_V4(address, network), label) for address in port.v4)
         flows.update((_NEIGHBOR_V6(address, network), label) for address in port.v6)
+    for item in held:
+        flows.update(_compile_held(item, network, transport, member, routed))
     return Entries(flows)
+
+
+def _compile_held(
+    item: Held, network: bytes, transport: int, member: bool, routed: bool
+) -> Iterator[tuple[FlowKey, FlowBody]]:
+    """A MAC or address by a pair. One that is shared is asked for in the network, as on any Ethernet."""
+    label = _LABEL((transport << 24 | item.service).to_bytes(8, "big"))
+    value, size = item.value, len(item.value)
+    if size == 6:
+        if member:
+            yield _MAC(value, network), label
+        return
+    if member and item.shared:
+        yield (_ARP_ASKED if size == 4 else _ND_ASKED)(value, network), _TO_L2
+    elif member and size == 4:
+        yield answer_arp(network, value, item.mac)
+    elif member:
+        yield answer_nd(network, value, item.mac, router=False)
+    if routed and not item.shared:
+        yield (_NEIGHBOR_V4 if size == 4 else _NEIGHBOR_V6)(value, network), label

@@ -23,6 +23,22 @@ class SwitchFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class PairFacts:
+    """An address (with all bits) or range that a port may use beside its own. service: of the port with this MAC."""
+
+    prefix: bytes
+    length: int
+    mac: bytes
+    service: int
+    active: bool = False
+
+    @property
+    def single(self) -> bool:
+        """Whether it is one address."""
+        return self.length == len(self.prefix) * 8
+
+
+@dataclass(frozen=True, slots=True)
 class PortFacts:
     """An attached tenant port. ofport: None while the switch's port numbers are not known (it is away)."""
 
@@ -33,6 +49,20 @@ class PortFacts:
     v6: tuple[bytes, ...]
     dpid: int
     ofport: int | None
+    pairs: tuple[PairFacts, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An address or MAC (packed) that a port has by a pair; mac and service: with which it is used.
+
+    shared: others may use it too and none is active, so that the network must be asked who has it.
+    """
+
+    value: bytes
+    mac: bytes
+    service: int
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -24,8 +23,9 @@ from sdn.model.intent import (
 )
 from sdn.model.request import Protect, Strategy
 from sdn.model.selector import LABEL_KEY
-from sdn.store.forms import NOT_FOR_TENANTS, check_host_address, no_repetition, overlap, scoped
+from sdn.store.forms import NOT_FOR_TENANTS, check_host_address, check_mac, no_repetition, overlap, scoped
 from sdn.store.names import tenant_of
+from sdn.store.pairs import check_pairs
 from sdn.store.static_routes import check_routes
 
 MIN_MTU, MAX_MTU, DEFAULT_MTU = 576, 9000, 1500
@@ -49,10 +49,6 @@ MAX_ADDRESSES_PER_PORT = 64
 MAX_SWITCH_NAME = 64
 MAX_INTERFACE_NAME = 15
 """IFNAMSIZ of Linux less the final zero; OpenFlow 1.3 carries no more either."""
-ROUTER_MAC_PREFIX = "06:00:00:"
-"""First half of the MAC addresses of routers; the other half is the router's number."""
-
-_MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}|[0-9a-f]{2}(?:-[0-9a-f]{2}){5}")
 
 
 def normal(resource: Resource) -> Resource:
@@ -157,25 +153,8 @@ def _port(port: Port) -> dict[str, Any]:
     no_repetition("addresses", port.addresses)
     if port.binding is not None:
         _binding(port.binding)
-    return {"network": network, "mac": _mac(port.mac)}
-
-
-def _mac(text: str) -> str:
-    if not text:
-        return ""
-    mac = text.lower()
-    if not _MAC.fullmatch(mac):
-        raise InvalidInput.of(
-            "mac", f"{text[:40]!r} is not a MAC address", "Give six pairs of hexadecimal digits with colons between."
-        )
-    mac = mac.replace("-", ":")
-    if mac == "00:00:00:00:00:00" or int(mac[:2], 16) & 1:
-        raise InvalidInput.of("mac", f"{mac} is not a unicast address", "Give the address of one host.")
-    if mac.startswith(ROUTER_MAC_PREFIX):
-        raise InvalidInput.of(
-            "mac", f"{mac} is reserved for routers", f"Use an address that does not begin with {ROUTER_MAC_PREFIX}."
-        )
-    return mac
+    mac = check_mac("mac", port.mac)
+    return {"network": network, "mac": mac, "allowed_address_pairs": check_pairs(port.allowed_address_pairs)}
 
 
 def _binding(binding: Binding) -> None:

@@ -473,6 +473,43 @@ class Binding(_message.Message):
 Global___Binding: _TypeAlias = Binding  # noqa: Y015
 
 @_typing.final
+class AddressPair(_message.Message):
+    """An address or range that a port may use beside its own ones: as sender, also in ARP and neighbour discovery.
+    A single address leads to the port as its own would; a range does not, but routes to the port may.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    MAC_FIELD_NUMBER: _builtins.int
+    ACTIVE_FIELD_NUMBER: _builtins.int
+    address: _builtins.str
+    """10.0.0.100 or 10.244.0.0/16, of either IP version, in a subnet of the network or not; host bits must be zero.
+    Not the gateway of a subnet of the network.
+    """
+    mac: _builtins.str
+    """The MAC with which the address is used; the port's own if not given. Each pair permits its address with its MAC."""
+    active: _builtins.bool
+    """Several ports of a network may use the same address or MAC (VRRP). It leads to the one that is active; at most one
+    is. While none is and several may, questions by ARP and ND go to the whole network and whoever has the address
+    answers; routers and virtual MACs lead nowhere then, and the ports are DEGRADED with the reason AddressShared.
+    """
+    def __init__(
+        self,
+        *,
+        address: _builtins.str = ...,
+        mac: _builtins.str = ...,
+        active: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "address", b"address", "mac", b"mac"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AddressPair: _TypeAlias = AddressPair  # noqa: Y015
+
+@_typing.final
 class Port(_message.Message):
     """An attachment of one host."""
 
@@ -485,6 +522,7 @@ class Port(_message.Message):
     MAC_FIELD_NUMBER: _builtins.int
     ADDRESSES_FIELD_NUMBER: _builtins.int
     BINDING_FIELD_NUMBER: _builtins.int
+    ALLOWED_ADDRESS_PAIRS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """tenants/T/ports/P"""
     network: _builtins.str
@@ -501,6 +539,10 @@ class Port(_message.Message):
 
     @_builtins.property
     def binding(self) -> Global___Binding: ...
+    @_builtins.property
+    def allowed_address_pairs(self) -> _containers.RepeatedCompositeFieldContainer[Global___AddressPair]:
+        """At most 64."""
+
     def __init__(
         self,
         *,
@@ -511,10 +553,11 @@ class Port(_message.Message):
         mac: _builtins.str = ...,
         addresses: _abc.Iterable[_builtins.str] | None = ...,
         binding: Global___Binding | None = ...,
+        allowed_address_pairs: _abc.Iterable[Global___AddressPair] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["binding", b"binding", "metadata", b"metadata", "status", b"status"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "binding", b"binding", "mac", b"mac", "metadata", b"metadata", "name", b"name", "network", b"network", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "allowed_address_pairs", b"allowed_address_pairs", "binding", b"binding", "mac", b"mac", "metadata", b"metadata", "name", b"name", "network", b"network", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -24,6 +24,15 @@ def router(*routes: pb.StaticRoute) -> s.CreateRouterRequest:
     return s.CreateRouterRequest(router=pb.Router(name=f"{RED}/routers/new", subnets=["v4"], routes=routes))
 
 
+def port(*pairs: pb.AddressPair) -> s.CreatePortRequest:
+    return s.CreatePortRequest(port=pb.Port(name=f"{RED}/ports/new", network="web", allowed_address_pairs=pairs))
+
+
+def pair(address: str = "10.0.0.100", mac: str = "", active: bool = False) -> pb.AddressPair:
+    return pb.AddressPair(address=address, mac=mac, active=active)
+
+
+PAIRS = "port.allowed_address_pairs"
 WRONG: list[tuple[str, Any, str, tuple[str, ...]]] = [
     ("CreateRouter", router(route("")), "router.routes[0].prefix", ("not given", "10.0.0.0/24")),
     ("CreateRouter", router(route(), route("10.9.1.0/16")), "router.routes[1].prefix", ("host bits", "10.9.0.0/16?")),
@@ -42,6 +51,14 @@ WRONG: list[tuple[str, Any, str, tuple[str, ...]]] = [
         "router.routes",
         ("257", "at most 256"),
     ),
+    ("CreatePort", port(pair(""), pair("x")), f"{PAIRS}[0].address", ("''", "without prefix")),
+    ("CreatePort", port(pair(), pair("10.0.0.1/24")), f"{PAIRS}[1].address", ("host bits", "10.0.0.0/24?")),
+    ("CreatePort", port(pair("127.0.0.5")), f"{PAIRS}[0].address", ("127.0.0.0/8", "another address")),
+    ("CreatePort", port(pair(mac="zz")), f"{PAIRS}[0].mac", ("'zz'", "six pairs")),
+    ("CreatePort", port(pair(mac="03:00:00:00:00:01")), f"{PAIRS}[0].mac", ("unicast", "one host")),
+    ("CreatePort", port(pair("10.4.0.0/16", active=True)), f"{PAIRS}[0].active", ("range", "Route ranges")),
+    ("CreatePort", port(pair(), pair()), f"{PAIRS}[1]", ("repeated", "once")),
+    ("CreatePort", port(*(pair(f"10.4.0.{n}") for n in range(65))), PAIRS, ("65", "at most 64")),
 ]
 
 
@@ -52,7 +69,7 @@ async def test_wrong_field(
     before = backend.store.revision
     error = await error_of(channel, method, request_.SerializeToString())
     assert error.code is grpc.StatusCode.INVALID_ARGUMENT
-    assert [v.field for v in error.violations] == [field]
+    assert error.violations[0].field == field
     assert all(piece in error.violations[0].description for piece in says)
     assert backend.store.revision == before
 
@@ -65,3 +82,11 @@ async def test_routes_come_back_and_are_replaced_as_a_whole(client: AsyncClient)
     changed = await client.routers.update(pb.Router(name=name, routes=routes[1:]), mask=["routes"])
     assert list((await client.routers.get(name)).routes) == routes[1:]
     assert list(changed.subnets) == [f"{RED}/subnets/v4"]
+
+
+async def test_pairs_come_back_as_they_were_given(client: AsyncClient) -> None:
+    pairs = [pair(), pair("10.0.0.101", "00:00:5e:00:01:07", active=True), pair("0.0.0.0/0"), pair("2001:db8::/48")]
+    wish = pb.Port(name=f"{RED}/ports/h1", allowed_address_pairs=pairs)
+    changed = await client.ports.update(wish, mask=["allowed_address_pairs"])
+    assert list(changed.allowed_address_pairs) == pairs
+    assert changed.binding.switch == "leaf1"
