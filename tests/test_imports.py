@@ -36,6 +36,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "client": ("v1",),
     "security": ("model",),
     "cli": ("client", "security"),
+    "metrics": ("model",),
     "lab": ("model", "graph", "client"),
 }
 """Package → what of ours it may import beside itself. sdn/app.py alone, the composition root, imports everything."""

@@ -12,9 +12,11 @@ from sdn.cli.backup import backup, restore
 from sdn.cli.certs import certs
 from sdn.cli.connect import connect
 from sdn.cli.events import audit, events
+from sdn.cli.logs import log_level
 from sdn.cli.network import flows, topology
 from sdn.cli.objects import delete, describe, get
 from sdn.cli.system import status, wait
+from sdn.cli.top import top
 from sdn.client import DEFAULT_ADDRESS
 
 
@@ -48,6 +50,7 @@ def cli(ctx: click.Context, /, address: str, context: str, **credentials: str) -
     sdnctl connect h1 h2 -t red --bandwidth 100M       a guaranteed path
     sdnctl flows leaf1 --owner tenants/red/ports/h1    what is in the switch, and why?
     sdnctl events --severity WARNING                   what went wrong?
+    sdnctl top links                                   which links are full?
     sdnctl audit leaf1                                 does it hold what it should?
     sdnctl whoami                                      who am I, and what may I do?
 
@@ -76,6 +79,8 @@ _COMMANDS = (
     flows,
     audit,
     events,
+    top,
+    log_level,
     backup,
     restore,
     certs,

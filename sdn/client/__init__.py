@@ -8,6 +8,7 @@ errors.py       ApiError, from what gRPC reports
 access.py       TLS and tokens
 call.py         what the two clients share
 client.py       Client: blocking
+counters.py     what switches count
 aio.py          AsyncClient: the same for asyncio
 snapshots.py    backups as the API sends them
 units.py        bandwidths as people write them
@@ -20,6 +21,7 @@ from sdn.client.access import Credentials
 from sdn.client.aio import AsyncClient
 from sdn.client.call import DEFAULT_ADDRESS, Change
 from sdn.client.client import Client, Collection, EventWatch, Watch
+from sdn.client.counters import CounterRound
 from sdn.client.errors import ApiError, Details, FieldViolation
 from sdn.client.kinds import KINDS, AnyObject, KindInfo, kind_of, kind_of_name, unwrap, wrap
 from sdn.client.manifest import Document, ManifestError, Problem, load, locate, parse, to_dict, to_yaml
@@ -34,6 +36,7 @@ __all__ = [
     "Change",
     "Client",
     "Collection",
+    "CounterRound",
     "Credentials",
     "Details",
     "Document",

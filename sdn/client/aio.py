@@ -12,6 +12,7 @@ import grpc.aio
 from sdn.client import call, snapshots
 from sdn.client.access import Credentials, aio_channel
 from sdn.client.call import DEFAULT_ADDRESS, DEFAULT_TIMEOUT, PAGE_SIZE, Change, M
+from sdn.client.counters import AsyncCounters
 from sdn.client.errors import ApiError
 from sdn.client.kinds import KINDS, AnyObject, KindInfo
 from sdn.v1 import access_pb2 as acpb
@@ -115,6 +116,7 @@ class AsyncClient:
         self.routers: AsyncCollection[pb.Router] = AsyncCollection(self, KINDS["Router"])
         self.ports: AsyncCollection[pb.Port] = AsyncCollection(self, KINDS["Port"])
         self.connections: AsyncCollection[pb.Connection] = AsyncCollection(self, KINDS["Connection"])
+        self.counters = AsyncCounters(self)
         self._apply: Any = rpc.ApplyServiceStub(self.channel)
         self._topology: Any = trpc.TopologyServiceStub(self.channel)
         self._paths: Any = pgrpc.PathServiceStub(self.channel)
@@ -224,6 +226,16 @@ class AsyncClient:
         stub: Any = acrpc.AccessServiceStub(self.channel)
         found: acpb.WhoAmIResponse = await self.invoke(stub.WhoAmI, acpb.WhoAmIRequest())
         return found
+
+    async def log_levels(self) -> dict[str, str]:
+        """Level by logger; '' for all others, and for a logger that has the level of the one above it."""
+        found = await self.invoke(self._admin.GetLogLevels, apb.GetLogLevelsRequest())
+        return {item.logger: item.level for item in found.levels}
+
+    async def set_log_level(self, level: str, logger: str = "") -> dict[str, str]:
+        """Log from this level up until the daemon ends; all levels as they are then."""
+        found = await self.invoke(self._admin.SetLogLevel, apb.SetLogLevelRequest(logger=logger, level=level))
+        return {item.logger: item.level for item in found.levels}
 
     async def backup(self) -> bytes:
         """A snapshot of everything durable, checked; it holds secrets."""

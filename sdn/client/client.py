@@ -13,6 +13,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from sdn.client import call, snapshots
 from sdn.client.access import Credentials, channel
 from sdn.client.call import DEFAULT_ADDRESS, DEFAULT_TIMEOUT, PAGE_SIZE, Change, M
+from sdn.client.counters import Counters
 from sdn.client.errors import NO_TRUST, ApiError
 from sdn.client.kinds import KINDS, AnyObject, KindInfo, kind_of_name
 from sdn.v1 import access_pb2 as acpb
@@ -188,6 +189,7 @@ class Client:
         self.routers: Collection[pb.Router] = Collection(self, KINDS["Router"])
         self.ports: Collection[pb.Port] = Collection(self, KINDS["Port"])
         self.connections: Collection[pb.Connection] = Collection(self, KINDS["Connection"])
+        self.counters = Counters(self)
         self._apply = rpc.ApplyServiceStub(self.channel)
         self._topology = trpc.TopologyServiceStub(self.channel)
         self._paths = pgrpc.PathServiceStub(self.channel)
@@ -348,6 +350,16 @@ class Client:
             text = ApiError.of(error, self.address).message
             return text if text.startswith(NO_TRUST) else ""
         return ""
+
+    def log_levels(self) -> dict[str, str]:
+        """Level by logger; '' for all others, and for a logger that has the level of the one above it."""
+        found = self.invoke(self._admin.GetLogLevels, apb.GetLogLevelsRequest())
+        return {item.logger: item.level for item in found.levels}
+
+    def set_log_level(self, level: str, logger: str = "") -> dict[str, str]:
+        """Log from this level up (debug, info, warning, error) until the daemon ends; all levels as they are then."""
+        found = self.invoke(self._admin.SetLogLevel, apb.SetLogLevelRequest(logger=logger, level=level))
+        return {item.logger: item.level for item in found.levels}
 
     def healthy(self) -> bool:
         """Whether the daemon answers and says that it serves."""

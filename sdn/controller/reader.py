@@ -34,6 +34,7 @@ class SwitchView:
     pending: int
     alien: int
     alien_groups: int = 0
+    meters: int = 0
 
 
 @dataclass(frozen=True, slots=True)

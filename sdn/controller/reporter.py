@@ -32,6 +32,8 @@ class Reporter:
         self.wall = 0.0
         self._notices = notices
         self._emit = emit
+        self.differences = {"missing": 0, "changed": 0, "extra": 0}
+        """Entries that audits found wrong since the start."""
         self._aliens: dict[str, tuple[int, int]] = {}
 
     def log(self, level: str, event: str, **fields: str | int | float) -> None:
@@ -93,6 +95,8 @@ class Reporter:
     def audited(self, report: AuditReport, owners: Collection[str]) -> None:
         """A full read-back was compared. owners: the objects whose entries were wrong."""
         switch = report.switch
+        for kind in self.differences:
+            self.differences[kind] += getattr(report, kind)
         if not report.clean:
             details: Details = {
                 "entries": report.missing + report.changed + report.extra,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
@@ -143,6 +144,15 @@ class Statuses:
             return status
         self._shown[resource.name] = status
         return self.of(resource)
+
+    def summary(self) -> Mapping[State, int]:
+        """How many objects are in each state, as was told last. O(objects that are not programmed)."""
+        total = len(self._store.objects)
+        if self.starting:
+            return {State.PENDING: total}
+        states = Counter(status.state for status in self._shown.values())
+        states[State.PROGRAMMED] += total - len(self._shown)
+        return {state: states[state] for state in State}
 
     def forget(self, name: str) -> None:
         """An object was deleted."""

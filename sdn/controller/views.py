@@ -40,7 +40,7 @@ class Views:
 
     def __init__(self, controller: Controller, version: str, started: float) -> None:
         self._controller = controller
-        self._version = version
+        self.version = version
         self._started = started
         self._paths = PathViews(controller.store, controller.connections, self._place)
 
@@ -92,6 +92,7 @@ class Views:
             pending=self._pending(dpid),
             alien=switch.alien if switch else 0,
             alien_groups=switch.alien_groups if switch else 0,
+            meters=len(program.meters) if program else 0,
         )
 
     def _pending(self, dpid: Dpid) -> int:
@@ -215,7 +216,7 @@ class Views:
         states = Counter(str(controller.statuses.of(resource).state) for resource in controller.store.objects.values())
         not_ready = tuple(self._not_ready())
         return SystemView(
-            version=self._version,
+            version=self.version,
             started=self._started,
             revision=controller.store.revision,
             switches=len(controller.topology.switches()),
@@ -227,7 +228,8 @@ class Views:
             not_ready=not_ready,
         )
 
-    def _not_ready(self) -> Iterator[str]:
+    def switches_missing(self) -> Iterator[str]:
+        """What switches lack. O(switches)."""
         controller = self._controller
         topology = controller.topology
         if not controller.started:
@@ -240,6 +242,14 @@ class Views:
                 yield f"switch {topology.name_of(dpid)} has {self._pending(dpid)} entries to confirm"
         for unit in controller.compiler.blocked_units:
             yield f"switch {topology.name_of(Dpid(unit.dpid))} refuses entries of {unit.object} ({unit.feature})"
+
+    def missing(self) -> Iterator[str]:
+        """What is missing for ready. O(switches + links)."""
+        return self._not_ready()
+
+    def _not_ready(self) -> Iterator[str]:
+        topology = self._controller.topology
+        yield from self.switches_missing()
         for state in topology.link_states():
             if state.link is None:
                 yield f"link {':'.join(state.a)} - {':'.join(state.b)} is not up"

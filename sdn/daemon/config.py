@@ -73,6 +73,12 @@ class Config:
             "zero": True,
         },
     )
+    metrics: str = field(
+        default="", metadata={"help": "where Prometheus scrapes and health is asked by HTTP", "show": "HOST:PORT"}
+    )
+    metrics_without_ports: bool = field(
+        default=False, metadata={"help": "no series for single ports, only for networks, links and switches"}
+    )
     restore: str = ""
     """A snapshot to put into the state directory before anything else; a flag alone, since it must happen once."""
 

@@ -101,6 +101,10 @@ class Exhausted(SdnError):
     """A number space or limit is used up (gRPC RESOURCE_EXHAUSTED)."""
 
 
+class Disabled(SdnError):
+    """The daemon is set up not to do this (gRPC FAILED_PRECONDITION)."""
+
+
 class Unavailable(SdnError):
     """The daemon cannot do this now; trying again later may succeed (gRPC UNAVAILABLE)."""
 

@@ -18,6 +18,8 @@ objects.py    the service of a kind
 apply.py      ApplyService
 views.py      TopologyService and SystemService
 events.py     EventService
+counters.py   CounterService
+metering.py   counts calls
 admin.py      AdminService: backups
 access.py     AccessService: who the caller is
 guard.py      the door: who calls, whether it may, and the audit log

@@ -17,6 +17,7 @@ from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-unty
 from sdn.model.errors import (
     AlreadyExists,
     Conflict,
+    Disabled,
     Exhausted,
     Gone,
     InUse,
@@ -39,6 +40,7 @@ CODES: dict[type[SdnError], grpc.StatusCode] = {
     AlreadyExists: grpc.StatusCode.ALREADY_EXISTS,
     Conflict: grpc.StatusCode.ABORTED,
     InUse: grpc.StatusCode.FAILED_PRECONDITION,
+    Disabled: grpc.StatusCode.FAILED_PRECONDITION,
     Refused: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Exhausted: grpc.StatusCode.RESOURCE_EXHAUSTED,
     StorageFull: grpc.StatusCode.RESOURCE_EXHAUSTED,

@@ -8,7 +8,7 @@ links a path takes, is the network's business: such a caller may repeat what is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
 from typing import Any
 
@@ -16,6 +16,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from sdn.model.errors import PermissionDenied, Refused, SdnError, Violation
+from sdn.v1 import counters_pb2 as cpb
 from sdn.v1 import events_pb2 as epb
 from sdn.v1 import resources_pb2 as pb
 
@@ -53,6 +54,13 @@ class Scope:
             self._restrict(request, "parent", "tenants/-")
         elif "object" in fields:
             self._restrict(request, "object", "")
+        if isinstance(request, cpb.WatchCountersRequest) and not request.kinds:
+            request.kinds.extend((cpb.PORTS, cpb.NETWORKS))
+        if getattr(request, "switch", "") or cpb.LINKS in _counted(request):
+            remedy = "Ask for what belongs to your tenants."
+            raise PermissionDenied.of(
+                "switch" if request.switch else "kind", "switches and links are not yours", remedy
+            )
         names = list(_names(request, ""))
         if not names:
             raise PermissionDenied.of("", "not restricted to your tenants", f"Ask for {self._words()} by name.")
@@ -121,6 +129,13 @@ class Scope:
             if _value(resource, path) != _value(stored, path):
                 remedy = "Leave it as it is; this is for administrators and the control plane."
                 raise PermissionDenied.of(f"{field}.{path}", "where in the network is not yours to change", remedy)
+
+
+def _counted(request: Any) -> Iterable[int]:
+    """Kinds of counters that are asked for."""
+    if isinstance(request, cpb.ListCountersRequest):
+        return (request.kind,)
+    return request.kinds if isinstance(request, cpb.WatchCountersRequest) else ()
 
 
 def _value(message: Any, path: str) -> Any:

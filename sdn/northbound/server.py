@@ -17,11 +17,13 @@ from sdn.controller.reader import Backend
 from sdn.model.errors import InvalidInput, NotFound, Unavailable
 from sdn.model.intent import kind_of
 from sdn.northbound.access import AccessService
-from sdn.northbound.admin import AdminService, Keeper
+from sdn.northbound.admin import AdminService, Keeper, LogLevels
 from sdn.northbound.apply import ApplyService
+from sdn.northbound.counters import Counters, CounterService
 from sdn.northbound.events import EventService
 from sdn.northbound.guard import Guard
 from sdn.northbound.kinds import CODECS
+from sdn.northbound.metering import CallMeter, Calls
 from sdn.northbound.objects import ObjectService
 from sdn.northbound.pathservice import PathService
 from sdn.northbound.views import Views
@@ -29,16 +31,19 @@ from sdn.security.access import LOCAL, Access
 from sdn.security.auditlog import AuditLog
 from sdn.security.hosts import is_local
 from sdn.security.tls import Pem, TlsFiles
-from sdn.v1 import access_pb2, admin_pb2, events_pb2, paths_pb2, services_pb2, topology_pb2
+from sdn.v1 import access_pb2, admin_pb2, counters_pb2, events_pb2, paths_pb2, services_pb2, topology_pb2
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 MAX_REQUEST_BYTES = 16 * 1024 * 1024
 MAX_CALLS = 1024
 """Calls at the same time, streams included; more get RESOURCE_EXHAUSTED."""
-_FILES = tuple(file.DESCRIPTOR for file in (services_pb2, topology_pb2, events_pb2, admin_pb2, access_pb2, paths_pb2))
+_PROTOS = (services_pb2, topology_pb2, paths_pb2, events_pb2, counters_pb2, admin_pb2, access_pb2)
+_FILES = tuple(file.DESCRIPTOR for file in _PROTOS)
 SERVICES = tuple(service.full_name for file in _FILES for service in file.services_by_name.values())
-_READING = {f"sdn.v1.{name}Service" for name in ("Topology", "System", "Admin", "Access", "Path")}
+_READING = {f"sdn.v1.{name}Service" for name in ("Topology", "System", "Path", "Counter", "Admin", "Access")}
 """Services that work while the store cannot be written; backups do, and are wanted then."""
+STORE, SWITCHES = HEALTH = ("sdn.store", "sdn.switches")
+"""Names that can be asked for in grpc.health.v1 beside those of services."""
 _OPTIONS = (
     ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
     ("grpc.so_reuseport", 0),  # a second daemon on the same port must fail, not share it
@@ -75,6 +80,9 @@ class Server:
         tls: TlsFiles | None = None,
         access: Access | None = None,
         audit: AuditLog | None = None,
+        counters: Counters | None = None,
+        calls: Calls | None = None,
+        logs: LogLevels | None = None,
     ) -> None:
         self._access = access or Access(anonymous=LOCAL)
         check_address(address, insecure or (tls is not None and self._access.anonymous is None))
@@ -83,23 +91,31 @@ class Server:
         self._checking: asyncio.Task[None] | None = None
         self._backend = backend
         self._keeper = keeper
+        self._counters = counters
+        self._logs = logs
+        self._meters = [CallMeter(calls)] if calls is not None else []
         self._address = address
         self._stopping = asyncio.Event()
         self._health: Any = health.aio.HealthServicer()
         self._server: grpc.aio.Server | None = None
         self._writable = True
+        self._switches = False
         self._telling: set[asyncio.Task[None]] = set()
 
     async def start(self) -> int:
         """Listen; returns the bound port (1 for a unix socket). Raises Unavailable when the address cannot be had."""
         # A call that is refused before its request is read leaves gRPC's reader of it unused.
         warnings.filterwarnings("ignore", r"coroutine '_MessageReceiver\._async_message_receiver'", RuntimeWarning)
-        server = grpc.aio.server(interceptors=[self._guard], options=_OPTIONS, maximum_concurrent_rpcs=MAX_CALLS)
+        server = grpc.aio.server(
+            interceptors=[*self._meters, self._guard], options=_OPTIONS, maximum_concurrent_rpcs=MAX_CALLS
+        )
         handlers = [ObjectService(codec, self._backend, self._stopping).handler() for codec in CODECS.values()]
         handlers += [ApplyService(self._backend).handler(), *Views(self._backend).handlers()]
         handlers.append(PathService(self._backend).handler())
         handlers.append(EventService(self._backend, self._stopping).handler())
-        handlers += [AdminService(self._keeper).handler(), AccessService().handler()]
+        handlers.append(CounterService(self._counters, self._stopping).handler())
+        handlers.append(AdminService(self._keeper, self._logs).handler())
+        handlers.append(AccessService().handler())
         server.add_generic_rpc_handlers(tuple(handlers))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
@@ -144,16 +160,24 @@ class Server:
     def set_writable(self, writable: bool) -> None:
         """Say NOT_SERVING for the server and for services that write while writes are refused; reads go on."""
         self._writable = writable
+        self._health_changed()
+
+    def set_switches(self, in_sync: bool) -> None:
+        """Say NOT_SERVING for ``sdn.switches`` while a switch is away or has not confirmed what it must hold."""
+        self._switches = in_sync
+        self._health_changed()
+
+    def _health_changed(self) -> None:
         task = asyncio.create_task(self._tell_health())
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
 
     async def _tell_health(self) -> None:
         # At once: a watcher that does not read holds up its own service alone.
-        await asyncio.gather(*(self._health.set(name, self._health_of(name)) for name in ("", *SERVICES)))
+        await asyncio.gather(*(self._health.set(name, self._health_of(name)) for name in ("", *HEALTH, *SERVICES)))
 
     def _health_of(self, name: str) -> health_pb2.HealthCheckResponse.ServingStatus:
-        works = self._writable or name in _READING
+        works = self._switches if name == SWITCHES else self._writable or name in _READING
         return health_pb2.HealthCheckResponse.SERVING if works else health_pb2.HealthCheckResponse.NOT_SERVING
 
     async def stop(self, grace: float = 2.0) -> None:

@@ -27,9 +27,9 @@ class RepairTrees:
     """Repair hops of every switch for a set of destinations: a function of the links and nothing else.
 
     For N switches, L links and D destinations: O(N + L) for the blocks after a change, then O(links of a block) for
-    each root of a block that changed and O(blocks) for each destination, then O(repair hops that differ). Switches that no
-    repair can lead over have none: those of a component without cycles, and the near end of a bridge where none are on
-    that side. Memory is O(D · blocks + sum of blocks' switches · roots), at most O(D N).
+    each root of a block that changed and O(blocks) for each destination, then O(repair hops that differ). Switches that
+    no repair can lead over have none: those of a component without cycles, and the near end of a bridge where none are
+    on that side. Memory is O(D · blocks + sum of blocks' switches · roots), at most O(D N).
     """
 
     def __init__(self) -> None:

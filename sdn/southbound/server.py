@@ -41,6 +41,7 @@ class OpenFlowServer:
         self.polling = polling
         self.limits = limits or Limits()
         self._numbers = count(1)
+        self._dropped = 0
         self._sessions: dict[int, Session] = {}
         self._by_dpid: dict[int, Session] = {}
         self._claims: set[asyncio.Task[None]] = set()
@@ -79,6 +80,11 @@ class OpenFlowServer:
             if session.serial and self._barred(session.serial):
                 session.close(f"the certificate {session.serial} is revoked")
 
+    @property
+    def load(self) -> tuple[int, int]:
+        """Connections, those in the handshake included; and packets to and from switches dropped since the start."""
+        return len(self._sessions), self._dropped + sum(s.packets_dropped for s in self._sessions.values())
+
     async def close(self) -> None:
         """Stop listening and end all sessions. Switches keep forwarding."""
         if self._server is not None:
@@ -106,6 +112,7 @@ class OpenFlowServer:
 
     def closed(self, session: Session) -> None:
         """A session ended."""
+        self._dropped += session.packets_dropped
         self._sessions.pop(session.number, None)
         if self._by_dpid.get(session.dpid) is session:
             del self._by_dpid[session.dpid]
