@@ -145,22 +145,25 @@ async def serve(settings: Config, journal: Journal, read: Callable[[], Config]) 
         *(engine, settings.grpc),
         insecure=settings.insecure,
         keeper=keeper,
-        tls=api.tls,
-        access=api.access,
-        audit=api.audit,
         counters=counters,
         calls=instruments,
         logs=LogLevels(),
+        tls=api.tls,
+        access=api.access,
+        audit=api.audit,
     )
     per_port = not settings.metrics_without_ports
     measuring = Measuring(controller, reader, engine, counting, lambda: southbound.load, per_port=per_port)
     web = Web(registry, measuring.measures, reader.missing)
-    reopen = (api.audit.reopen,) if api.audit else ()
-    reload = Reload(settings, read, notifier, partial(northbound.recheck, force=True), *reopen)
+    rechecks: list[Callable[[], None]] = [partial(northbound.recheck, force=True)]
+    if api.audit is not None:
+        rechecks.append(api.audit.reopen)
+    reload = Reload(settings, read, notifier, *rechecks)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload.hang_up)
     health = asyncio.create_task(Health(reader.switches_missing, northbound.set_switches, notifier).run())
     stopping = _stop_signal()
     running = asyncio.create_task(engine.run())
+
     try:
         if settings.metrics:
             web.start(*metrics_address(settings))
@@ -207,6 +210,8 @@ def _controller(settings: Config, journal: Journal, records: Records) -> Control
             *(settings.probe_interval, settings.probe_misses, settings.start_grace, settings.audit_interval),
             damping=DampingRule(half_life=settings.damping_half_life),
             only_declared=settings.use_links == "declared",
+            measured_latency=settings.link_latency == "measured",
+            quota=settings.quota,
         ),
     )
 

@@ -9,6 +9,7 @@ import click
 
 from sdn.cli.columns import state
 from sdn.cli.files import read_manifests
+from sdn.cli.plan import plain_plan, plan_text
 from sdn.cli.render import plain_object, state_word, table
 from sdn.cli.session import Session, common, exit_code, fail, pass_session
 from sdn.cli.words import DurationType
@@ -40,7 +41,7 @@ def apply(session: Session, files: Sequence[str], dry_run: bool, wait: float) ->
     \b
     sdnctl apply -f red.yaml
     sdnctl apply -f red.yaml -f blue.yaml --wait 30s
-    sdnctl apply -f red.yaml --dry-run
+    sdnctl apply -f red.yaml --dry-run        objects and flows that would change
     generate | sdnctl apply -f -
 
     \b
@@ -70,20 +71,18 @@ def apply(session: Session, files: Sequence[str], dry_run: bool, wait: float) ->
             "revision": response.revision,
             "changed": list(response.changed),
             "resources": [plain_object(m) for m in messages],
+            **(plain_plan(response) if dry_run else {}),
         },
-        lambda: _applied(messages, changed, dry_run),
+        lambda: plan_text(messages, response) if dry_run else _applied(messages, changed),
     )
     if not dry_run:
         judge(messages, wait)
 
 
-def _applied(messages: Sequence[Any], changed: set[str], dry_run: bool) -> str:
+def _applied(messages: Sequence[Any], changed: set[str]) -> str:
     if not messages:
         return "nothing to apply"
-    words = ("would change", "unchanged") if dry_run else ("changed", "unchanged")
-    rows = [(m.name, words[m.name not in changed], state(m)) for m in messages]
-    if dry_run:
-        return table(("NAME", "RESULT"), [row[:2] for row in rows])
+    rows = [(m.name, "changed" if m.name in changed else "unchanged", state(m)) for m in messages]
     return table(("NAME", "RESULT", "STATE"), rows)
 
 

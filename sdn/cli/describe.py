@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sdn.cli.columns import bandwidth, binding, hop_table, object_table, protection
-from sdn.cli.render import clean, state_word
+from sdn.cli.render import clean, enum_word, state_word, table
 from sdn.client import KINDS, AnyObject, Client, format_bandwidth, kind_of
 
 Line = tuple[str, str]
@@ -17,6 +17,7 @@ def description(message: AnyObject, members: str = "") -> str:
     lines = [*_fields(message), *_metadata(message), *_status(message)]
     width = max(len(key) for key, _ in lines) + 2
     text = "\n".join(f"{key + ':':<{width}}{clean(value)}".rstrip() for key, value in lines)
+    text += _conditions(message.status)
     path = f"\n\nPath from a to b:\n{hop_table(message.status.path)}" if message.status.path else ""
     if message.status.backup_path:
         path += f"\n\nBackup path:\n{hop_table(message.status.backup_path)}"
@@ -27,10 +28,18 @@ def _fields(message: Any) -> Iterator[Line]:
     yield "Name", message.name
     yield "Kind", kind_of(message).kind
     for field in message.DESCRIPTOR.fields:
-        if field.name in ("name", "metadata", "status"):
+        if field.name in ("name", "metadata", "status", "quota", "limits", "migration_target"):
             continue
         value = getattr(message, field.name)
-        if field.name == "binding":
+        if field.name == "usage":
+            yield (
+                "Usage",
+                ", ".join(
+                    f"{getattr(value, kind.name)} of {getattr(message.limits, kind.name)} {kind.name}"
+                    for kind in value.DESCRIPTOR.fields
+                ),
+            )
+        elif field.name == "binding":
             yield "Binding", binding(message) or "none"
         elif field.name == "bandwidth_bps":
             back = message.reverse_bandwidth_bps or value
@@ -89,6 +98,17 @@ def _status(message: Any) -> Iterator[Line]:
         yield "Switches away", ", ".join(status.switches_away)
     if status.switches_pending:
         yield "Switches pending", ", ".join(status.switches_pending)
+
+
+def _conditions(status: Any) -> str:
+    """As a table; empty when the daemon told none."""
+    rows = []
+    for condition in status.conditions:
+        word = enum_word(condition.DESCRIPTOR.fields_by_name["status"].enum_type, condition.status)
+        since = condition.last_transition_time.ToJsonString()
+        rows.append((condition.type, word.removeprefix("CONDITION_"), since, condition.reason, condition.message))
+    header = ("TYPE", "STATUS", "SINCE", "REASON", "MESSAGE")
+    return f"\n\nConditions:\n{table(header, rows)}" if rows else ""
 
 
 def members_of(client: Client, message: Any) -> str:

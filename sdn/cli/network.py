@@ -68,7 +68,7 @@ def _links(links: Sequence[Any]) -> str:
             _state(link),
             link.cost,
             format_bandwidth(link.capacity_bps) if link.capacity_bps else "",
-            _latency(link.latency_us),
+            _latency(link.latency_us) or _measured(link),
             format_bandwidth(link.reserved_ab_bps),
             format_bandwidth(link.reserved_ba_bps),
             _word(link.declared, "yes", "no"),
@@ -86,6 +86,13 @@ def _state(link: Any) -> str:
     """down, or what keeps a link that is seen from being an ordinary one."""
     words = [word for word in ("away", "damped", "unused") if getattr(link, word)]
     return ",".join(words) or "up" if link.up else "down"
+
+
+def _measured(link: Any) -> str:
+    """What nobody declared, with what it may be wrong by."""
+    if not link.HasField("measured"):
+        return ""
+    return f"~{_latency(link.measured.latency_us) or '0us'} ±{_latency(link.measured.error_us) or '0us'}"
 
 
 def _latency(microseconds: int) -> str:

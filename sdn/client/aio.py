@@ -221,12 +221,6 @@ class AsyncClient:
         finally:
             stream.cancel()
 
-    async def whoami(self) -> acpb.WhoAmIResponse:
-        """Who the daemon takes this client for."""
-        stub: Any = acrpc.AccessServiceStub(self.channel)
-        found: acpb.WhoAmIResponse = await self.invoke(stub.WhoAmI, acpb.WhoAmIRequest())
-        return found
-
     async def log_levels(self) -> dict[str, str]:
         """Level by logger; '' for all others, and for a logger that has the level of the one above it."""
         found = await self.invoke(self._admin.GetLogLevels, apb.GetLogLevelsRequest())
@@ -236,6 +230,12 @@ class AsyncClient:
         """Log from this level up until the daemon ends; all levels as they are then."""
         found = await self.invoke(self._admin.SetLogLevel, apb.SetLogLevelRequest(logger=logger, level=level))
         return {item.logger: item.level for item in found.levels}
+
+    async def whoami(self) -> acpb.WhoAmIResponse:
+        """Who the daemon takes this client for."""
+        stub: Any = acrpc.AccessServiceStub(self.channel)
+        found: acpb.WhoAmIResponse = await self.invoke(stub.WhoAmI, acpb.WhoAmIRequest())
+        return found
 
     async def backup(self) -> bytes:
         """A snapshot of everything durable, checked; it holds secrets."""

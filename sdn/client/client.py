@@ -337,6 +337,16 @@ class Client:
         except grpc.RpcError as error:
             raise ApiError.of(error, self.address) from None
 
+    def log_levels(self) -> dict[str, str]:
+        """Level by logger; '' for all others, and for a logger that has the level of the one above it."""
+        found = self.invoke(self._admin.GetLogLevels, apb.GetLogLevelsRequest())
+        return {item.logger: item.level for item in found.levels}
+
+    def set_log_level(self, level: str, logger: str = "") -> dict[str, str]:
+        """Log from this level up (debug, info, warning, error) until the daemon ends; all levels as they are then."""
+        found = self.invoke(self._admin.SetLogLevel, apb.SetLogLevelRequest(logger=logger, level=level))
+        return {item.logger: item.level for item in found.levels}
+
     def whoami(self) -> acpb.WhoAmIResponse:
         """Who the daemon takes this client for."""
         found: acpb.WhoAmIResponse = self.invoke(acrpc.AccessServiceStub(self.channel).WhoAmI, acpb.WhoAmIRequest())
@@ -350,16 +360,6 @@ class Client:
             text = ApiError.of(error, self.address).message
             return text if text.startswith(NO_TRUST) else ""
         return ""
-
-    def log_levels(self) -> dict[str, str]:
-        """Level by logger; '' for all others, and for a logger that has the level of the one above it."""
-        found = self.invoke(self._admin.GetLogLevels, apb.GetLogLevelsRequest())
-        return {item.logger: item.level for item in found.levels}
-
-    def set_log_level(self, level: str, logger: str = "") -> dict[str, str]:
-        """Log from this level up (debug, info, warning, error) until the daemon ends; all levels as they are then."""
-        found = self.invoke(self._admin.SetLogLevel, apb.SetLogLevelRequest(logger=logger, level=level))
-        return {item.logger: item.level for item in found.levels}
 
     def healthy(self) -> bool:
         """Whether the daemon answers and says that it serves."""

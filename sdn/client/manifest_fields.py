@@ -19,7 +19,7 @@ from sdn.client.units import parse_bandwidth
 Lines = dict[str, int]
 """Path of a field (``addresses[1]``) → line."""
 
-_OUTPUT_ONLY = {"status", "metadata.etag", "metadata.create_time"}
+_OUTPUT_ONLY = {"status", "metadata.etag", "metadata.create_time", "usage", "limits"}
 _LIMITS = {
     FieldDescriptor.TYPE_UINT32: 2**32 - 1,
     FieldDescriptor.TYPE_UINT64: 2**64 - 1,

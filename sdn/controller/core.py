@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from sdn.controller.attachments import CLAIMS, Attachments, claim_order
 from sdn.controller.audits import Audits, owners_of, report_of
 from sdn.controller.connections import PATHS, Connections
-from sdn.controller.effects import CloseSession, Effect, Persist, Publish, Reply, SendPacket
+from sdn.controller.effects import CloseSession, Effect, Persist, Publish, Reply
 from sdn.controller.events import (
     Audit,
     BatchDone,
     Event,
     PacketIn,
+    PacketsSent,
     PortChanged,
     ReadBack,
     Request,
@@ -31,16 +32,17 @@ from sdn.controller.faultwatch import FaultWatch
 from sdn.controller.fleet import Fleet, Switch
 from sdn.controller.logical import Logical
 from sdn.controller.notices import NOTICES, Notices
-from sdn.controller.packets import RejectLog, answer_expired, is_probe
+from sdn.controller.packets import RejectLog, answer_routed, is_probe
 from sdn.controller.progress import Progress
 from sdn.controller.reporter import Reporter
 from sdn.controller.staging import Make, Staged, stage
 from sdn.controller.statuses import DONE, Statuses
+from sdn.controller.timing import Timing
 from sdn.controller.underlay import Underlay
 from sdn.model.command import TransactionResult
 from sdn.model.errors import SdnError
 from sdn.model.ids import parse_dpid
-from sdn.model.intent import Port
+from sdn.model.intent import DEFAULT_QUOTA, Port, Quota
 from sdn.model.program import Entry
 from sdn.model.status import ChangeType
 from sdn.model.topology import DeclaredTopology
@@ -63,7 +65,8 @@ class Settings:
 
     start_grace: seconds to wait after the start for all switches of an earlier life before anything is written.
     audit_interval: seconds between full read-backs, one switch after the other.
-    damping, only_declared: see TopologyState.
+    damping, only_declared, measured_latency: see TopologyState.
+    quota: of tenants that have none of their own.
     """
 
     probe_interval: float = 1.0
@@ -72,6 +75,8 @@ class Settings:
     audit_interval: float = 300.0
     damping: DampingRule | None = None
     only_declared: bool = False
+    measured_latency: bool = False
+    quota: Quota = DEFAULT_QUOTA
 
 
 class Controller:
@@ -93,13 +98,14 @@ class Controller:
     ) -> None:
         self.settings = settings or Settings()
         interval, misses = self.settings.probe_interval, self.settings.probe_misses
-        self.store = Store.load(records)
+        self.store = Store.load(records, self.settings.quota)
         self.topology = TopologyState(
             *(key, declared),
             interval=interval,
             misses=misses,
             damping=self.settings.damping,
             only_declared=self.settings.only_declared,
+            measured=self.settings.measured_latency,
         )
         self.topology.load(records.get(LINKS, {}), now)
         self.compiler = Compiler(SaltTable(records.get(GROUPS, {})))
@@ -130,6 +136,7 @@ class Controller:
         self.reporter = Reporter(self.notices, lambda effect: self._effects.append(effect))
         self.audits = Audits(self.fleet, self.topology.name_of, self.settings.audit_interval, now)
         self._faults = FaultWatch(self.topology, self.reporter, interval * (misses + 1))
+        self._timing = Timing(self.topology)
         self._random_bytes = random_bytes
         self._rejects = RejectLog()
         self._links = dict(records.get(LINKS, {}))
@@ -149,6 +156,7 @@ class Controller:
         now: monotonic seconds; wall: Unix time in seconds, for what users see.
         """
         self.reporter.wall = wall
+        self.statuses.conditions.begin_turn(wall)
         for event in events:
             self._take(event, now, wall)
         self._settle(now)
@@ -179,7 +187,7 @@ class Controller:
         away = [dpid for dpid in self._expected if self.fleet.session(dpid) is None]
         if away and now < self._deadline:
             return
-        self.statuses.starting = ""
+        self.statuses.end_start()
         self._news.update(dict.fromkeys(self.store.objects))
         if away:
             self.reporter.started_without([self.topology.name_of(dpid) for dpid in away])
@@ -196,6 +204,9 @@ class Controller:
                 self._batch_done(event, now)
             case PacketIn():
                 self._packet_in(event, now)
+            case PacketsSent():
+                if self.fleet.current(event.dpid, event.session) is not None:
+                    self._timing.sent(event)
             case PortChanged():
                 self._port_changed(event, now)
             case SwitchUp():
@@ -228,6 +239,7 @@ class Controller:
     def _switch_down(self, event: SwitchDown, now: float) -> None:
         if self.fleet.down(event):
             self.topology.discovery.switch_down(event.dpid, now)
+            self.topology.latencies.switch_down(event.dpid)
             self._news.update(dict.fromkeys(self.progress.owners(event.dpid)))
             self._effects.extend(self.audits.lost(event.dpid))
             self.reporter.disconnected(self.topology.name_of(event.dpid), event.reason)
@@ -252,19 +264,19 @@ class Controller:
             return
         if is_probe(event):
             reject = self.topology.discovery.receive(event.dpid, event.in_port, event.data, now)
-            if reject is not None and self._rejects.is_new(reject, now):
+            if reject is None:
+                self._timing.heard(event)
+            elif self._rejects.is_new(reject, now):
                 self.reporter.rejected(self.topology.name_of(event.dpid), reject)
         else:
-            answer = answer_expired(self.store, event)
+            answer = answer_routed(self.store, event)
             if answer is not None:
                 self._effects.append(answer)
 
     def _tick(self, now: float) -> None:
         self.topology.expire(now)
-        for dpid, port, frame in self.topology.discovery.probes(now, self._random_bytes):
-            session = self.fleet.session(dpid)
-            if session is not None:
-                self._effects.append(SendPacket(session, port, frame))
+        probes = self.topology.discovery.probes(now, self._random_bytes)
+        self._effects.extend(self._timing.packets(probes, self.fleet.session, now))
         if self.started:
             self._faults.tick(now)
 

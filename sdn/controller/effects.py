@@ -24,11 +24,12 @@ class SendBatch:
 
 @dataclass(frozen=True, slots=True)
 class SendPacket:
-    """Send a frame out of a port (packet-out)."""
+    """Send a frame out of a port (packet-out). token: not 0 if events.PacketsSent is to tell when it left."""
 
     session: Session
     out_port: int
     data: bytes
+    token: int = 0
 
 
 @dataclass(frozen=True, slots=True)

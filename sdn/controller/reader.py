@@ -9,8 +9,9 @@ from typing import Protocol
 from sdn.model.command import Transaction, TransactionResult
 from sdn.model.errors import Violation
 from sdn.model.ids import Dpid, Kind
-from sdn.model.intent import Connection, Constraints, Resource
+from sdn.model.intent import Connection, Constraints, Quota, Resource
 from sdn.model.notice import AuditReport, Filter, Notice, NoticePage
+from sdn.model.plan import Plan
 from sdn.model.request import Protect
 from sdn.model.selector import EVERYTHING, Selector
 from sdn.model.status import ChangeType, PathHop, Status
@@ -41,7 +42,8 @@ class SwitchView:
 class LinkView:
     """One link; ends are (switch name, interface name). reserved: bits/s from a to b and from b to a.
 
-    away, damped, unused: see sdn.topology.state.LinkState.
+    away, damped, unused: see sdn.topology.state.LinkState. measured: latency one way and its error in microseconds, and
+    the number of samples; None while it is not known.
     """
 
     a: tuple[str, str]
@@ -55,6 +57,7 @@ class LinkView:
     away: bool = False
     damped: bool = False
     unused: bool = False
+    measured: tuple[int, int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +172,10 @@ class Reader(Protocol):
         """
         ...
 
+    def quota(self, tenant: str) -> tuple[Quota, Quota]:
+        """What a tenant (its full name) has, and how much it may have."""
+        ...
+
     def topology(self) -> TopologyView:
         """Switches, links and wiring faults."""
         ...
@@ -211,6 +218,10 @@ class Backend(Protocol):
 
     async def submit(self, transaction: Transaction) -> TransactionResult:
         """Carry out a transaction; returns when it is durable. Raises SdnError."""
+        ...
+
+    async def rehearse(self, transaction: Transaction) -> Plan:
+        """What a transaction would do, also to the switches; nothing changes. Raises Unavailable."""
         ...
 
     async def wait_programmed(self, names: tuple[str, ...], timeout: float) -> None:  # noqa: ASYNC109 - part of the answer, not an abort

@@ -8,6 +8,7 @@ from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
 from sdn.controller.attachments import Attachments
+from sdn.controller.conditions import STARTING, Conditions
 from sdn.controller.connections import Connections
 from sdn.controller.fleet import Fleet
 from sdn.controller.progress import Progress
@@ -48,6 +49,7 @@ class Statuses:
         self._name_of = name_of
         self._refused: dict[str, dict[Unit, str]] = {}
         self._shown: dict[str, Status] = {}
+        self.conditions = Conditions()
         self.starting = ""
 
     def refused(self, unit: Unit, text: str) -> None:
@@ -56,6 +58,21 @@ class Statuses:
 
     def of(self, resource: Resource) -> Status:
         """The status of an object in the store. O(switches it waits for)."""
+        status = self._detailed(resource)
+        detached = self._attachments.detached(resource.name)
+        return replace(status, conditions=self.conditions.of(resource, status, detached))
+
+    def end_start(self) -> None:
+        """Switches are written to from now on. O(objects)."""
+        for resource in self._store.objects.values():
+            self.conditions.note(resource, self._brief(resource), self._attachments.detached(resource.name))
+        self.starting = ""
+
+    def state(self, resource: Resource) -> State:
+        """The state alone."""
+        return self._brief(resource).state
+
+    def _detailed(self, resource: Resource) -> Status:
         status = self._brief(resource)
         if status.state is not State.PENDING or status.reason not in (AWAY, PROGRAMMING, REPAIRING):
             return status
@@ -82,7 +99,7 @@ class Statuses:
         if refusal:
             return Status(State.FAILED, "SwitchRefused", refusal)
         if self.starting:
-            return Status(State.PENDING, "Starting", self.starting)
+            return Status(State.PENDING, STARTING, self.starting)
         detached = self._attachments.why_not(name)
         if detached is not None:
             return Status(State.PENDING, detached.reason, detached.message)
@@ -137,11 +154,12 @@ class Statuses:
     def news(self, resource: Resource) -> Status | None:
         """The status, if it is another one than when this was asked last."""
         status = self._brief(resource)
+        self.conditions.note(resource, status, self._attachments.detached(resource.name))
         if self._shown.get(resource.name, DONE) == status:
             return None
         if status == DONE:
             del self._shown[resource.name]
-            return status
+            return self.of(resource)
         self._shown[resource.name] = status
         return self.of(resource)
 
@@ -156,6 +174,7 @@ class Statuses:
 
     def forget(self, name: str) -> None:
         """An object was deleted."""
+        self.conditions.forget(name)
         self._shown.pop(name, None)
         self._refused.pop(name, None)
 
@@ -201,9 +220,10 @@ class Statuses:
             }
         facts = self._attachments.facts(name)
         if facts is not None:
-            yield switch_object(facts.dpid)
-            if facts.ofport is not None:
-                yield port_object(facts.dpid, facts.ofport)
+            for dpid, ofport in facts.sites:
+                yield switch_object(dpid)
+                if ofport is not None:
+                    yield port_object(dpid, ofport)
 
     def _refusal(self, name: str) -> str:
         refused = self._refused.get(name)

@@ -20,7 +20,7 @@ from sdn.controller.reader import (
 )
 from sdn.model.errors import NotFound, Thing
 from sdn.model.ids import Dpid, Kind, thing_of
-from sdn.model.intent import Connection, Port, Resource
+from sdn.model.intent import Connection, Port, Quota, Resource
 from sdn.model.notation import format_body, format_buckets, format_match, format_meter, split_key
 from sdn.model.notice import Filter, NoticePage
 from sdn.model.program import Entry, Unit, cookie_of
@@ -64,6 +64,10 @@ class Views:
             resource = objects[names[index]]
             if selector.matches(resource.labels):
                 yield resource, of(resource)
+
+    def quota(self, tenant: str) -> tuple[Quota, Quota]:
+        """What a tenant has, and how much it may have."""
+        return self._controller.store.quota(tenant)
 
     # Topology
 
@@ -123,6 +127,7 @@ class Views:
             away=state.away,
             damped=state.damped,
             unused=state.unused,
+            measured=(found.microseconds, found.error, found.samples) if (found := state.measured) else None,
         )
 
     def _is_first(self, end: LinkEnd, state: LinkState) -> bool:
@@ -213,7 +218,7 @@ class Views:
         """The daemon at a glance. O(objects)."""
         controller = self._controller
         objects = {kind: len(controller.store.select(kind)) for kind in Kind}
-        states = Counter(str(controller.statuses.of(resource).state) for resource in controller.store.objects.values())
+        states = Counter(str(controller.statuses.state(resource)) for resource in controller.store.objects.values())
         not_ready = tuple(self._not_ready())
         return SystemView(
             version=self.version,

@@ -13,10 +13,12 @@ from pathlib import Path
 from sdn import __version__
 from sdn.daemon.logs import FORMATS, LEVELS
 from sdn.model.errors import InvalidInput
+from sdn.model.intent import DEFAULT_QUOTA, Quota
 
 SYSTEM_FILE = Path("/etc/sdn/sdnd.toml")
 """Read when it exists and no other file is named."""
 LINK_RULES = ("seen", "declared")
+LATENCY_RULES = ("declared", "measured")
 _ADDRESS = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]+)):([0-9]{1,5})")
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
@@ -59,6 +61,10 @@ class Config:
     use_links: str = field(
         default="seen", metadata={"help": "links that probes see, or of these the declared ones", "choices": LINK_RULES}
     )
+    link_latency: str = field(
+        default="declared",
+        metadata={"help": "latency of links: as declared, or else as measured", "choices": LATENCY_RULES},
+    )
     start_grace: float = field(
         default=10.0, metadata={"help": "seconds to wait for known switches after a start", "range": (0, 3600)}
     )
@@ -79,8 +85,30 @@ class Config:
     metrics_without_ports: bool = field(
         default=False, metadata={"help": "no series for single ports, only for networks, links and switches"}
     )
+    quota_networks: int = field(
+        default=DEFAULT_QUOTA.networks,
+        metadata={"help": "networks that a tenant may have by default", "range": (1, 1e6)},
+    )
+    quota_subnets: int = field(
+        default=DEFAULT_QUOTA.subnets, metadata={"help": "subnets that a tenant may have by default", "range": (1, 1e6)}
+    )
+    quota_routers: int = field(
+        default=DEFAULT_QUOTA.routers, metadata={"help": "routers that a tenant may have by default", "range": (1, 1e6)}
+    )
+    quota_ports: int = field(
+        default=DEFAULT_QUOTA.ports, metadata={"help": "ports that a tenant may have by default", "range": (1, 1e6)}
+    )
+    quota_connections: int = field(
+        default=DEFAULT_QUOTA.connections,
+        metadata={"help": "connections that a tenant may have by default", "range": (1, 1e6)},
+    )
     restore: str = ""
     """A snapshot to put into the state directory before anything else; a flag alone, since it must happen once."""
+
+    @property
+    def quota(self) -> Quota:
+        """Of tenants that have none of their own."""
+        return Quota(**{item.name: getattr(self, f"quota_{item.name}") for item in fields(Quota)})
 
 
 _FIELDS = {item.name: item for item in fields(Config) if item.metadata}

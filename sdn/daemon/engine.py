@@ -20,12 +20,14 @@ from sdn.controller.reader import Reader, Watched
 from sdn.controller.staging import Staged
 from sdn.daemon.durable import Durable, Journal, Tell
 from sdn.daemon.meter import Latency, Meter, Unmetered
+from sdn.daemon.rehearse import Rehearsals
 from sdn.daemon.watch import NoticeHub, WatchHub
 from sdn.model.command import Transaction, TransactionResult
 from sdn.model.errors import SdnError, Unavailable
 from sdn.model.ids import Kind
 from sdn.model.intent import Resource
 from sdn.model.notice import AuditReport, Filter, Notice
+from sdn.model.plan import Plan
 from sdn.model.selector import EVERYTHING, Selector
 from sdn.model.status import ChangeType
 
@@ -90,6 +92,7 @@ class Engine:
         self._audits: dict[int, asyncio.Future[AuditReport]] = {}
         self._hub = WatchHub(first)
         self._notices = NoticeHub(controller.notices.page)
+        self._rehearsals = Rehearsals(controller)
         self._failed: SdnError | None = None
 
     # The loop
@@ -219,6 +222,12 @@ class Engine:
         self._asked.append(_Asked(self._token, make, time.monotonic()))
         self._awake.set()
         return await future
+
+    async def rehearse(self, transaction: Transaction) -> Plan:
+        """What a transaction would do; nothing changes. Raises Unavailable."""
+        if self._failed is not None:
+            raise self._failed
+        return await self._rehearsals.plan(transaction, time.monotonic(), time.time())
 
     async def audit(self, switch: str) -> AuditReport:
         """Read a switch back and repair it; returns what was found. Raises SdnError."""

@@ -27,8 +27,25 @@ class Resource:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Quota:
+    """Numbers of objects by kind. As a tenant's own: how many it may have, 0 for what the daemon gives by default."""
+
+    networks: int = 0
+    subnets: int = 0
+    routers: int = 0
+    ports: int = 0
+    connections: int = 0
+
+
+DEFAULT_QUOTA = Quota(networks=50_000, subnets=50_000, routers=10_000, ports=100_000, connections=20_000)
+"""Of a tenant without one of its own, unless the settings of the daemon say otherwise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tenant(Resource):
     """Owner of everything else; nothing crosses between tenants."""
+
+    quota: Quota = Quota()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +108,8 @@ class Port(Resource):
     """An attachment of one host: its MAC (lower case, colons) and its addresses, each inside a subnet of the network.
 
     Frames with another source MAC or address are dropped at the switch where the port is bound, but for those that the
-    pairs allow: each pair is an address with a MAC, not every address with every MAC.
+    pairs allow: each pair is an address with a MAC, not every address with every MAC. migration_target: where the host
+    moves to; the port is at both places until the target becomes the binding.
     """
 
     network: str
@@ -99,6 +117,7 @@ class Port(Resource):
     addresses: tuple[Address, ...] = ()
     binding: Binding | None = None
     allowed_address_pairs: tuple[AddressPair, ...] = ()
+    migration_target: Binding | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from google.protobuf import timestamp_pb2
 from sdn.controller.reader import FlowView, LinkView, SwitchView, SystemView, TopologyView
 from sdn.model.ids import format_dpid
 from sdn.model.notice import AuditReport, Notice
-from sdn.model.status import PathHop, Status
+from sdn.model.status import Condition, PathHop, Status
 from sdn.model.topology import WiringFault
 from sdn.v1 import events_pb2 as epb
 from sdn.v1 import resources_pb2 as pb
@@ -38,6 +38,17 @@ def status(value: Status | None) -> pb.Status:
         path=[hop(h) for h in value.path],
         switches_pending=value.switches_pending,
         backup_path=[hop(h) for h in value.backup_path],
+        conditions=[_condition(c) for c in value.conditions],
+    )
+
+
+def _condition(value: Condition) -> pb.Condition:
+    return pb.Condition(
+        type=value.type,
+        status=pb.ConditionStatus.Value(f"CONDITION_{value.status}"),
+        reason=value.reason,
+        message=value.message,
+        last_transition_time=timestamp(value.since),
     )
 
 
@@ -87,7 +98,12 @@ def _link(view: LinkView) -> tpb.Link:
         away=view.away,
         damped=view.damped,
         unused=view.unused,
+        measured=_measured(*view.measured) if view.measured else None,
     )
+
+
+def _measured(latency: int, error: int, samples: int) -> tpb.LatencyMeasurement:
+    return tpb.LatencyMeasurement(latency_us=latency, error_us=error, samples=samples)
 
 
 def flow(view: FlowView) -> tpb.FlowEntry:

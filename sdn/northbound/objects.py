@@ -119,6 +119,8 @@ class ObjectService:
 
     def _message(self, resource: Any, status: Any) -> Message:
         message: Message = self._codec.to_message(resource, status)
+        if self._codec.kind is Kind.TENANT:
+            writes.add_usage(message, self._backend.reader)
         return message
 
     async def _submit(self, command: Command, request: Any) -> TransactionResult:

@@ -19,6 +19,7 @@ from sdn.model.errors import PermissionDenied, Refused, SdnError, Violation
 from sdn.v1 import counters_pb2 as cpb
 from sdn.v1 import events_pb2 as epb
 from sdn.v1 import resources_pb2 as pb
+from sdn.v1 import services_pb2 as spb
 
 _FREE = ("metadata", "status", "options", "update_mask")
 """Fields that may hold any text, or that the daemon does not read."""
@@ -30,13 +31,13 @@ MAX_REQUEST_ID = 128
 Stored = Callable[[str], Any]
 """The stored object of a full name as its message, None if there is none."""
 _NETWORKS_OWN = {
-    "Port": ("binding",),
+    "Port": ("binding", "migration_target"),
     "Connection": tuple(
         f"constraints.{name}" for name in ("exclude_switches", "exclude_links", "exclude_risk_groups", "via")
     ),
 }
 """Fields of objects that say where in the network something is."""
-_SHOWN = ("state", "reason", "message")
+_SHOWN = ("state", "reason", "message", "conditions")
 """Of a status; what else there is, or will be, is left out."""
 
 
@@ -84,12 +85,16 @@ class Scope:
                 event.ClearField("message")
                 event.ClearField("details")
             return
+        if isinstance(answer, spb.ApplyResponse):
+            answer.ClearField("switches")
+            answer.ClearField("switches_unknown")
         for status in _statuses(answer):
             for field in status.DESCRIPTOR.fields:
                 if field.name not in _SHOWN:
                     status.ClearField(field.name)
-            if status.reason not in _HARMLESS:
-                status.ClearField("message")
+            for said in (status, *status.conditions):
+                if said.reason not in _HARMLESS:
+                    said.ClearField("message")
 
     def shown(self, error: SdnError) -> SdnError:
         """An error without links and switches."""

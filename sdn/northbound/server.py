@@ -23,7 +23,7 @@ from sdn.northbound.counters import Counters, CounterService
 from sdn.northbound.events import EventService
 from sdn.northbound.guard import Guard
 from sdn.northbound.kinds import CODECS
-from sdn.northbound.metering import CallMeter, Calls
+from sdn.northbound.metering import Calls, Unknown, metered
 from sdn.northbound.objects import ObjectService
 from sdn.northbound.pathservice import PathService
 from sdn.northbound.views import Views
@@ -37,8 +37,9 @@ DEFAULT_ADDRESS = "127.0.0.1:50051"
 MAX_REQUEST_BYTES = 16 * 1024 * 1024
 MAX_CALLS = 1024
 """Calls at the same time, streams included; more get RESOURCE_EXHAUSTED."""
-_PROTOS = (services_pb2, topology_pb2, paths_pb2, events_pb2, counters_pb2, admin_pb2, access_pb2)
-_FILES = tuple(file.DESCRIPTOR for file in _PROTOS)
+_FILES = tuple(
+    file.DESCRIPTOR for file in (services_pb2, topology_pb2, paths_pb2, events_pb2, counters_pb2, admin_pb2, access_pb2)
+)
 SERVICES = tuple(service.full_name for file in _FILES for service in file.services_by_name.values())
 _READING = {f"sdn.v1.{name}Service" for name in ("Topology", "System", "Path", "Counter", "Admin", "Access")}
 """Services that work while the store cannot be written; backups do, and are wanted then."""
@@ -77,12 +78,12 @@ class Server:
         *,
         insecure: bool = False,
         keeper: Keeper | None = None,
-        tls: TlsFiles | None = None,
-        access: Access | None = None,
-        audit: AuditLog | None = None,
         counters: Counters | None = None,
         calls: Calls | None = None,
         logs: LogLevels | None = None,
+        tls: TlsFiles | None = None,
+        access: Access | None = None,
+        audit: AuditLog | None = None,
     ) -> None:
         self._access = access or Access(anonymous=LOCAL)
         check_address(address, insecure or (tls is not None and self._access.anonymous is None))
@@ -93,7 +94,7 @@ class Server:
         self._keeper = keeper
         self._counters = counters
         self._logs = logs
-        self._meters = [CallMeter(calls)] if calls is not None else []
+        self._calls = calls
         self._address = address
         self._stopping = asyncio.Event()
         self._health: Any = health.aio.HealthServicer()
@@ -106,19 +107,18 @@ class Server:
         """Listen; returns the bound port (1 for a unix socket). Raises Unavailable when the address cannot be had."""
         # A call that is refused before its request is read leaves gRPC's reader of it unused.
         warnings.filterwarnings("ignore", r"coroutine '_MessageReceiver\._async_message_receiver'", RuntimeWarning)
-        server = grpc.aio.server(
-            interceptors=[*self._meters, self._guard], options=_OPTIONS, maximum_concurrent_rpcs=MAX_CALLS
-        )
+        server = grpc.aio.server(interceptors=[self._guard], options=_OPTIONS, maximum_concurrent_rpcs=MAX_CALLS)
         handlers = [ObjectService(codec, self._backend, self._stopping).handler() for codec in CODECS.values()]
         handlers += [ApplyService(self._backend).handler(), *Views(self._backend).handlers()]
         handlers.append(PathService(self._backend).handler())
         handlers.append(EventService(self._backend, self._stopping).handler())
         handlers.append(CounterService(self._counters, self._stopping).handler())
-        handlers.append(AdminService(self._keeper, self._logs).handler())
-        handlers.append(AccessService().handler())
-        server.add_generic_rpc_handlers(tuple(handlers))
+        handlers += [AdminService(self._keeper, self._logs).handler(), AccessService().handler()]
+        server.add_generic_rpc_handlers(metered(handlers, self._calls))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+        if self._calls is not None:
+            server.add_generic_rpc_handlers((Unknown(self._calls),))
         try:
             if self._tls is None:
                 port = server.add_insecure_port(self._address)

@@ -94,6 +94,7 @@ _DELIVER = Match(Table.DELIVER, 100, (ETH_DST, ARG, b"\x00\x00\x00\xff\xff\xff")
 _DELIVERED = Body([set_field(ETH_DST, ARG), set_field(DESTINATION, ARG)], goto=Table.OUTPUT)
 _OUTPUT = Match(Table.OUTPUT, 100, (DESTINATION, ARG))
 _OUT = Body([output(ARG)])
+_OUT_TWICE = Body([output(ARG), output(ARG)])
 _PUNT = Match(Table.PUNT, 100, (SOURCE, ARG))
 _PUNTED = Body([to_controller(256)], meter=ARG)
 
@@ -127,22 +128,27 @@ def _identities(port: PortFacts) -> Iterable[_Identity]:
     return found.values()
 
 
-def compile_attachment(port: PortFacts) -> Entries:
-    """Entries of a port on its own switch; none while its OpenFlow port number is not known."""
-    if port.ofport is None:
+def compile_attachment(port: PortFacts, dpid: int) -> Entries:
+    """Entries of a port on a switch where it is; none while its OpenFlow port number is not known.
+
+    A port that moves may send from both its places, and gets everything at both, be they on one switch or on two.
+    """
+    numbers = [number for at, number in port.sites if at == dpid and number is not None]
+    if not numbers:
         return Entries()
-    ofport, network = port.ofport.to_bytes(4, "big"), port.network.to_bytes(4, "big")
+    ofports, network = [number.to_bytes(4, "big") for number in numbers], port.network.to_bytes(4, "big")
     flows: dict[FlowKey, FlowBody] = {}
     for who in _identities(port):
-        flows[_CLASSIFY(ofport, who.mac)] = _CLASSIFIED(network, who.source)
+        for ofport in ofports:
+            flows[_CLASSIFY(ofport, who.mac)] = _CLASSIFIED(network, who.source)
         flows[_DELIVER(bytes(3) + who.source[1:])] = _DELIVERED(who.mac, who.source)
-        flows[_OUTPUT(who.source)] = _OUT(ofport)
-        flows[_PUNT(who.source)] = _PUNTED(ofport)
+        flows[_OUTPUT(who.source)] = (_OUT if len(ofports) == 1 else _OUT_TWICE)(*ofports)
+        flows[_PUNT(who.source)] = _PUNTED(ofports[0])
         if who.v4:
             _permit_ipv4(flows, who)
         if who.v6:
             _permit_ipv6(flows, who)
-    return Entries(flows, {}, {port.ofport: _METER})
+    return Entries(flows, {}, {numbers[0]: _METER})
 
 
 def _permit_ipv4(flows: dict[FlowKey, FlowBody], who: _Identity) -> None:

@@ -117,11 +117,13 @@ class Compiler:
         if before is not None:
             self._mark_port(name, before)
             del self._ports[name]
-            self._note_presence(self._members.remove(before.network, before.dpid, name))
+            for dpid in before.dpids:
+                self._note_presence(self._members.remove(before.network, dpid, name))
             self._mark_port(name, before)
         if facts is not None:
             self._ports[name] = facts
-            self._note_presence(self._members.add(facts.network, facts.dpid, name))
+            for dpid in facts.dpids:
+                self._note_presence(self._members.add(facts.network, dpid, name))
             self._mark_port(name, facts)
         for asker in sorted(self._holders.moved(name, before, facts)):
             if asker in self._routers:
@@ -130,21 +132,23 @@ class Compiler:
                 self._mark_endpoint(asker, self._ports[asker])
 
     def set_router(self, name: str, facts: RouterFacts | None) -> None:
-        """Add or change a router, None removes it. O(ports of its networks x switches); static routes: O(switches)."""
+        """Add or change a router, None removes it. O(switches), if it joins others networks x ports of its networks."""
         before = self._routers.get(name)
         if before == facts:
             return None
         self._holders.ask(name, ((r.network, r.next_hop) for r in facts.routes if r.next_hop) if facts else ())
-        if before and facts and before == replace(facts, routes=before.routes):
+        if before and facts and before.networks == facts.networks:
             self._routers[name] = facts
-            return self._mark_static(name)
-        networks = {i.network for f in (before, facts) if f for i in f.interfaces}
+            for dpid in self._members.reach(name) if before != replace(facts, routes=before.routes) else ():
+                self._mark(ROUTER, name, dpid)
+            return self._mark_static(name) if before.routes != facts.routes else None
+        networks = {number for router in (before, facts) if router for number in router.networks}
         self._mark_routed(name, networks)
         if facts is None:
             self._routers.pop(name, None)
         else:
             self._routers[name] = facts
-        self._members.set_router(name, {i.network for i in facts.interfaces} if facts else set())
+        self._members.set_router(name, facts.networks if facts else set())
         self._mark_routed(name, networks)
         return None
 
@@ -277,10 +281,11 @@ class Compiler:
         self._dirty[Unit(feature, name, dpid)] = None
 
     def _mark_port(self, name: str, facts: PortFacts) -> None:
-        self._mark(ATTACH, name, facts.dpid)
         self._mark_endpoint(name, facts)
-        if facts.network in self._networks:
-            self._mark(FLOOD, self._networks[facts.network], facts.dpid)
+        for dpid in facts.dpids:
+            self._mark(ATTACH, name, dpid)
+            if facts.network in self._networks:
+                self._mark(FLOOD, self._networks[facts.network], dpid)
 
     def _mark_endpoint(self, name: str, facts: PortFacts) -> None:
         for dpid in self._members.switches(facts.network) | self._members.routed(facts.network):
@@ -336,7 +341,7 @@ class Compiler:
             return self._make_endpoint(unit)
         if feature == ATTACH:
             port = self._ports.get(name)
-            return attach.compile_attachment(port) if port and port.dpid == dpid else Entries()
+            return attach.compile_attachment(port, dpid) if port else Entries()
         if feature == FLOOD:
             return self._make_flood(unit)
         if feature == ROUTER:
@@ -356,12 +361,17 @@ class Compiler:
 
     def _make_endpoint(self, unit: Unit) -> Entries:
         port = self._ports.get(unit.object)
-        if port is None or not self._known(unit, port.dpid):
+        transports = self._transports(unit, port) if port else ()
+        if port is None or not transports:
             return Entries()
         member = self._members.present(port.network, unit.dpid)
         routed = self._members.reaches(port.network, unit.dpid)
         held = self._holders.held(unit.object, port) if port.pairs else ()
-        return endpoint.compile_endpoint(port, self._labels[port.dpid], member, routed, held)
+        return endpoint.compile_endpoint(port, transports, member, routed, held)
+
+    def _transports(self, unit: Unit, port: PortFacts) -> tuple[int, ...]:
+        """Labels of the switches where a port is, those that are known."""
+        return tuple(self._labels[dpid] for dpid in port.dpids if self._known(unit, dpid))
 
     def _make_static(self, unit: Unit) -> Entries:
         facts = self._routers.get(unit.object)
@@ -371,9 +381,9 @@ class Compiler:
         for route in facts.routes:
             holder = self._holders.of((route.network, route.next_hop))
             port = self._ports[holder[0]] if holder else None
-            if holder and port and self._known(unit, port.dpid):
+            if holder and port:
                 service = holder[1].service if holder[1] else port.service
-                labels[route] = self._labels[port.dpid] << 24 | service
+                labels[route] = [transport << 24 | service for transport in self._transports(unit, port)]
         return static.compile_static(facts, labels)
 
     def _make_flood(self, unit: Unit) -> Entries:

@@ -50,6 +50,19 @@ class PortFacts:
     dpid: int
     ofport: int | None
     pairs: tuple[PairFacts, ...] = ()
+    target: tuple[int, int | None] | None = None
+    """Where the port moves to, as (dpid, ofport): it is at both places for the time being."""
+
+    @property
+    def sites(self) -> tuple[tuple[int, int | None], ...]:
+        """(dpid, ofport) of all places where the port is, the one it moves to at last."""
+        here = (self.dpid, self.ofport)
+        return (here,) if self.target is None or self.target == here else (here, self.target)
+
+    @property
+    def dpids(self) -> tuple[int, ...]:
+        """The switches where it is."""
+        return tuple(dict.fromkeys(dpid for dpid, _ in self.sites))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,22 +80,30 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class InterfaceFacts:
-    """A router's interface in a subnet. network: number; prefix and gateway: packed; length: of the prefix in bits."""
+    """A router's interface in a subnet. network: number; prefix and gateway: packed; length: of the prefix in bits.
+
+    limit: largest IP packet of the network in bytes, 0 where the router gets no larger ones.
+    """
 
     network: int
     prefix: bytes
     length: int
     gateway: bytes
+    limit: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class StaticFacts:
-    """A static route. network: number of the one in which the next hop is looked for; next_hop: packed, b'' to drop."""
+    """A static route. network: number of the one in which the next hop is looked for; next_hop: packed, b'' to drop.
+
+    limit: as of the interface in that network.
+    """
 
     prefix: bytes
     length: int
     network: int = 0
     next_hop: bytes = b""
+    limit: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +113,11 @@ class RouterFacts:
     number: int
     interfaces: tuple[InterfaceFacts, ...]
     routes: tuple[StaticFacts, ...] = ()
+
+    @property
+    def networks(self) -> set[int]:
+        """The networks it joins."""
+        return {interface.network for interface in self.interfaces}
 
 
 @dataclass(frozen=True, slots=True)

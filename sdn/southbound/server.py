@@ -68,22 +68,22 @@ class OpenFlowServer:
             case SendBatch():
                 session.send_batch(effect)
             case SendPacket():
-                session.send_packet(effect.out_port, effect.data)
+                session.send_packet(effect.out_port, effect.data, effect.token)
             case RequestReadBack():
                 session.read_back()
             case CloseSession():
                 session.close(effect.reason)
+
+    @property
+    def load(self) -> tuple[int, int]:
+        """Connections, those in the handshake included; and packets to and from switches dropped since the start."""
+        return len(self._sessions), self._dropped + sum(s.packets_dropped for s in self._sessions.values())
 
     def recheck(self) -> None:
         """End the sessions of switches whose certificates were revoked."""
         for session in list(self._sessions.values()):
             if session.serial and self._barred(session.serial):
                 session.close(f"the certificate {session.serial} is revoked")
-
-    @property
-    def load(self) -> tuple[int, int]:
-        """Connections, those in the handshake included; and packets to and from switches dropped since the start."""
-        return len(self._sessions), self._dropped + sum(s.packets_dropped for s in self._sessions.values())
 
     async def close(self) -> None:
         """Stop listening and end all sessions. Switches keep forwarding."""

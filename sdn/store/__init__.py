@@ -13,6 +13,7 @@ static_routes.py   checks of a router's static routes
 resolve.py     commands to final resources
 draft.py       the state as it would be: an overlay over the index
 relations.py   checks between resources
+quotas.py      how many objects a tenant may have
 defaults.py    MAC addresses and addresses that were not given
 index.py       the state as it is, with the look-ups
 numbers.py     stable numbers for the data plane

@@ -70,6 +70,9 @@ def claims(resource: Resource) -> Iterator[tuple[str, Claim]]:
             yield f"addresses[{index}]", address_claim(resource.network, int(address))
         if resource.binding is not None:
             yield "binding", binding_claim(resource.binding.switch, resource.binding.interface)
+        if resource.migration_target is not None:
+            target = resource.migration_target
+            yield "migration_target", binding_claim(target.switch, target.interface)
         yield from _active(resource)
     elif isinstance(resource, Subnet):
         if resource.gateway is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sdn.model.errors import Exhausted, InUse, InvalidInput, Limit, NotFound, SdnError, Thing, UsedBy
-from sdn.model.intent import Network, Port, Resource, Router, Subnet
+from sdn.model.intent import Binding, Network, Port, Resource, Router, Subnet
 from sdn.store.draft import Draft, Target
 from sdn.store.forms import check_host_address
 from sdn.store.index import subnet_of
@@ -219,8 +219,9 @@ def _taken(draft: Draft, field: str, what: str, resource: Resource, holder: str)
         return error.of("", f"{holder} already joins these ports", "Change that connection instead.", fact)
     if what == "routed":
         return error.of(field, f"{holder} already routes this subnet", "A subnet has one router at most.", fact)
-    if what == "binding" and isinstance(resource, Port) and resource.binding is not None:
-        where = f"interface {resource.binding.interface} of switch {resource.binding.switch}"
+    binding = getattr(resource, field, None) if what == "binding" else None
+    if isinstance(binding, Binding):
+        where = f"interface {binding.interface} of switch {binding.switch}"
         return error.of(field, f"{where} belongs to {holder}", "Unbind that port or use another interface.", fact)
     if what == "active":
         return error.of(field, f"{holder} is the active port", "Make that port inactive in the same request.", fact)

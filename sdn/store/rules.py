@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from sdn.model.errors import InvalidInput
@@ -20,6 +20,7 @@ from sdn.model.intent import (
     Resource,
     Router,
     Subnet,
+    Tenant,
 )
 from sdn.model.request import Protect, Strategy
 from sdn.model.selector import LABEL_KEY
@@ -35,6 +36,8 @@ MIN_MTU_IPV6 = 1280
 PREFIX_LENGTHS = {4: (8, 30), 6: (48, 126)}
 """Shortest and longest prefix of a subnet. Longer ones have no room for a gateway and a host."""
 MAX_BANDWIDTH = 10**15
+MAX_QUOTA = 1_000_000
+"""Objects of a kind that a tenant may have at most."""
 PROTECTION_MODES = ("NONE", "PREFERRED", "REQUIRED")
 MAX_CONSTRAINTS = 64
 """Entries of each list of a connection's constraints."""
@@ -106,6 +109,16 @@ def _reference(field: str, name: str, owner: str, kind: Kind) -> str:
     return full
 
 
+def _tenant(tenant: Tenant) -> dict[str, Any]:
+    for item in fields(tenant.quota):
+        value = getattr(tenant.quota, item.name)
+        if not 0 <= value <= MAX_QUOTA:
+            raise InvalidInput.of(
+                f"quota.{item.name}", f"{value} is out of range", f"Give 1 to {MAX_QUOTA}, or 0 for the default."
+            )
+    return {}
+
+
 def _network(network: Network) -> dict[str, Any]:
     mtu = network.mtu or DEFAULT_MTU
     if not MIN_MTU <= mtu <= MAX_MTU:
@@ -152,12 +165,24 @@ def _port(port: Port) -> dict[str, Any]:
         )
     no_repetition("addresses", port.addresses)
     if port.binding is not None:
-        _binding(port.binding)
+        _binding("binding", port.binding)
+    if port.migration_target is not None:
+        _binding("migration_target", port.migration_target)
+        if port.binding is None:
+            raise InvalidInput.of(
+                "migration_target",
+                "the port is not bound",
+                "Give the place where it is as binding, or bind it at once.",
+            )
+        if port.migration_target == port.binding:
+            raise InvalidInput.of(
+                "migration_target", "it is the binding", "Leave it out: the port is there, or its move is done."
+            )
     mac = check_mac("mac", port.mac)
     return {"network": network, "mac": mac, "allowed_address_pairs": check_pairs(port.allowed_address_pairs)}
 
 
-def _binding(binding: Binding) -> None:
+def _binding(path: str, binding: Binding) -> None:
     for field, value, limit in (
         ("switch", binding.switch, MAX_SWITCH_NAME),
         ("interface", binding.interface, MAX_INTERFACE_NAME),
@@ -165,7 +190,7 @@ def _binding(binding: Binding) -> None:
         plain = value.isprintable() and "/" not in value and not any(char.isspace() for char in value)
         if not 1 <= len(value) <= limit or not plain:
             raise InvalidInput.of(
-                f"binding.{field}",
+                f"{path}.{field}",
                 f"{value[:80]!r} is not a name of a {field}" if value else "not given",
                 f"Use 1 to {limit} printable characters without spaces and '/'.",
             )
@@ -224,6 +249,7 @@ def _one_of(field: str, value: str, known: tuple[str, ...]) -> None:
 
 
 _RULES: dict[type[Resource], Callable[[Any], dict[str, Any]]] = {
+    Tenant: _tenant,
     Network: _network,
     Subnet: _subnet,
     Router: _router,

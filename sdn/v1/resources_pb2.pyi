@@ -54,6 +54,28 @@ FAILED: State.ValueType  # 5
 """A switch refused it."""
 Global___State: _TypeAlias = State  # noqa: Y015
 
+class _ConditionStatus:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ConditionStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ConditionStatus.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CONDITION_STATUS_UNSPECIFIED: _ConditionStatus.ValueType  # 0
+    CONDITION_TRUE: _ConditionStatus.ValueType  # 1
+    CONDITION_FALSE: _ConditionStatus.ValueType  # 2
+    CONDITION_UNKNOWN: _ConditionStatus.ValueType  # 3
+    """It cannot be said at present; the reason says why."""
+
+class ConditionStatus(_ConditionStatus, metaclass=_ConditionStatusEnumTypeWrapper):
+    """Whether a condition holds."""
+
+CONDITION_STATUS_UNSPECIFIED: ConditionStatus.ValueType  # 0
+CONDITION_TRUE: ConditionStatus.ValueType  # 1
+CONDITION_FALSE: ConditionStatus.ValueType  # 2
+CONDITION_UNKNOWN: ConditionStatus.ValueType  # 3
+"""It cannot be said at present; the reason says why."""
+Global___ConditionStatus: _TypeAlias = ConditionStatus  # noqa: Y015
+
 class _PathStrategy:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -163,6 +185,47 @@ class PathHop(_message.Message):
 Global___PathHop: _TypeAlias = PathHop  # noqa: Y015
 
 @_typing.final
+class Condition(_message.Message):
+    """One statement about an object."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TYPE_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    LAST_TRANSITION_TIME_FIELD_NUMBER: _builtins.int
+    type: _builtins.str
+    """Programmed: every switch concerned has confirmed. Bound (ports): attached where the binding says. Admitted
+    (connections): a path with the bandwidth is reserved. Complete (connections, routers): nothing asked for is missing.
+    """
+    status: Global___ConditionStatus.ValueType
+    reason: _builtins.str
+    """Machine-readable, CamelCase."""
+    message: _builtins.str
+    """For people."""
+    @_builtins.property
+    def last_transition_time(self) -> _timestamp_pb2.Timestamp:
+        """When the status last changed in this run of the daemon."""
+
+    def __init__(
+        self,
+        *,
+        type: _builtins.str = ...,
+        status: Global___ConditionStatus.ValueType = ...,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
+        last_transition_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["last_transition_time", b"last_transition_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["last_transition_time", b"last_transition_time", "message", b"message", "reason", b"reason", "status", b"status", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Condition: _TypeAlias = Condition  # noqa: Y015
+
+@_typing.final
 class Status(_message.Message):
     """What is known about an object; output only."""
 
@@ -175,6 +238,7 @@ class Status(_message.Message):
     PATH_FIELD_NUMBER: _builtins.int
     SWITCHES_PENDING_FIELD_NUMBER: _builtins.int
     BACKUP_PATH_FIELD_NUMBER: _builtins.int
+    CONDITIONS_FIELD_NUMBER: _builtins.int
     state: Global___State.ValueType
     reason: _builtins.str
     """Machine-readable, CamelCase."""
@@ -196,6 +260,10 @@ class Status(_message.Message):
     def backup_path(self) -> _containers.RepeatedCompositeFieldContainer[Global___PathHop]:
         """Backup path, of a protected connection."""
 
+    @_builtins.property
+    def conditions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Condition]:
+        """For each kind always the same types."""
+
     def __init__(
         self,
         *,
@@ -206,10 +274,11 @@ class Status(_message.Message):
         path: _abc.Iterable[Global___PathHop] | None = ...,
         switches_pending: _abc.Iterable[_builtins.str] | None = ...,
         backup_path: _abc.Iterable[Global___PathHop] | None = ...,
+        conditions: _abc.Iterable[Global___Condition] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["backup_path", b"backup_path", "message", b"message", "path", b"path", "reason", b"reason", "state", b"state", "switches_away", b"switches_away", "switches_pending", b"switches_pending"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backup_path", b"backup_path", "conditions", b"conditions", "message", b"message", "path", b"path", "reason", b"reason", "state", b"state", "switches_away", b"switches_away", "switches_pending", b"switches_pending"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -246,10 +315,15 @@ class Metadata(_message.Message):
     ETAG_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     description: _builtins.str
+    """At most 1024 characters; printable ones, newlines and tabs."""
     etag: _builtins.str
     """Output only, but for updates and deletions: if given there, the write fails unless it still is the stored one."""
     @_builtins.property
-    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """At most 64. Keys: 1 to 63 of A-Z, a-z, 0-9, '.', '_', '/' and '-', beginning and ending with a letter or digit;
+        values: at most 255 printable characters.
+        """
+
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """Output only."""
@@ -271,6 +345,39 @@ class Metadata(_message.Message):
 Global___Metadata: _TypeAlias = Metadata  # noqa: Y015
 
 @_typing.final
+class Quota(_message.Message):
+    """Numbers of objects of a tenant, by kind."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NETWORKS_FIELD_NUMBER: _builtins.int
+    SUBNETS_FIELD_NUMBER: _builtins.int
+    ROUTERS_FIELD_NUMBER: _builtins.int
+    PORTS_FIELD_NUMBER: _builtins.int
+    CONNECTIONS_FIELD_NUMBER: _builtins.int
+    networks: _builtins.int
+    subnets: _builtins.int
+    routers: _builtins.int
+    ports: _builtins.int
+    connections: _builtins.int
+    def __init__(
+        self,
+        *,
+        networks: _builtins.int = ...,
+        subnets: _builtins.int = ...,
+        routers: _builtins.int = ...,
+        ports: _builtins.int = ...,
+        connections: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connections", b"connections", "networks", b"networks", "ports", b"ports", "routers", b"routers", "subnets", b"subnets"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Quota: _TypeAlias = Quota  # noqa: Y015
+
+@_typing.final
 class Tenant(_message.Message):
     """Owner of everything else; nothing crosses between tenants."""
 
@@ -279,22 +386,42 @@ class Tenant(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     METADATA_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
+    QUOTA_FIELD_NUMBER: _builtins.int
+    USAGE_FIELD_NUMBER: _builtins.int
+    LIMITS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """tenants/T"""
     @_builtins.property
     def metadata(self) -> Global___Metadata: ...
     @_builtins.property
     def status(self) -> Global___Status: ...
+    @_builtins.property
+    def quota(self) -> Global___Quota:
+        """How many objects the tenant may have, at most 1000000 of a kind; 0 or not given: what the daemon gives by default.
+        It may be set below what there is, and then stops growth only.
+        """
+
+    @_builtins.property
+    def usage(self) -> Global___Quota:
+        """What the tenant has. Output only; a change of it alone is not told by Watch."""
+
+    @_builtins.property
+    def limits(self) -> Global___Quota:
+        """What the tenant may have: its quota, and the defaults of the daemon where that has none. Output only."""
+
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         metadata: Global___Metadata | None = ...,
         status: Global___Status | None = ...,
+        quota: Global___Quota | None = ...,
+        usage: Global___Quota | None = ...,
+        limits: Global___Quota | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "metadata", b"metadata", "quota", b"quota", "status", b"status", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "name", b"name", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "metadata", b"metadata", "name", b"name", "quota", b"quota", "status", b"status", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -313,7 +440,11 @@ class Network(_message.Message):
     name: _builtins.str
     """tenants/T/networks/N"""
     mtu: _builtins.int
-    """Largest IP packet, in bytes; 1500 if not given."""
+    """Largest IP packet, in bytes: 576 to 9000, at least 1280 where there is an IPv6 subnet; 1500 if not given. What hosts
+    have to be set to. Within the network it is not checked. A router that joins networks of different MTU does not
+    deliver larger packets into the smaller one, and tells the sender (ICMP fragmentation needed, ICMPv6 packet too
+    big); it never fragments. Links between switches must carry 14 bytes more than the largest MTU.
+    """
     @_builtins.property
     def metadata(self) -> Global___Metadata: ...
     @_builtins.property
@@ -351,7 +482,7 @@ class Subnet(_message.Message):
     network: _builtins.str
     """Full name or, within the tenant, the id alone."""
     cidr: _builtins.str
-    """10.0.0.0/24 or 2001:db8::/64; host bits must be zero."""
+    """10.0.0.0/24 or 2001:db8::/64, /8 to /30 or /48 to /126; host bits must be zero. A network has at most 64 subnets."""
     gateway: _builtins.str
     """Address of the router in this subnet: the first host address if not given, 'none' for no gateway."""
     @_builtins.property
@@ -423,7 +554,7 @@ class Router(_message.Message):
     def status(self) -> Global___Status: ...
     @_builtins.property
     def subnets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The router owns the gateway address of each; a subnet has at most one router."""
+        """The router owns the gateway address of each; a subnet has at most one router. At most 64."""
 
     @_builtins.property
     def routes(self) -> _containers.RepeatedCompositeFieldContainer[Global___StaticRoute]:
@@ -523,6 +654,7 @@ class Port(_message.Message):
     ADDRESSES_FIELD_NUMBER: _builtins.int
     BINDING_FIELD_NUMBER: _builtins.int
     ALLOWED_ADDRESS_PAIRS_FIELD_NUMBER: _builtins.int
+    MIGRATION_TARGET_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """tenants/T/ports/P"""
     network: _builtins.str
@@ -535,13 +667,19 @@ class Port(_message.Message):
     def status(self) -> Global___Status: ...
     @_builtins.property
     def addresses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Each inside a subnet of the network; the lowest free one of each subnet if none is given."""
+        """Each inside a subnet of the network, at most 64; the lowest free one of each subnet if none is given."""
 
     @_builtins.property
     def binding(self) -> Global___Binding: ...
     @_builtins.property
     def allowed_address_pairs(self) -> _containers.RepeatedCompositeFieldContainer[Global___AddressPair]:
         """At most 64."""
+
+    @_builtins.property
+    def migration_target(self) -> Global___Binding:
+        """Where the host moves to while it runs. While it is set, frames to the port come to both places, and it may send from
+        both; the port is PROGRAMMED when both are ready. The move is done by making it the binding, in one update.
+        """
 
     def __init__(
         self,
@@ -554,10 +692,11 @@ class Port(_message.Message):
         addresses: _abc.Iterable[_builtins.str] | None = ...,
         binding: Global___Binding | None = ...,
         allowed_address_pairs: _abc.Iterable[Global___AddressPair] | None = ...,
+        migration_target: Global___Binding | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["binding", b"binding", "metadata", b"metadata", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["binding", b"binding", "metadata", b"metadata", "migration_target", b"migration_target", "status", b"status"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "allowed_address_pairs", b"allowed_address_pairs", "binding", b"binding", "mac", b"mac", "metadata", b"metadata", "name", b"name", "network", b"network", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "allowed_address_pairs", b"allowed_address_pairs", "binding", b"binding", "mac", b"mac", "metadata", b"metadata", "migration_target", b"migration_target", "name", b"name", "network", b"network", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -13,12 +13,14 @@ from click.testing import CliRunner, Result
 from sdn.cli.main import cli
 from sdn.controller.notices import Notices
 from sdn.controller.reader import FlowView, LinkView, SwitchView, SystemView, TopologyView, Watched
+from sdn.controller.rehearsal import differences_of
 from sdn.daemon.logs import LogLevels
 from sdn.model.command import Transaction, TransactionResult
 from sdn.model.errors import NotFound, SdnError, Unavailable
 from sdn.model.ids import Dpid, Kind
-from sdn.model.intent import Resource
+from sdn.model.intent import Quota, Resource
 from sdn.model.notice import AuditReport, Filter, Notice, NoticePage
+from sdn.model.plan import Plan, SwitchPlan, Tally
 from sdn.model.selector import EVERYTHING, Selector
 from sdn.model.status import ChangeType, PathHop, State, Status
 from sdn.model.topology import SwitchPort, WiringFault
@@ -43,6 +45,7 @@ class Daemon:
         self.kept = Notices({})
         self.reports: dict[str, AuditReport] = {}
         self.coming: list[Watched] = []
+        self.unknown = ""
 
     @property
     def reader(self) -> Daemon:
@@ -58,6 +61,9 @@ class Daemon:
     ) -> Iterable[tuple[Resource, Status]]:
         found = (self.get(name) for name in self.store.names(kind, tenant) if name > after)
         return [item for item in found if selector.matches(item[0].labels)]
+
+    def quota(self, tenant: str) -> tuple[Quota, Quota]:
+        return self.store.quota(tenant)
 
     def topology(self) -> TopologyView:
         ports = (SwitchPort(1, "up1", b"\2\0\0\0\0\1", True, 10 * GIGA),)
@@ -101,6 +107,10 @@ class Daemon:
         if not transaction.dry_run:
             self.store.commit(prepared)
         return TransactionResult(prepared.revision, prepared.resources, prepared.changed, 1)
+
+    async def rehearse(self, transaction: Transaction) -> Plan:
+        plan = SwitchPlan("leaf1", Tally(12, 1, 3), Tally(2, 0, 1), Tally())
+        return Plan(differences_of(self.store.prepare(transaction, NOW).changes), (plan,), self.unknown)
 
     async def wait_programmed(self, names: tuple[str, ...], timeout: float) -> None:  # noqa: ASYNC109 - the Backend's
         self.waits.append(timeout)

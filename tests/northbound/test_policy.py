@@ -305,6 +305,27 @@ async def test_counters_are_those_of_ones_own_objects(door: Door) -> None:
     assert (own.parent, list(own.kinds)) == (RED, [cpb.PORTS, cpb.NETWORKS])
 
 
+def test_what_a_tenant_sees_of_an_answer() -> None:
+    """Of a dry run no switches, of a status what the network does not stand in."""
+    answer = spb.ApplyResponse(
+        switches=[spb.SwitchChange(switch="leaf1")], switches_unknown="leaf2 is away", revision=7
+    )
+    condition = pb.Condition(type="Programmed", reason="SwitchAway", message="leaf9 is away")
+    answer.resources.add().port.status.CopyFrom(pb.Status(reason="SwitchAway", conditions=[condition]))
+    Scope(("red",), lambda name: None).redact(answer)
+    kept = pb.Condition(type="Programmed", reason="SwitchAway")
+    assert answer.resources[0].port.status == pb.Status(reason="SwitchAway", conditions=[kept])
+    del answer.resources[:]
+    assert answer == spb.ApplyResponse(revision=7)
+
+
+async def test_a_member_does_not_move_ports(door: Door) -> None:
+    port = pb.Port(name=f"{RED}/ports/h1", migration_target=pb.Binding(switch="leaf1", interface="up1"))
+    update = spb.UpdatePortRequest(port=port)
+    update.update_mask.paths.append("migration_target")
+    assert (await denied(door, f"{PORTS}/UpdatePort", update, MEMBER))[1] == "port.migration_target"
+
+
 BLUE = "tenants/blue/networks/web"
 
 

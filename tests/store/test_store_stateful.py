@@ -81,6 +81,7 @@ def resources(draw: st.DrawFn) -> Resource:
             mac=draw(st.sampled_from(MACS)),
             addresses=tuple(ip_address(a) for a in chosen),
             binding=draw(st.none() | places),
+            migration_target=draw(st.none() | st.none() | places),
             allowed_address_pairs=draw(st.just(()) | st.lists(address_pairs(), max_size=2).map(tuple)),
         )
     return Connection(**common, a=draw(some), b=draw(some), bandwidth=draw(st.sampled_from([0, 1, 2, 10])))
@@ -149,6 +150,9 @@ def check_world(objects: dict[str, Resource]) -> None:
                 assert all(s.cidr.version == 6 or address != s.cidr.broadcast_address for s in places)
             if item.binding is not None:
                 once("binding", item.binding)
+            if item.migration_target is not None:
+                assert item.binding is not None
+                once("binding", item.migration_target)
             inside = [s for s in objects.values() if isinstance(s, Subnet) and s.network == item.network]
             active: set[object] = set()
             for pair in item.allowed_address_pairs:
