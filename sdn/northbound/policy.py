@@ -61,7 +61,6 @@ POLICY: dict[str, Rule] = {
     "/sdn.v1.PathService/FindPaths": Rule(Need.NETWORK),
     "/sdn.v1.TraceService/TracePacket": Rule(Need.NETWORK),
     "/sdn.v1.SystemService/GetSystemStatus": Rule(Need.NETWORK),
-    "/sdn.v1.TraceService/TracePacket": Rule(Need.NETWORK),
     "/sdn.v1.CounterService/GetCounters": Rule(Need.READ),
     "/sdn.v1.CounterService/ListCounters": Rule(Need.READ),
     "/sdn.v1.CounterService/WatchCounters": Rule(Need.READ),

@@ -65,7 +65,6 @@ WHO: dict[str, set[str]] = {
     "/sdn.v1.PathService/FindPaths": READERS,
     "/sdn.v1.TraceService/TracePacket": READERS,
     "/sdn.v1.SystemService/GetSystemStatus": READERS,
-    "/sdn.v1.TraceService/TracePacket": READERS,
     "/sdn.v1.CounterService/GetCounters": EVERYBODY,
     "/sdn.v1.CounterService/ListCounters": EVERYBODY,
     "/sdn.v1.CounterService/WatchCounters": EVERYBODY,
