@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from ipaddress import ip_address
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
@@ -23,6 +22,7 @@ from sdn.daemon import collector, config, logs, revisions
 from sdn.daemon.config import Config
 from sdn.daemon.counting import Counting
 from sdn.daemon.engine import Engine
+from sdn.daemon.exposure import metrics_address, ovsdb_address, secure_api, secure_openflow
 from sdn.daemon.health import Health
 from sdn.daemon.keeper import Keeper
 from sdn.daemon.logs import LogLevels
@@ -114,8 +114,10 @@ async def serve(settings: Config, journal: Journal, read: Callable[[], Config]) 
 
     read: the settings as they are now, for SIGHUP.
     """
-    host, port = _openflow_address(settings)
-    ovsdb = _ovsdb_address(settings) if settings.ovsdb else None
+    switches = secure_openflow(settings)
+    host, port = switches.host, switches.port
+    api = secure_api(settings)
+    ovsdb = ovsdb_address(settings) if settings.ovsdb else None
     collector.tune()
     records = journal.load()
     controller = _controller(settings, journal, records)
@@ -125,7 +127,10 @@ async def serve(settings: Config, journal: Journal, read: Callable[[], Config]) 
     reader = DaemonViews(controller, __version__, time.time())
     counting = Counting(controller, settings.counter_interval)
     polling = Polling(counting.interval, counting.take) if counting.interval else None
-    southbound = OpenFlowServer(lambda event: engine.emit(event), polling=polling)
+    southbound = OpenFlowServer(
+        lambda event: engine.emit(event), polling=polling, tls=switches.tls, barred=api.access.barred
+    )
+    api.access.changed = southbound.recheck
 
     databases = OvsdbServer(lambda event: engine.emit(event))
 
@@ -146,18 +151,25 @@ async def serve(settings: Config, journal: Journal, read: Callable[[], Config]) 
         counters=counters,
         calls=instruments,
         logs=LogLevels(),
+        tls=api.tls,
+        access=api.access,
+        audit=api.audit,
     )
     per_port = not settings.metrics_without_ports
     measuring = Measuring(controller, reader, engine, counting, lambda: southbound.load, per_port=per_port)
     web = Web(registry, measuring.measures, reader.missing)
-    reload = Reload(settings, read, notifier)
+    rechecks: list[Callable[[], None]] = [partial(northbound.recheck, force=True)]
+    if api.audit is not None:
+        rechecks.append(api.audit.reopen)
+    reload = Reload(settings, read, notifier, *rechecks)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload.hang_up)
     health = asyncio.create_task(Health(reader.switches_missing, northbound.set_switches, notifier).run())
     stopping = _stop_signal()
     running = asyncio.create_task(engine.run())
+
     try:
         if settings.metrics:
-            web.start(*_metrics_address(settings))
+            web.start(*metrics_address(settings))
         await northbound.start()
         bound = await _listen(southbound, "openflow", host, port)
         if ovsdb is not None:
@@ -206,6 +218,7 @@ def _controller(settings: Config, journal: Journal, records: Records) -> Control
             only_declared=settings.use_links == "declared",
             measured_latency=settings.link_latency == "measured",
             quota=settings.quota,
+            learn=settings.learn,
         ),
     )
 
@@ -219,46 +232,6 @@ def _probe_key(records: Records, journal: Journal) -> bytes:
     key = secrets.token_bytes(_PROBE_KEY_BYTES)
     journal.commit([(META, "probe_key", key.hex())], [])
     return key
-
-
-def _metrics_address(settings: Config) -> tuple[str, int]:
-    host, port = config.split_address(settings.metrics, "metrics")
-    if not _is_local(host) and not settings.insecure:
-        raise InvalidInput.of(
-            "metrics",
-            f"{settings.metrics} can be reached from other machines, where anybody could read names and traffic",
-            "Listen on 127.0.0.1 or [::1], or allow it with --insecure on a network that you trust.",
-        )
-    return host, port
-
-
-def _is_local(host: str) -> bool:
-    local = host == "localhost"
-    with suppress(ValueError):
-        local = ip_address(host).is_loopback
-    return local
-
-
-def _ovsdb_address(settings: Config) -> tuple[str, int]:
-    host, port = config.split_address(settings.ovsdb, "ovsdb")
-    if not _is_local(host) and not settings.insecure:
-        raise InvalidInput.of(
-            "ovsdb",
-            f"{settings.ovsdb} can be reached from other machines, where anybody could say where tenants' hosts are",
-            "Listen on 127.0.0.1 or [::1], or allow it with --insecure on a network that you trust.",
-        )
-    return host, port
-
-
-def _openflow_address(settings: Config) -> tuple[str, int]:
-    host, port = config.split_address(settings.openflow, "openflow")
-    if not _is_local(host) and not settings.insecure:
-        raise InvalidInput.of(
-            "openflow",
-            f"{settings.openflow} can be reached from other machines, where anybody could pose as a switch",
-            "Listen on 127.0.0.1 or [::1], or allow it with --insecure on a network that you trust.",
-        )
-    return host, port
 
 
 def _stop_signal() -> asyncio.Future[None]:

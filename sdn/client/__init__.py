@@ -5,6 +5,7 @@ Must not know: any other package of ours but the generated ``sdn.v1``; everythin
 
 kinds.py        the kinds of objects and their names
 errors.py       ApiError, from what gRPC reports
+access.py       TLS and tokens
 call.py         what the two clients share
 client.py       Client: blocking
 counters.py     what switches count
@@ -16,6 +17,7 @@ manifest_fields.py  from a YAML mapping to the fields of a message
 yaml_tree.py    YAML with the line of every value
 """
 
+from sdn.client.access import Credentials
 from sdn.client.aio import AsyncClient
 from sdn.client.call import DEFAULT_ADDRESS, Change
 from sdn.client.client import Client, Collection, EventWatch, Watch
@@ -35,6 +37,7 @@ __all__ = [
     "Client",
     "Collection",
     "CounterRound",
+    "Credentials",
     "Details",
     "Document",
     "EventWatch",

@@ -10,10 +10,13 @@ import grpc
 import grpc.aio
 
 from sdn.client import call, snapshots
+from sdn.client.access import Credentials, aio_channel
 from sdn.client.call import DEFAULT_ADDRESS, DEFAULT_TIMEOUT, PAGE_SIZE, Change, M
 from sdn.client.counters import AsyncCounters
 from sdn.client.errors import ApiError
 from sdn.client.kinds import KINDS, AnyObject, KindInfo
+from sdn.v1 import access_pb2 as acpb
+from sdn.v1 import access_pb2_grpc as acrpc
 from sdn.v1 import admin_pb2 as apb
 from sdn.v1 import admin_pb2_grpc as arpc
 from sdn.v1 import events_pb2 as epb
@@ -25,6 +28,8 @@ from sdn.v1 import services_pb2 as spb
 from sdn.v1 import services_pb2_grpc as rpc
 from sdn.v1 import topology_pb2 as tpb
 from sdn.v1 import topology_pb2_grpc as trpc
+from sdn.v1 import trace_pb2 as xpb
+from sdn.v1 import trace_pb2_grpc as xrpc
 
 _List = list  # the accessors have a method of that name
 
@@ -97,10 +102,16 @@ class AsyncCollection(Generic[M]):
 class AsyncClient:
     """A connection to the daemon for one event loop; parameters as in ``Client``."""
 
-    def __init__(self, address: str = DEFAULT_ADDRESS, *, timeout: float = DEFAULT_TIMEOUT) -> None:
+    def __init__(
+        self,
+        address: str = DEFAULT_ADDRESS,
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        credentials: Credentials | None = None,
+    ) -> None:
         self.address = address
         self.timeout = timeout
-        self.channel = grpc.aio.insecure_channel(address, options=call.CHANNEL_OPTIONS)
+        self.channel = aio_channel(address, credentials)
         self.tenants: AsyncCollection[pb.Tenant] = AsyncCollection(self, KINDS["Tenant"])
         self.networks: AsyncCollection[pb.Network] = AsyncCollection(self, KINDS["Network"])
         self.subnets: AsyncCollection[pb.Subnet] = AsyncCollection(self, KINDS["Subnet"])
@@ -113,6 +124,7 @@ class AsyncClient:
         self._paths: Any = pgrpc.PathServiceStub(self.channel)
         self._admin: Any = arpc.AdminServiceStub(self.channel)
         self._system: Any = trpc.SystemServiceStub(self.channel)
+        self._trace: Any = xrpc.TraceServiceStub(self.channel)
         self._events: Any = erpc.EventServiceStub(self.channel)
 
     async def close(self) -> None:
@@ -177,6 +189,15 @@ class AsyncClient:
         except grpc.RpcError as error:
             raise ApiError.of(error, self.address) from None
 
+    async def trace(self, source: str, destination: str = "", **fields: Any) -> xpb.TracePacketResponse:
+        """What would become of a packet from a port (full name) to a port, an address or a MAC; nothing is sent.
+
+        fields: of TracePacketRequest, as ``protocol="TCP", port=80``. Raises ApiError, or ValueError for other names.
+        """
+        request = xpb.TracePacketRequest(source=source, destination=destination, **fields)
+        answer: xpb.TracePacketResponse = await self.invoke(self._trace.TracePacket, request)
+        return answer
+
     async def status(self) -> tpb.SystemStatus:
         """The daemon at a glance."""
         status: tpb.SystemStatus = await self.invoke(self._system.GetSystemStatus, tpb.GetSystemStatusRequest())
@@ -221,6 +242,12 @@ class AsyncClient:
         """Log from this level up until the daemon ends; all levels as they are then."""
         found = await self.invoke(self._admin.SetLogLevel, apb.SetLogLevelRequest(logger=logger, level=level))
         return {item.logger: item.level for item in found.levels}
+
+    async def whoami(self) -> acpb.WhoAmIResponse:
+        """Who the daemon takes this client for."""
+        stub: Any = acrpc.AccessServiceStub(self.channel)
+        found: acpb.WhoAmIResponse = await self.invoke(stub.WhoAmI, acpb.WhoAmIRequest())
+        return found
 
     async def backup(self) -> bytes:
         """A snapshot of everything durable, checked; it holds secrets."""

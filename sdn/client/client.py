@@ -11,10 +11,13 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from sdn.client import call, snapshots
+from sdn.client.access import Credentials, channel
 from sdn.client.call import DEFAULT_ADDRESS, DEFAULT_TIMEOUT, PAGE_SIZE, Change, M
 from sdn.client.counters import Counters
-from sdn.client.errors import ApiError
+from sdn.client.errors import NO_TRUST, ApiError
 from sdn.client.kinds import KINDS, AnyObject, KindInfo, kind_of_name
+from sdn.v1 import access_pb2 as acpb
+from sdn.v1 import access_pb2_grpc as acrpc
 from sdn.v1 import admin_pb2 as apb
 from sdn.v1 import admin_pb2_grpc as arpc
 from sdn.v1 import events_pb2 as epb
@@ -26,6 +29,8 @@ from sdn.v1 import services_pb2 as spb
 from sdn.v1 import services_pb2_grpc as rpc
 from sdn.v1 import topology_pb2 as tpb
 from sdn.v1 import topology_pb2_grpc as trpc
+from sdn.v1 import trace_pb2 as xpb
+from sdn.v1 import trace_pb2_grpc as xrpc
 
 _POLL_SECONDS = 0.1
 _List = list  # the accessors have a method of that name
@@ -165,13 +170,21 @@ class Collection(Generic[M]):
 class Client:
     """A connection to the daemon, made at the first call; ``connect`` makes it at once.
 
-    address: ``host:port`` or ``unix:/path``; timeout: seconds for each call, beside what it is asked to wait.
+    address: ``host:port`` or ``unix:/path``; timeout: seconds for each call, beside what it is asked to wait;
+    credentials: for TLS and tokens, ``Credentials.load(tls_ca=…)``. Raises ValueError for a token without TLS beyond
+    this machine.
     """
 
-    def __init__(self, address: str = DEFAULT_ADDRESS, *, timeout: float = DEFAULT_TIMEOUT) -> None:
+    def __init__(
+        self,
+        address: str = DEFAULT_ADDRESS,
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        credentials: Credentials | None = None,
+    ) -> None:
         self.address = address
         self.timeout = timeout
-        self.channel = grpc.insecure_channel(address, options=call.CHANNEL_OPTIONS)
+        self.channel = channel(address, credentials)
         self.tenants: Collection[pb.Tenant] = Collection(self, KINDS["Tenant"])
         self.networks: Collection[pb.Network] = Collection(self, KINDS["Network"])
         self.subnets: Collection[pb.Subnet] = Collection(self, KINDS["Subnet"])
@@ -185,26 +198,32 @@ class Client:
         self._system = trpc.SystemServiceStub(self.channel)
         self._events = erpc.EventServiceStub(self.channel)
         self._admin = arpc.AdminServiceStub(self.channel)
+        self._trace = xrpc.TraceServiceStub(self.channel)
         self._health = health_pb2_grpc.HealthStub(self.channel)
 
     @classmethod
     def connect(
-        cls, address: str = DEFAULT_ADDRESS, *, deadline: float = 5.0, timeout: float = DEFAULT_TIMEOUT
+        cls,
+        address: str = DEFAULT_ADDRESS,
+        *,
+        deadline: float = 5.0,
+        timeout: float = DEFAULT_TIMEOUT,
+        credentials: Credentials | None = None,
     ) -> Self:
         """A connected client; tries again until ``deadline`` seconds are over, then raises ApiError (UNAVAILABLE)."""
-        client = cls(address, timeout=timeout)
+        client = cls(address, timeout=timeout, credentials=credentials)
         ready = grpc.channel_ready_future(client.channel)
         try:
             ready.result(timeout=deadline)
         except grpc.FutureTimeoutError:
             ready.cancel()
+            why = client._trust_problem()
             client.close()
-            raise ApiError(
-                grpc.StatusCode.UNAVAILABLE,
+            text = (
                 f"cannot reach sdnd at {address} within {deadline:g} s. "
-                "Start it, or give the address at which it listens.",
-                reason="Unreachable",
-            ) from None
+                "Start it, or give the address at which it listens."
+            )
+            raise ApiError(grpc.StatusCode.UNAVAILABLE, why or text, reason="Unreachable") from None
         return client
 
     def close(self) -> None:
@@ -275,6 +294,15 @@ class Client:
         except grpc.RpcError as error:
             raise ApiError.of(error, self.address) from None
 
+    def trace(self, source: str, destination: str = "", **fields: Any) -> xpb.TracePacketResponse:
+        """What would become of a packet from a port (full name) to a port, an address or a MAC; nothing is sent.
+
+        fields: of TracePacketRequest, as ``protocol="TCP", port=80``. Raises ApiError, or ValueError for other names.
+        """
+        request = xpb.TracePacketRequest(source=source, destination=destination, **fields)
+        answer: xpb.TracePacketResponse = self.invoke(self._trace.TracePacket, request)
+        return answer
+
     def status(self) -> tpb.SystemStatus:
         """The daemon at a glance."""
         status: tpb.SystemStatus = self.invoke(self._system.GetSystemStatus, tpb.GetSystemStatusRequest())
@@ -330,6 +358,20 @@ class Client:
         """Log from this level up (debug, info, warning, error) until the daemon ends; all levels as they are then."""
         found = self.invoke(self._admin.SetLogLevel, apb.SetLogLevelRequest(logger=logger, level=level))
         return {item.logger: item.level for item in found.levels}
+
+    def whoami(self) -> acpb.WhoAmIResponse:
+        """Who the daemon takes this client for."""
+        found: acpb.WhoAmIResponse = self.invoke(acrpc.AccessServiceStub(self.channel).WhoAmI, acpb.WhoAmIRequest())
+        return found
+
+    def _trust_problem(self) -> str:
+        """Why TLS does not come about; '' where it is something else."""
+        try:
+            self._health.Check(health_pb2.HealthCheckRequest(), timeout=1.0)
+        except grpc.RpcError as error:
+            text = ApiError.of(error, self.address).message
+            return text if text.startswith(NO_TRUST) else ""
+        return ""
 
     def healthy(self) -> bool:
         """Whether the daemon answers and says that it serves."""

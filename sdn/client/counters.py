@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from sdn.client.aio import AsyncClient
     from sdn.client.client import Client
 
-KINDS = ("PORTS", "NETWORKS", "LINKS")
 _List = list  # the accessors have a method of that name
 
 
@@ -75,7 +74,7 @@ class Counters:
     @contextmanager
     def watch(
         self,
-        kinds: Iterable[str] = KINDS,
+        kinds: Iterable[str] = (),
         parent: str = "tenants/-",
         switch: str = "",
         interval: float = 0.0,
@@ -83,7 +82,8 @@ class Counters:
     ) -> Iterator[Iterator[CounterRound]]:
         """Rounds without end, the first one at once; the watch ends with the context.
 
-        kinds: of PORTS, NETWORKS and LINKS; interval: seconds, 0 for as often as the daemon asks its switches.
+        kinds: of PORTS, NETWORKS and LINKS, none for all that there are within ``parent``; interval: seconds, 0 for as
+        often as the daemon asks its switches.
         """
         stream = self._stub.WatchCounters(_watch(kinds, parent, switch, interval, selector))
         try:
@@ -140,7 +140,7 @@ class AsyncCounters:
 
     async def watch(
         self,
-        kinds: Iterable[str] = KINDS,
+        kinds: Iterable[str] = (),
         parent: str = "tenants/-",
         switch: str = "",
         interval: float = 0.0,

@@ -18,7 +18,7 @@ from sdn.model.errors import SdnError
 from sdn.model.ids import Dpid, format_dpid
 from sdn.model.intent import AddressPair, Binding, Port
 from sdn.pipeline.facts import PairFacts, PortFacts
-from sdn.store import Store
+from sdn.store import Store, forms
 from sdn.store.names import service_key
 from sdn.topology import TopologyState
 
@@ -55,15 +55,22 @@ def claim_order(saved: Mapping[str, str]) -> dict[str, int]:
     return order
 
 
+def is_learned(port: Port, network: str) -> bool:
+    """Whether learning mode looks after a port: it bears the label and is in the network that learns."""
+    return port.network == network and forms.is_learned(port)
+
+
 class Attachments:
     """Facts of every port, or why there are none; ``changed`` collects the ports to look at again."""
 
-    def __init__(self, store: Store, topology: TopologyState, plugs: Plugs) -> None:
+    def __init__(self, store: Store, topology: TopologyState, plugs: Plugs, learning: str = "") -> None:
+        """learning: the network that learns hosts, '' if none does."""
         self._plugs = plugs
         self._store = store
         self._topology = topology
         self._places: dict[str, tuple[Place | None, Place | None]] = {}
         """Of bound ports: where they are, and where they move to."""
+        self._learning = learning
         self._claims: dict[Place, dict[str, None]] = {}
         self._at: dict[Dpid, dict[str, None]] = {}
         self._facts: dict[str, PortFacts] = {}
@@ -131,6 +138,10 @@ class Attachments:
     def why_not(self, name: str) -> Detached | None:
         """Why a port is not attached, or not at both places of its move; None if it is."""
         return self._detached.get(name)
+
+    def detached(self, name: str) -> Detached | None:
+        """Why a port is attached nowhere; None if it is somewhere."""
+        return self._detached.get(name) if name not in self._facts else None
 
     def interface(self, name: str) -> str:
         """The interface a port is bound to, '' if none."""
@@ -256,6 +267,8 @@ class Attachments:
             ofport=self._topology.port_number(*places[0]),
             target=(places[1][0], self._topology.port_number(*places[1])) if len(places) > 1 else None,
             pairs=tuple(self._pair_facts(port, pair) for pair in port.allowed_address_pairs),
+            asks=port.network == self._learning,
+            learned=is_learned(port, self._learning),
         )
 
     def _pair_facts(self, port: Port, pair: AddressPair) -> PairFacts:

@@ -7,7 +7,7 @@ events costs one compile. All that must be durable comes first among the effects
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sdn.controller.attachments import CLAIMS, Attachments, claim_order
@@ -25,16 +25,18 @@ from sdn.controller.events import (
     PortChanged,
     ReadBack,
     Request,
+    SessionRefused,
     SwitchDown,
     SwitchUp,
     Tick,
 )
 from sdn.controller.faultwatch import FaultWatch
 from sdn.controller.fleet import Fleet, Switch
+from sdn.controller.learning import Learning
 from sdn.controller.logical import Logical
 from sdn.controller.managers import Managers
 from sdn.controller.notices import NOTICES, Notices
-from sdn.controller.packets import RejectLog, answer_expired, is_probe
+from sdn.controller.packets import RejectLog, answer_routed, is_probe
 from sdn.controller.plugs import PLUGS, Plugs
 from sdn.controller.progress import Progress
 from sdn.controller.reporter import Reporter
@@ -42,7 +44,7 @@ from sdn.controller.staging import Make, Staged, stage
 from sdn.controller.statuses import DONE, Statuses
 from sdn.controller.timing import Timing
 from sdn.controller.underlay import Underlay
-from sdn.model.command import TransactionResult
+from sdn.model.command import Command, Transaction, TransactionResult
 from sdn.model.errors import SdnError
 from sdn.model.ids import parse_dpid
 from sdn.model.intent import DEFAULT_QUOTA, Port, Quota
@@ -70,6 +72,7 @@ class Settings:
     audit_interval: seconds between full read-backs, one switch after the other.
     damping, only_declared, measured_latency: see TopologyState.
     quota: of tenants that have none of their own.
+    learn: full name of the network that unknown hosts are put into, '' for none.
     """
 
     probe_interval: float = 1.0
@@ -80,6 +83,7 @@ class Settings:
     only_declared: bool = False
     measured_latency: bool = False
     quota: Quota = DEFAULT_QUOTA
+    learn: str = ""
 
 
 class Controller:
@@ -115,7 +119,7 @@ class Controller:
         self.fleet = Fleet(self.compiler.programs)
         self.progress = Progress()
         plugs = Plugs(records.get(PLUGS, {}), now)
-        self.attachments = Attachments(self.store, self.topology, plugs)
+        self.attachments = Attachments(self.store, self.topology, plugs, self.settings.learn)
         self.connections = Connections(
             self.store,
             self.topology,
@@ -144,6 +148,19 @@ class Controller:
             known=lambda dpid: self.fleet.get(dpid) is not None,
             moved=self.underlay.binding_changed,
         )
+        self.learning = Learning(
+            self.settings.learn,
+            self.store,
+            self.topology,
+            self.attachments,
+            self.reporter,
+            quarantine=interval * misses / 2,
+            now=now,
+            write=lambda commands: self._write(commands, self._now, self.reporter.wall),
+            session=self.fleet.session,
+            waiting=self._is_waiting,
+        )
+        self._now = now
         self._faults = FaultWatch(self.topology, self.reporter, interval * (misses + 1))
         self._timing = Timing(self.topology)
         self._random_bytes = random_bytes
@@ -164,7 +181,7 @@ class Controller:
         become durable comes as Staged, whose records are durable already.
         now: monotonic seconds; wall: Unix time in seconds, for what users see.
         """
-        self.reporter.wall = wall
+        self.reporter.wall, self._now = wall, now
         self.statuses.conditions.begin_turn(wall)
         for event in events:
             self._take(event, now, wall)
@@ -226,6 +243,8 @@ class Controller:
                 self._switch_down(event, now)
             case ReadBack():
                 self._read_back(event)
+            case SessionRefused():
+                self.reporter.session_refused(self.topology.name_of(event.dpid) if event.dpid else "", event)
             case Audit():
                 answer = self.audits.want(event.token, event.switch, self.topology.resolve(event.switch))
                 if answer is not None:
@@ -241,6 +260,7 @@ class Controller:
             return
         self.topology.discovery.switch_up(event.dpid, event.ports, now)
         self.attachments.switch_changed(event.dpid)
+        self.learning.switch_changed(event.dpid, now)
         self.fleet.up(event)
         self.compiler.unblock(event.dpid)
         self.reporter.connected(self.topology.name_of(event.dpid), event)
@@ -250,6 +270,7 @@ class Controller:
         if self.fleet.down(event):
             self.topology.discovery.switch_down(event.dpid, now)
             self.topology.latencies.switch_down(event.dpid)
+            self.learning.switch_changed(event.dpid, now)
             self._news.update(dict.fromkeys(self.progress.owners(event.dpid)))
             self._effects.extend(self.audits.lost(event.dpid))
             self.reporter.disconnected(self.topology.name_of(event.dpid), event.reason)
@@ -266,6 +287,7 @@ class Controller:
             discovery.port_changed(event.dpid, event.port, now)
         for interface in {before, event.port.name} - {None}:
             self.attachments.interface_changed((event.dpid, str(interface)))
+            self.learning.interface_changed((event.dpid, str(interface)), now)
         for number in {event.port.number, moved_from} - {None}:
             self.underlay.port_changed(event.dpid, int(number or 0))
 
@@ -276,12 +298,17 @@ class Controller:
             reject = self.topology.discovery.receive(event.dpid, event.in_port, event.data, now)
             if reject is None:
                 self._timing.heard(event)
-            elif self._rejects.is_new(reject, now):
+                return
+            if reject.kind == "bound-port" and self.learning.link_heard(event, now):
+                return
+            if self._rejects.is_new(reject, now):
                 self.reporter.rejected(self.topology.name_of(event.dpid), reject)
-        else:
-            answer = answer_expired(self.store, event)
-            if answer is not None:
-                self._effects.append(answer)
+            return
+        answer = answer_routed(self.store, event)
+        if answer is not None:
+            self._effects.append(answer)
+        elif self.started:
+            self._effects.extend(self.learning.packet(event, now))
 
     def _tick(self, now: float) -> None:
         self.topology.expire(now)
@@ -289,6 +316,7 @@ class Controller:
         probes = self.topology.discovery.probes(now, self._random_bytes)
         self._effects.extend(self._timing.packets(probes, self.fleet.session, now))
         if self.started:
+            self.learning.tick(now)
             self._faults.tick(now)
 
     # Requests
@@ -304,6 +332,21 @@ class Controller:
         staged = self.stage((lambda: event,), wall)
         self._puts.update(staged.records)
         self._carry_out(staged, now)
+
+    def _write(self, commands: Sequence[Command], now: float, wall: float) -> SdnError | None:
+        """Carry out a transaction of the controller's own, at once; answers why it was refused."""
+        staged = self.stage((lambda: Request(0, Transaction(tuple(commands))),), wall)
+        (item,) = staged.items
+        if isinstance(item, Reply):
+            return item.result if isinstance(item.result, SdnError) else None
+        self._puts.update(staged.records)
+        self._carry_out(staged, now)
+        return None
+
+    def _is_waiting(self, owners: Iterable[str]) -> bool:
+        """Whether a connected switch has not confirmed what one of these asked for."""
+        waits = (dpid for owner in owners for dpid in self.progress.waits(owner))
+        return any(self.fleet.session(dpid) is not None for dpid in waits)
 
     def _carry_out(self, staged: Staged, now: float) -> None:
         for item in staged.items:
@@ -329,6 +372,7 @@ class Controller:
                 for place in self.attachments.port_changed(name, port, now):
                     self.underlay.binding_changed(place)
                 self.managers.changed(change)
+                self.learning.port_written(change.old if isinstance(change.old, Port) else None, port, now)
             before = self._written.get(name)
             self._written[name] = change if before is None else Change(before.old, change.new)
             self._news[name] = None
@@ -345,6 +389,7 @@ class Controller:
             # Behind the read-backs: these show what was sent before.
             self._effects.extend(self.audits.questions(now))
             self._effects.extend(self.fleet.batches())
+            self._effects.extend(self.learning.release(now))
         self._publish()
 
     def _follow(self, now: float) -> None:
@@ -357,6 +402,7 @@ class Controller:
         changes, records = self.underlay.follow()
         if changes.gone or changes.new:
             self.connections.change_links(changes)
+            self.learning.links_changed(changes)
         self._note_links(records)
         self._news.update(dict.fromkeys(self.connections.settle(now)))
 

@@ -36,6 +36,15 @@ class SwitchDown:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionRefused:
+    """Somebody wanted to be a switch and may not. dpid: that it claimed, 0 if it came to none; peer: its address."""
+
+    dpid: Dpid
+    peer: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class PortChanged:
     """A port was added, changed (``port`` says how it is now) or removed (``removed``)."""
 
@@ -143,5 +152,5 @@ class Tick:
 
 
 ManagerEvent = BridgesSeen | ManagerDown
-SwitchEvent = SwitchUp | SwitchDown | PortChanged | PacketIn | PacketsSent | BatchDone | ReadBack
+SwitchEvent = SwitchUp | SwitchDown | SessionRefused | PortChanged | PacketIn | PacketsSent | BatchDone | ReadBack
 Event = SwitchEvent | ManagerEvent | Request | Audit | Tick

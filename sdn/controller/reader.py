@@ -16,6 +16,7 @@ from sdn.model.request import Protect
 from sdn.model.selector import EVERYTHING, Selector
 from sdn.model.status import ChangeType, PathHop, Status
 from sdn.model.topology import SwitchPort, WiringFault
+from sdn.model.tracing import TraceQuestion, TraceView
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +195,10 @@ class Reader(Protocol):
 
     def flows(self, switch: str) -> Iterable[FlowView]:
         """The program of a switch (name or dpid)."""
+        ...
+
+    def trace(self, asked: TraceQuestion) -> TraceView:
+        """What would become of a packet. Raises sdn.model.errors.InvalidInput too, naming the field."""
         ...
 
     def system(self) -> SystemView:

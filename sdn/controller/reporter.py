@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 
 from sdn.controller.effects import Effect, Log
-from sdn.controller.events import SwitchUp
+from sdn.controller.events import SessionRefused, SwitchUp
 from sdn.controller.notices import Notices
 from sdn.model.ids import format_dpid
 from sdn.model.notice import AuditReport, Severity
@@ -68,6 +68,12 @@ class Reporter:
         """The session of a switch ended."""
         message = f"Switch {switch} disconnected: {reason}."
         self._tell(_WARNING, "SwitchDisconnected", switch, message, "switch disconnected", {"reason": reason})
+
+    def session_refused(self, switch: str, event: SessionRefused) -> None:
+        """Somebody wanted to be a switch and may not. switch: '' if it did not say which."""
+        details: Details = {"peer": event.peer, "reason": event.reason}
+        message = f"A switch at {event.peer} was refused: {event.reason}."
+        self._notices.add(self.wall, _WARNING, "SessionRefused", switch, message, details)
 
     def adopted(self, switch: str, found: Adoption) -> None:
         """What a switch held was compared with its program."""
@@ -133,6 +139,11 @@ class Reporter:
             return
         message = f"Switch {switch} got a probe on port {reject.port} that is not believed: {reject.message}."
         self._tell(_WARNING, "ProbeRejected", switch, message, "probe rejected", details)
+
+    def learning(self, severity: Severity, reason: str, object_: str, message: str) -> None:
+        """Something about learned ports."""
+        self._notices.add(self.wall, severity, reason, object_, message)
+        self.log(_LEVELS[severity], "learning", reason=reason, object=object_, message=message)
 
     def wiring(self, faults: Sequence[WiringFault], *, cleared: bool) -> None:
         """Differences from the declared topology came, or are gone."""

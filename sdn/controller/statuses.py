@@ -59,13 +59,13 @@ class Statuses:
     def of(self, resource: Resource) -> Status:
         """The status of an object in the store. O(switches it waits for)."""
         status = self._detailed(resource)
-        detached = self._attachments.why_not(resource.name)
+        detached = self._attachments.detached(resource.name)
         return replace(status, conditions=self.conditions.of(resource, status, detached))
 
     def end_start(self) -> None:
         """Switches are written to from now on. O(objects)."""
         for resource in self._store.objects.values():
-            self.conditions.note(resource, self._brief(resource), self._attachments.why_not(resource.name))
+            self.conditions.note(resource, self._brief(resource), self._attachments.detached(resource.name))
         self.starting = ""
 
     def state(self, resource: Resource) -> State:
@@ -156,7 +156,7 @@ class Statuses:
     def news(self, resource: Resource) -> Status | None:
         """The status, if it is another one than when this was asked last."""
         status = self._brief(resource)
-        self.conditions.note(resource, status, self._attachments.why_not(resource.name))
+        self.conditions.note(resource, status, self._attachments.detached(resource.name))
         if self._shown.get(resource.name, DONE) == status:
             return None
         if status == DONE:

@@ -52,7 +52,7 @@ class Timing:
             if (dpid, port) in chosen:
                 token = lldp.number_of(frame)
                 self._flights[token] = _Flight(chosen[dpid, port], now)
-            yield SendPacket(session, port, frame, token)
+            yield SendPacket(session, port, frame, token=token)
 
     def _choose(self, probes: Iterable[tuple[Dpid, int, bytes]], now: float) -> dict[tuple[Dpid, int], End]:
         """The probes to be timed, by switch and port number."""

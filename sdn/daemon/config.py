@@ -39,6 +39,19 @@ class Config:
     )
     topology: str = field(default="", metadata={"help": "declared topology: a file, or NAME:key=value", "show": "SPEC"})
     insecure: bool = field(default=False, metadata={"help": "listen beyond this machine without encryption"})
+    tls_cert: str = field(default="", metadata={"help": "TLS for the API: certificate", "show": "FILE"})
+    tls_key: str = field(default="", metadata={"help": "its private key", "show": "FILE"})
+    tls_client_ca: str = field(
+        default="", metadata={"help": "clients show a certificate of this authority", "show": "FILE"}
+    )
+    openflow_tls_cert: str = field(default="", metadata={"help": "TLS for switches: certificate", "show": "FILE"})
+    openflow_tls_key: str = field(default="", metadata={"help": "its private key", "show": "FILE"})
+    openflow_tls_ca: str = field(
+        default="", metadata={"help": "switches show a certificate of this authority", "show": "FILE"}
+    )
+    tokens: str = field(default="", metadata={"help": "bearer tokens that are valid", "show": "FILE"})
+    require_auth: bool = field(default=False, metadata={"help": "ask callers of this machine too who they are"})
+    audit_log: str = field(default="", metadata={"help": "who wrote what, as lines of JSON", "show": "FILE"})
     log_level: str = field(default="info", metadata={"help": "how much is logged", "choices": LEVELS})
     log_format: str = field(default="text", metadata={"help": "how it is written", "choices": FORMATS})
     probe_interval: float = field(
@@ -60,6 +73,10 @@ class Config:
     )
     audit_interval: float = field(
         default=300.0, metadata={"help": "seconds between full read-backs of switches", "range": (1, 1e6)}
+    )
+    learn: str = field(
+        default="",
+        metadata={"help": "put unknown hosts into this network and learn them", "show": "tenants/T/networks/N"},
     )
     counter_interval: float = field(
         default=10.0,

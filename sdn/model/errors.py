@@ -119,3 +119,11 @@ class WriteRefused(Unavailable):
 
 class StorageFull(WriteRefused):
     """The same because there is no room on the disk (gRPC RESOURCE_EXHAUSTED)."""
+
+
+class Unauthenticated(SdnError):
+    """It is not known who asks, and it must be (gRPC UNAUTHENTICATED)."""
+
+
+class PermissionDenied(SdnError):
+    """Who asks must not do this; says nothing of whether the object exists (gRPC PERMISSION_DENIED)."""

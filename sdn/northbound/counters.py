@@ -127,10 +127,14 @@ class CounterService:
     async def watch(self, request: cpb.WatchCountersRequest, context: Context) -> AsyncIterator[Message]:
         """Round after round, without end."""
         counters, problems = self._known(), Problems()
-        kinds = tuple(dict.fromkeys(request.kinds)) or _ALL
+        # Links are nobody's: who asks for one tenant, because it may see no more, does not get them.
+        one = request.parent not in ("", "tenants/-")
+        kinds = tuple(dict.fromkeys(request.kinds)) or (tuple(_KINDS) if one else _ALL)
         for index, kind in enumerate(kinds):
             if kind not in _ALL:
                 problems.add(f"kinds[{index}]", f"{kind} is unknown", _CHOOSE)
+            elif one and kind not in _KINDS:
+                problems.add(f"kinds[{index}]", "links belong to no tenant", "Leave LINKS out, or ask for tenants/-.")
         tenant = ""
         if any(kind in _KINDS for kind in kinds):
             tenant = check.tenant_of_parent(request.parent, problems)

@@ -23,9 +23,11 @@ from sdn.model.errors import (
     InUse,
     InvalidInput,
     NotFound,
+    PermissionDenied,
     Refused,
     SdnError,
     StorageFull,
+    Unauthenticated,
     Unavailable,
     Violation,
 )
@@ -44,6 +46,8 @@ CODES: dict[type[SdnError], grpc.StatusCode] = {
     StorageFull: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Unavailable: grpc.StatusCode.UNAVAILABLE,
     Gone: grpc.StatusCode.OUT_OF_RANGE,
+    Unauthenticated: grpc.StatusCode.UNAUTHENTICATED,
+    PermissionDenied: grpc.StatusCode.PERMISSION_DENIED,
 }
 _MAX_DETAILS = 4100
 _MAX_BAD_REQUEST = 2600

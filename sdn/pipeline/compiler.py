@@ -132,21 +132,23 @@ class Compiler:
                 self._mark_endpoint(asker, self._ports[asker])
 
     def set_router(self, name: str, facts: RouterFacts | None) -> None:
-        """Add or change a router, None removes it. O(ports of its networks x switches); static routes: O(switches)."""
+        """Add or change a router, None removes it. O(switches), if it joins others networks x ports of its networks."""
         before = self._routers.get(name)
         if before == facts:
             return None
         self._holders.ask(name, ((r.network, r.next_hop) for r in facts.routes if r.next_hop) if facts else ())
-        if before and facts and before == replace(facts, routes=before.routes):
+        if before and facts and before.networks == facts.networks:
             self._routers[name] = facts
-            return self._mark_static(name)
-        networks = {i.network for f in (before, facts) if f for i in f.interfaces}
+            for dpid in self._members.reach(name) if before != replace(facts, routes=before.routes) else ():
+                self._mark(ROUTER, name, dpid)
+            return self._mark_static(name) if before.routes != facts.routes else None
+        networks = {number for router in (before, facts) if router for number in router.networks}
         self._mark_routed(name, networks)
         if facts is None:
             self._routers.pop(name, None)
         else:
             self._routers[name] = facts
-        self._members.set_router(name, {i.network for i in facts.interfaces} if facts else set())
+        self._members.set_router(name, facts.networks if facts else set())
         self._mark_routed(name, networks)
         return None
 

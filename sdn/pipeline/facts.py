@@ -40,7 +40,10 @@ class PairFacts:
 
 @dataclass(frozen=True, slots=True)
 class PortFacts:
-    """An attached tenant port. ofport: None while the switch's port numbers are not known (it is away)."""
+    """An attached tenant port. ofport: None while the switch's port numbers are not known (it is away).
+
+    asks: it is in the network that learns hosts, so it may talk to hosts not known yet. learned: it is learned itself.
+    """
 
     network: int
     service: int
@@ -52,6 +55,9 @@ class PortFacts:
     pairs: tuple[PairFacts, ...] = ()
     target: tuple[int, int | None] | None = None
     """Where the port moves to, as (dpid, ofport): it is at both places for the time being."""
+
+    asks: bool = False
+    learned: bool = False
 
     @property
     def sites(self) -> tuple[tuple[int, int | None], ...]:
@@ -80,22 +86,30 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class InterfaceFacts:
-    """A router's interface in a subnet. network: number; prefix and gateway: packed; length: of the prefix in bits."""
+    """A router's interface in a subnet. network: number; prefix and gateway: packed; length: of the prefix in bits.
+
+    limit: largest IP packet of the network in bytes, 0 where the router gets no larger ones.
+    """
 
     network: int
     prefix: bytes
     length: int
     gateway: bytes
+    limit: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class StaticFacts:
-    """A static route. network: number of the one in which the next hop is looked for; next_hop: packed, b'' to drop."""
+    """A static route. network: number of the one in which the next hop is looked for; next_hop: packed, b'' to drop.
+
+    limit: as of the interface in that network.
+    """
 
     prefix: bytes
     length: int
     network: int = 0
     next_hop: bytes = b""
+    limit: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +119,11 @@ class RouterFacts:
     number: int
     interfaces: tuple[InterfaceFacts, ...]
     routes: tuple[StaticFacts, ...] = ()
+
+    @property
+    def networks(self) -> set[int]:
+        """The networks it joins."""
+        return {interface.network for interface in self.interfaces}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from sdn.model.oxm import ETH_DST, ETH_SRC, ETH_TYPE, IPV4_DST, IPV6_DST
 from sdn.model.program import Entries, FlowBody, FlowKey
+from sdn.pipeline import size
 from sdn.pipeline.base import DROP, IPV4, IPV6
 from sdn.pipeline.facts import RouterFacts, StaticFacts
 from sdn.pipeline.layout import NETWORK, PREFIX_PRIORITY, ROUTER, Table, router_mac
@@ -33,6 +34,8 @@ _LABEL = load(ETH_DST, 0, 40, ARG)
 _SEND = Body([*_ROUTED, _LABEL], goto=Table.STEER)
 _SEND_TWICE = Body([*_ROUTED, _LABEL, resubmit(Table.STAMP), _LABEL], goto=Table.STEER)
 """To a port that moves: as in ``endpoint.py``."""
+_SEND_SIZED = Body([size.CHECK, *_ROUTED, *size.LABELLED_TO_SIZE], goto=Table.SIZE)
+_SEND_TWICE_SIZED = Body([size.CHECK, *_ROUTED, *size.BOTH_TO_SIZE], goto=Table.SIZE)
 
 
 def mask(length: int, size: int) -> bytes:
@@ -61,6 +64,10 @@ def compile_static(router: RouterFacts, labels: Mapping[StaticFacts, Sequence[in
     for route in router.routes:
         found, body = [label.to_bytes(8, "big") for label in labels.get(route, ())], DROP
         if found:
-            body = (_SEND if len(found) == 1 else _SEND_TWICE)(mac, route.network.to_bytes(4, "big"), *found[::-1])
+            values = mac, route.network.to_bytes(4, "big"), *found[::-1]
+            if route.limit:
+                body = (_SEND_SIZED if len(found) == 1 else _SEND_TWICE_SIZED)(size.length_of(route.limit), *values)
+            else:
+                body = (_SEND if len(found) == 1 else _SEND_TWICE)(*values)
         flows[match(route.prefix, route.length, number)] = body
     return Entries(flows)

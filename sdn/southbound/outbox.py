@@ -33,9 +33,9 @@ class Outbox:
         self._flush: asyncio.Handle | None = None
         self._echoes: dict[int, tuple[tuple[int, ...], float]] = {}
 
-    def put(self, out_port: int, frame: bytes, token: int = 0) -> None:
+    def put(self, out_port: int, frame: bytes, in_port: int, token: int = 0) -> None:
         """Send a frame at the end of this turn; token: not 0 if it is to be timed. Raises MessageTooLong."""
-        message = encode.packet_out(self._take_xids(1), out_port, frame)
+        message = encode.packet_out(self._take_xids(1), out_port, frame, in_port)
         if token and len(self._echoes) < _MAX_OUTSTANDING:
             self._timed.append((token, message))
         else:

@@ -78,6 +78,10 @@ class Session(asyncio.Protocol):
         self.peer = "?"
         self.up = False
         self.ended = False
+        self.bound: frozenset[Dpid] | None = None
+        """Datapath ids that its certificate permits, None without TLS."""
+        self.serial = ""
+        """Of the certificate."""
         self.packets_dropped = 0
         """Packet-ins over the rate and packet-outs that the connection could not take."""
         self._owner = owner
@@ -106,8 +110,7 @@ class Session(asyncio.Protocol):
         self._transport = transport
         self._pump = Pump(transport, self._sent)
         self._outbox = Outbox(transport.write, self._take_xids, self._packets_left)
-        host, port = (transport.get_extra_info("peername") or ("?", 0))[:2]
-        self.peer = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        self.peer = peer_of(transport)
         transport.set_write_buffer_limits(high=_HIGH_WATER)
         if not self._owner.opened(self):
             self.close(f"more than {self._limits.connections} connections")
@@ -303,13 +306,16 @@ class Session(asyncio.Protocol):
         self._jobs.append(None)
         self._next_job()
 
-    def send_packet(self, out_port: int, frame: bytes, token: int = 0) -> None:
-        """Packet-out at the end of this turn; dropped and counted when the switch does not take its bytes."""
+    def send_packet(self, out_port: int, frame: bytes, in_port: int | None = None, token: int = 0) -> None:
+        """Packet-out at the end of this turn; dropped and counted when the switch does not take its bytes.
+
+        in_port, token: see SendPacket.
+        """
         if self._pump.paused:
             self.packets_dropped += 1
             return
         try:
-            self._outbox.put(out_port, frame, token)
+            self._outbox.put(out_port, frame, wire.PORT_CONTROLLER if in_port is None else in_port, token)
         except MessageTooLong as error:
             log.warning("packet-out refused", extra={"fields": self.fields | {"reason": str(error)}})
 
@@ -374,6 +380,12 @@ class Session(asyncio.Protocol):
 
     def _sent(self) -> None:
         self._progress_at = self._loop.time()
+
+
+def peer_of(transport: asyncio.BaseTransport) -> str:
+    """The other end's address, for people."""
+    host, port = (transport.get_extra_info("peername") or ("?", 0))[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _shaken() -> Handshake:

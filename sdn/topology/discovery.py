@@ -276,6 +276,16 @@ class Discovery(Inventory):
         """(sender, receiver) where probes have gone in one direction only since before that time."""
         return self._adjacency.one_way(before)
 
+    def heard(self, end: End) -> bool:
+        """Whether a probe of, or at, a port has been heard: it is part of a link, or of one direction of it."""
+        return self._adjacency.knows(end)
+
+    def hurry(self, end: End, now: float) -> None:
+        """Probe a port twice per interval for once, because it is to be known soon what is there."""
+        port = self._port(end)
+        if port is not None and self._probing(end):
+            self._schedule.hurry(end, port, now)
+
     def bound(self, end: End) -> bool:
         """Whether the port is marked as belonging to a host."""
         return end in self._bound

@@ -329,7 +329,7 @@ class WatchCountersRequest(_message.Message):
     """Ports and networks: only those with such labels: env=prod,tier!=web,has,!hasnot,zone in (a,b)."""
     @_builtins.property
     def kinds(self) -> _containers.RepeatedScalarFieldContainer[Global___CounterKind.ValueType]:
-        """All kinds if none is given."""
+        """All kinds if none is given; those of one tenant are PORTS and NETWORKS alone, since links belong to none."""
 
     @_builtins.property
     def interval(self) -> _duration_pb2.Duration:

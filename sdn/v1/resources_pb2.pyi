@@ -315,10 +315,15 @@ class Metadata(_message.Message):
     ETAG_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     description: _builtins.str
+    """At most 1024 characters; printable ones, newlines and tabs."""
     etag: _builtins.str
     """Output only, but for updates and deletions: if given there, the write fails unless it still is the stored one."""
     @_builtins.property
-    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """At most 64. Keys: 1 to 63 of A-Z, a-z, 0-9, '.', '_', '/' and '-', beginning and ending with a letter or digit;
+        values: at most 255 printable characters.
+        """
+
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """Output only."""
@@ -435,7 +440,11 @@ class Network(_message.Message):
     name: _builtins.str
     """tenants/T/networks/N"""
     mtu: _builtins.int
-    """Largest IP packet, in bytes; 1500 if not given."""
+    """Largest IP packet, in bytes: 576 to 9000, at least 1280 where there is an IPv6 subnet; 1500 if not given. What hosts
+    have to be set to. Within the network it is not checked. A router that joins networks of different MTU does not
+    deliver larger packets into the smaller one, and tells the sender (ICMP fragmentation needed, ICMPv6 packet too
+    big); it never fragments. Links between switches must carry 14 bytes more than the largest MTU.
+    """
     @_builtins.property
     def metadata(self) -> Global___Metadata: ...
     @_builtins.property
@@ -473,7 +482,7 @@ class Subnet(_message.Message):
     network: _builtins.str
     """Full name or, within the tenant, the id alone."""
     cidr: _builtins.str
-    """10.0.0.0/24 or 2001:db8::/64; host bits must be zero."""
+    """10.0.0.0/24 or 2001:db8::/64, /8 to /30 or /48 to /126; host bits must be zero. A network has at most 64 subnets."""
     gateway: _builtins.str
     """Address of the router in this subnet: the first host address if not given, 'none' for no gateway."""
     @_builtins.property
@@ -545,7 +554,7 @@ class Router(_message.Message):
     def status(self) -> Global___Status: ...
     @_builtins.property
     def subnets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The router owns the gateway address of each; a subnet has at most one router."""
+        """The router owns the gateway address of each; a subnet has at most one router. At most 64."""
 
     @_builtins.property
     def routes(self) -> _containers.RepeatedCompositeFieldContainer[Global___StaticRoute]:
@@ -664,7 +673,9 @@ class Port(_message.Message):
     def status(self) -> Global___Status: ...
     @_builtins.property
     def addresses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Each inside a subnet of the network; the lowest free one of each subnet if none is given."""
+        """Each inside a subnet of the network, at most 64; the lowest free one of each subnet if none is given. A port with
+        the label "learned" has the addresses that its host chose, in a subnet or not.
+        """
 
     @_builtins.property
     def binding(self) -> Global___Binding: ...

@@ -82,6 +82,8 @@ def test_what_is_missing_is_told_and_the_rest_works(sim: Simulation) -> None:
     sim.put(replace(h1(sim), migration_target=to("nowhere")))
     sim.run(0.5)
     assert told()[:2] == (State.PENDING, "SwitchUnknown")
+    conditions = {c.type: c.status for c in sim.controller.statuses.of(h1(sim)).conditions}
+    assert (conditions["Bound"], conditions["Programmed"]) == ("TRUE", "FALSE")
     facts = sim.controller.attachments.facts(H1)
     assert facts is not None
     assert facts.target is None

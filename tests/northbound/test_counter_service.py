@@ -154,6 +154,7 @@ async def test_pages(channel: grpc.aio.Channel, kind: str, count: int) -> None:
         ),
         ("WatchCounters", cpb.WatchCountersRequest(kinds=[cpb.LINKS, 7]), "kinds[1]", "7 is unknown"),  # type: ignore[list-item]
         ("WatchCounters", cpb.WatchCountersRequest(), "parent", "Write tenants/T"),
+        ("WatchCounters", cpb.WatchCountersRequest(kinds=[2, 3], parent="tenants/red"), "kinds[1]", "no tenant"),  # type: ignore[list-item]
         ("WatchCounters", cpb.WatchCountersRequest(kinds=[cpb.LINKS], switch="leaf9"), "switch", "no switch"),
         (
             "WatchCounters",
@@ -181,6 +182,8 @@ async def test_rounds_come_at_once_and_again(
     rounds = client.counters.watch(interval=0.01)
     first = await anext(rounds)
     assert ([item.name for item in first.objects], len(first.links)) == ([H1, H2, WEB], 3)
+    of_one = await anext(client.counters.watch(parent="tenants/red", interval=0.01))
+    assert ([item.name for item in of_one.objects], of_one.links) == ([H1, H2, WEB], [])
     fake.counted[H1] = Counted(Counts(100), NO_RATES, NOW)
     del fake.counted[H2]  # as an object that is deleted while a round is read
     async with asyncio.timeout(TIMEOUT):

@@ -125,3 +125,61 @@ async def test_a_move_in_three_requests(client: AsyncClient) -> None:
     assert moved.binding == THERE
     assert not moved.HasField("migration_target")
     await client.ports.update(pb.Port(name=f"{RED}/ports/h2", binding=was), mask=["binding"])
+
+
+OBJECTS = {
+    "Tenant": pb.Tenant(name="tenants/new"),
+    "Network": pb.Network(name=f"{RED}/networks/new"),
+    "Subnet": pb.Subnet(name=f"{RED}/subnets/new", network="web", cidr="10.8.0.0/24"),
+    "Router": pb.Router(name=f"{RED}/routers/new"),
+    "Port": pb.Port(name=f"{RED}/ports/new", network="web"),
+    "Connection": pb.Connection(name=f"{RED}/connections/new", a="h2", b="h3", bandwidth_bps=1),
+}
+MANY = {f"key-{n}": "v" * 255 for n in range(64)}
+METADATA: list[tuple[pb.Metadata, str, str]] = [
+    (pb.Metadata(description="d" * 1024 + "!"), "metadata.description", "at most 1024"),
+    (pb.Metadata(description="\x1b[2J"), "metadata.description", "control characters"),
+    (pb.Metadata(labels={**MANY, "one": "more"}), "metadata.labels", "at most 64"),
+    (pb.Metadata(labels={"k" * 64: "v"}), "metadata.labels", "1 to 63"),
+    (pb.Metadata(labels={"-k": "v"}), "metadata.labels", "1 to 63"),
+    (pb.Metadata(labels={"k": "v" * 256}), "metadata.labels[k]", "at most 255"),
+]
+
+
+@pytest.mark.parametrize("kind", OBJECTS)
+async def test_labels_and_descriptions_of_every_kind(channel: grpc.aio.Channel, client: AsyncClient, kind: str) -> None:
+    await client.ports.create(pb.Port(name=f"{RED}/ports/h3", network="web"))
+    word = kind.lower()
+    for metadata, field, says in METADATA:
+        wrong = type(OBJECTS[kind])(**{f.name: v for f, v in OBJECTS[kind].ListFields()}, metadata=metadata)
+        request_ = getattr(s, f"Create{kind}Request")(**{word: wrong})
+        error = await error_of(channel, f"Create{kind}", request_.SerializeToString())
+        assert error.code is grpc.StatusCode.INVALID_ARGUMENT
+        assert error.violations[0].field == f"{word}.{field}"
+        assert says in error.violations[0].description
+    most = pb.Metadata(description="line\n" * 204, labels=MANY)
+    right = type(OBJECTS[kind])(**{f.name: v for f, v in OBJECTS[kind].ListFields()}, metadata=most)
+    made = await getattr(client, f"{word}s").create(right)
+    assert made.metadata.description == most.description
+    assert dict(made.metadata.labels) == MANY
+
+
+@pytest.mark.parametrize(("mtu", "says"), [(575, "576 to 9000"), (9001, "576 to 9000"), (2**32 - 1, "576 to 9000")])
+async def test_mtu_out_of_range(channel: grpc.aio.Channel, mtu: int, says: str) -> None:
+    request_ = s.CreateNetworkRequest(network=pb.Network(name=f"{RED}/networks/new", mtu=mtu))
+    error = await error_of(channel, "CreateNetwork", request_.SerializeToString())
+    assert [v.field for v in error.violations] == ["network.mtu"]
+    assert says in error.violations[0].description
+
+
+async def test_an_mtu_too_small_for_ipv6(channel: grpc.aio.Channel, client: AsyncClient) -> None:
+    small = await client.networks.create(pb.Network(name=f"{RED}/networks/small", mtu=1279))
+    assert small.mtu == 1279
+    six = pb.Subnet(name=f"{RED}/subnets/six", network="small", cidr="2001:db8::/64")
+    error = await error_of(channel, "CreateSubnet", s.CreateSubnetRequest(subnet=six).SerializeToString())
+    assert "at least 1280" in error.violations[0].description
+    await client.networks.update(pb.Network(name=small.name, mtu=1280), mask=["mtu"])
+    await client.subnets.create(six)
+    request_ = s.UpdateNetworkRequest(network=pb.Network(name=small.name, mtu=1000), update_mask={"paths": ["mtu"]})
+    error = await error_of(channel, "UpdateNetwork", request_.SerializeToString())
+    assert error.violations[0].field == "network.mtu"

@@ -132,10 +132,14 @@ class Changer:
             ofport = number if self.chance.random() < 0.8 else None
             mac, dpid = bytes([2, 0, 0, 0, 0, number]), self.chance.choice(SWITCHES)
             network = self.chance.choice(NETWORKS)
+            asks = self.chance.random() < 0.4
+            learned = asks and self.chance.random() < 0.6
             pairs = self.pairs(number) if self.chance.random() < 0.5 else ()
             target = (self.chance.choice(SWITCHES), self.chance.choice((None, number + 20)))
             moving = target if self.chance.random() < 0.3 else None
-            self.world.ports[name] = PortFacts(network, number, mac, addresses, v6, dpid, ofport, pairs, moving)
+            self.world.ports[name] = PortFacts(
+                network, number, mac, addresses, v6, dpid, ofport, pairs, moving, asks, learned
+            )
         self.compiler.set_port(name, self.world.ports.get(name))
 
     def pairs(self, number: int) -> tuple[PairFacts, ...]:
@@ -163,7 +167,13 @@ class Changer:
             self.world.routers.pop(name, None)
         else:
             interfaces = tuple(
-                InterfaceFacts(network, bytes([10, 0, network, 0]), 24, bytes([10, 0, network, 1]))
+                InterfaceFacts(
+                    network,
+                    bytes([10, 0, network, 0]),
+                    24,
+                    bytes([10, 0, network, 1]),
+                    self.chance.choice((0, 0, 1400)),
+                )
                 for network in chosen
             )
             before = self.world.routers.get(name)
@@ -181,7 +191,8 @@ class Changer:
                 v4 = bytes([10, 0, self.chance.randrange(2), number + 10])
                 hop = v4 if size == 4 else bytes([0xFD]) + bytes(14) + bytes([number])
                 network = self.chance.choice((0, *networks))
-                routes.append(StaticFacts(bytes([10]) + bytes(size - 1), length, network, hop if network else b""))
+                prefix, limit = bytes([10]) + bytes(size - 1), self.chance.choice((0, 1400)) if network else 0
+                routes.append(StaticFacts(prefix, length, network, hop if network else b"", limit))
         return tuple(routes)
 
     def routes(self) -> None:
