@@ -90,8 +90,8 @@ class Binding:
     switch: name or datapath id (hex); interface: name, at most 15 characters; both '' where iface_id is given.
     """
 
-    switch: str = ""
-    interface: str = ""
+    switch: str
+    interface: str
     iface_id: str = ""
 
 

@@ -16,7 +16,13 @@ from sdn.model.plugs import Bridge
 from sdn.model.status import State
 
 H1, H2 = f"{T}/ports/h1", f"{T}/ports/h2"
-VM = Binding(iface_id="vm1")
+
+
+def of_id(iface_id: str, switch: str = "") -> Binding:
+    return Binding(switch=switch, interface="", iface_id=iface_id)
+
+
+VM = of_id("vm1")
 
 
 @pytest.fixture
@@ -66,7 +72,7 @@ def test_a_port_follows_its_iface_id(sim: Simulation) -> None:
     assert (at(sim, "leaf2"), status(sim)[0]) == (H1, State.PROGRAMMED)
     tell(sim, "leaf3", "other")
     assert at(sim, "leaf3") is None
-    sim.put(replace(port(sim, H1), binding=Binding(iface_id="other")))
+    sim.put(replace(port(sim, H1), binding=of_id("other")))
     assert (at(sim, "leaf2"), at(sim, "leaf3")) == (None, H1), "known before it was asked for"
     assert sim.in_sync()
     assert sim.events(reason="InterfaceIdConflict") == ()
@@ -117,9 +123,9 @@ def test_a_restart_writes_nothing_also_while_databases_are_away(sim: Simulation)
 def test_a_move_with_both_places_live(sim: Simulation) -> None:
     tell(sim, "leaf1", "vm1")
     tell(sim, "leaf2", "vm1-new")
-    sim.put(replace(port(sim, H1), migration_target=Binding(iface_id="vm1-new")))
+    sim.put(replace(port(sim, H1), migration_target=of_id("vm1-new")))
     assert (at(sim, "leaf1"), at(sim, "leaf2"), status(sim)[0]) == (H1, H1, State.PROGRAMMED)
-    sim.put(replace(port(sim, H1), binding=Binding(iface_id="vm1-new"), migration_target=None))
+    sim.put(replace(port(sim, H1), binding=of_id("vm1-new"), migration_target=None))
     assert (at(sim, "leaf1"), at(sim, "leaf2")) == (None, H1)
     assert sim.in_sync()
 
@@ -135,10 +141,10 @@ def test_what_is_refused(sim: Simulation) -> None:
     with pytest.raises(InUse, match="iface-id vm1 belongs to"):
         sim.put(replace(port(sim, H2), binding=VM))
     for binding, field in (
-        (Binding(switch="leaf1", iface_id="x"), "binding.iface_id"),
-        (Binding(iface_id="a b"), "binding.iface_id"),
-        (Binding(iface_id="x" * 129), "binding.iface_id"),
-        (Binding(), "binding.switch"),
+        (of_id("x", switch="leaf1"), "binding.iface_id"),
+        (of_id("a b"), "binding.iface_id"),
+        (of_id("x" * 129), "binding.iface_id"),
+        (of_id(""), "binding.switch"),
     ):
         with pytest.raises(InvalidInput) as caught:
             sim.put(replace(port(sim, H2), binding=binding))
