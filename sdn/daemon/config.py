@@ -17,6 +17,7 @@ from sdn.model.errors import InvalidInput
 SYSTEM_FILE = Path("/etc/sdn/sdnd.toml")
 """Read when it exists and no other file is named."""
 LINK_RULES = ("seen", "declared")
+SWITCH = ("on", "off")
 _ADDRESS = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]+)):([0-9]{1,5})")
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
@@ -45,6 +46,9 @@ class Config:
     )
     use_links: str = field(
         default="seen", metadata={"help": "links that probes see, or of these the declared ones", "choices": LINK_RULES}
+    )
+    repair: str = field(
+        default="on", metadata={"help": "switches send packets round failures by themselves", "choices": SWITCH}
     )
     start_grace: float = field(
         default=10.0, metadata={"help": "seconds to wait for known switches after a start", "range": (0, 3600)}

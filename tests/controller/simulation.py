@@ -100,8 +100,8 @@ class Simulation:
     staged: requests go through Controller.stage, as in the daemon.
     """
 
-    def __init__(self, spec: str, *, staged: bool = False) -> None:
-        self.staged = staged
+    def __init__(self, spec: str, *, staged: bool = False, repair: bool = True) -> None:
+        self.staged, self.repair = staged, repair
         self.declared = assign_interfaces(load_topology(spec))
         self.records: dict[str, dict[str, str]] = {}
         self.now, self.wall = 1000.0, 1.7e9
@@ -133,7 +133,7 @@ class Simulation:
             random_bytes=lambda size: next(self._counter).to_bytes(size, "big"),
             now=self.now,
             declared=self.declared,
-            settings=Settings(start_grace=10.0),
+            settings=Settings(start_grace=10.0, repair=self.repair),
         )
 
     def turn(self, *events: Event) -> None:
