@@ -10,6 +10,10 @@ import shutil
 
 import pytest
 
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = (
+    "0"  # as the daemon does before it imports gRPC; tests make copies of processes
+)
+
 
 def _missing_for_lab() -> str:
     return "" if shutil.which("ovs-vswitchd", path=_path()) else "Open vSwitch is not installed"

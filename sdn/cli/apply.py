@@ -1,4 +1,4 @@
-"""apply and connect."""
+"""apply."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 
-from sdn.cli.columns import hop_table, state
+from sdn.cli.columns import state
 from sdn.cli.files import read_manifests
-from sdn.cli.objects import tenant_option
+from sdn.cli.plan import plain_plan, plan_text
 from sdn.cli.render import plain_object, state_word, table
 from sdn.cli.session import Session, common, exit_code, fail, pass_session
-from sdn.cli.words import BandwidthType, DurationType, full_name, id_of, tenant_of
-from sdn.client import KINDS, ApiError, Document, format_bandwidth, locate, unwrap
+from sdn.cli.words import DurationType
+from sdn.client import ApiError, Document, locate, unwrap
 
 _REFUSED = ("REJECTED", "FAILED")
 _DEFAULT_WAIT = "60s"
@@ -41,7 +41,7 @@ def apply(session: Session, files: Sequence[str], dry_run: bool, wait: float) ->
     \b
     sdnctl apply -f red.yaml
     sdnctl apply -f red.yaml -f blue.yaml --wait 30s
-    sdnctl apply -f red.yaml --dry-run
+    sdnctl apply -f red.yaml --dry-run        objects and flows that would change
     generate | sdnctl apply -f -
 
     \b
@@ -71,20 +71,18 @@ def apply(session: Session, files: Sequence[str], dry_run: bool, wait: float) ->
             "revision": response.revision,
             "changed": list(response.changed),
             "resources": [plain_object(m) for m in messages],
+            **(plain_plan(response) if dry_run else {}),
         },
-        lambda: _applied(messages, changed, dry_run),
+        lambda: plan_text(messages, response) if dry_run else _applied(messages, changed),
     )
     if not dry_run:
-        _judge(messages, wait)
+        judge(messages, wait)
 
 
-def _applied(messages: Sequence[Any], changed: set[str], dry_run: bool) -> str:
+def _applied(messages: Sequence[Any], changed: set[str]) -> str:
     if not messages:
         return "nothing to apply"
-    words = ("would change", "unchanged") if dry_run else ("changed", "unchanged")
-    rows = [(m.name, words[m.name not in changed], state(m)) for m in messages]
-    if dry_run:
-        return table(("NAME", "RESULT"), [row[:2] for row in rows])
+    rows = [(m.name, "changed" if m.name in changed else "unchanged", state(m)) for m in messages]
     return table(("NAME", "RESULT", "STATE"), rows)
 
 
@@ -99,7 +97,7 @@ def _lines(error: ApiError, documents: Sequence[Document]) -> list[str]:
     return lines
 
 
-def _judge(messages: Iterable[Any], wait: float) -> None:
+def judge(messages: Iterable[Any], wait: float) -> None:
     """Fail if something was refused, or is not programmed although that was waited for."""
     lines = []
     for message in messages:
@@ -109,38 +107,3 @@ def _judge(messages: Iterable[Any], wait: float) -> None:
             lines.append(f"{message.name} is {word}" + (f": {why}" if why else ""))
     if lines:
         fail(lines)
-
-
-@click.command()
-@click.argument("a")
-@click.argument("b")
-@click.option("--bandwidth", type=BandwidthType(), required=True, help="Reserved in each direction: 100M, 1.5G.")
-@click.option("--name", default="", help="Id or full name of the connection; A-B if not given.")
-@tenant_option
-@wait_option
-@common
-@pass_session
-def connect(session: Session, a: str, b: str, bandwidth: int, name: str, tenant: str, wait: float) -> None:
-    """Connect the ports A and B by a path of its own with a bandwidth reserved along it.
-
-    \b
-    sdnctl connect h1 h2 -t red --bandwidth 100M --wait
-    sdnctl connect tenants/red/ports/h1 tenants/red/ports/h2 --bandwidth 1.5G --name gold
-    sdnctl delete connection gold -t red      gives it back
-
-    What does not fit is refused with the reason, and the exit code is 1.
-    """
-    tenant = tenant or tenant_of(a) or tenant_of(b)
-    port, connection = KINDS["Port"], KINDS["Connection"]
-    ends = [full_name(port, end, tenant) for end in (a, b)]
-    full = full_name(connection, name or "-".join(map(id_of, ends)), tenant)
-    build: Any = connection.message
-    with session.client() as client:
-        message = client.connections.create(build(name=full, a=ends[0], b=ends[1], bandwidth_bps=bandwidth), wait=wait)
-    session.show(lambda: plain_object(message), lambda: _connected(message))
-    _judge([message], wait)
-
-
-def _connected(message: Any) -> str:
-    head = f"{message.name}: {format_bandwidth(message.bandwidth_bps)}bit/s, {state(message)}"
-    return f"{head}\n{hop_table(message.status.path)}" if message.status.path else head

@@ -89,7 +89,7 @@ def init(
 
     --san may be given several times.
     """
-    with _errors():
+    with security_errors():
         made = Directory(path, ca_key).init(san or _LOCAL, admin, days, ca_days)
     _tell(session, made)
 
@@ -107,7 +107,7 @@ def client(
 ) -> None:
     """Make a certificate for the person or program NAME."""
     tenants = tuple(word.removeprefix("tenants/") for word in tenant)
-    with _errors():
+    with security_errors():
         made = Directory(path, ca_key).client(Subject(name, role, tenants), days)
     _tell(session, [made])
 
@@ -121,7 +121,7 @@ def client(
 @pass_session
 def switch(session: Session, dpid: tuple[str, ...], name: str, days: int, path: Path, ca_key: Path | None) -> None:
     """Make a certificate for an Open vSwitch whose bridges have these datapath ids (hexadecimal)."""
-    with _errors():
+    with security_errors():
         made = Directory(path, ca_key).switch(name, [parse_dpid(text) for text in dpid], days)
     _tell(session, [made])
 
@@ -134,7 +134,7 @@ def switch(session: Session, dpid: tuple[str, ...], name: str, days: int, path: 
 @pass_session
 def server(session: Session, san: tuple[str, ...], days: int, path: Path, ca_key: Path | None) -> None:
     """Make a server certificate for other names, in place of the one that is there."""
-    with _errors():
+    with security_errors():
         made = Directory(path, ca_key).server(san, days)
     _tell(session, [made])
 
@@ -151,7 +151,7 @@ def renew(session: Session, name: tuple[str, ...], days: int | None, path: Path,
     'ca' gets a new end of its life and keeps its key, so that all it signed stays valid. sdnd takes renewed files by
     itself.
     """
-    with _errors():
+    with security_errors():
         made = [Directory(path, ca_key).renew(word.removesuffix(".crt"), days) for word in name]
     _tell(session, made)
 
@@ -162,7 +162,7 @@ def renew(session: Session, name: tuple[str, ...], days: int | None, path: Path,
 @pass_session
 def show(session: Session, path: Path, ca_key: Path | None) -> None:
     """List what is there, and until when it is valid."""
-    with _errors():
+    with security_errors():
         found = list(Directory(path, ca_key).entries())
     _tell(session, found)
 
@@ -189,7 +189,8 @@ def _tell(session: Session, entries: Sequence[Entry]) -> None:
 
 
 @contextmanager
-def _errors() -> Iterator[None]:
+def security_errors() -> Iterator[None]:
+    """One line for each thing that is wrong, then the end."""
     try:
         yield
     except SdnError as error:

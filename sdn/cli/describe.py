@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sdn.cli.columns import binding, hop_table, object_table
-from sdn.cli.render import clean, state_word
+from sdn.cli.columns import bandwidth, binding, hop_table, object_table, protection
+from sdn.cli.render import clean, enum_word, state_word, table
 from sdn.client import KINDS, AnyObject, Client, format_bandwidth, kind_of
 
 Line = tuple[str, str]
@@ -17,7 +17,10 @@ def description(message: AnyObject, members: str = "") -> str:
     lines = [*_fields(message), *_metadata(message), *_status(message)]
     width = max(len(key) for key, _ in lines) + 2
     text = "\n".join(f"{key + ':':<{width}}{clean(value)}".rstrip() for key, value in lines)
+    text += _conditions(message.status)
     path = f"\n\nPath from a to b:\n{hop_table(message.status.path)}" if message.status.path else ""
+    if message.status.backup_path:
+        path += f"\n\nBackup path:\n{hop_table(message.status.backup_path)}"
     return text + path + (f"\n\n{members}" if members else "")
 
 
@@ -25,19 +28,50 @@ def _fields(message: Any) -> Iterator[Line]:
     yield "Name", message.name
     yield "Kind", kind_of(message).kind
     for field in message.DESCRIPTOR.fields:
-        if field.name in ("name", "metadata", "status"):
+        if field.name in ("name", "metadata", "status", "quota", "limits", "migration_target"):
             continue
         value = getattr(message, field.name)
-        if field.name == "binding":
+        if field.name == "usage":
+            yield (
+                "Usage",
+                ", ".join(
+                    f"{getattr(value, kind.name)} of {getattr(message.limits, kind.name)} {kind.name}"
+                    for kind in value.DESCRIPTOR.fields
+                ),
+            )
+        elif field.name == "binding":
             yield "Binding", binding(message) or "none"
         elif field.name == "bandwidth_bps":
-            yield "Bandwidth", f"{format_bandwidth(value)}bit/s in each direction"
+            back = message.reverse_bandwidth_bps or value
+            both = f"{format_bandwidth(value)}bit/s in each direction"
+            yield "Bandwidth", both if back == value else f"{bandwidth(message)}bit/s there and back"
+        elif field.name in ("reverse_bandwidth_bps", "constraints"):
+            yield from _constraints(value) if field.name == "constraints" else ()
+        elif field.name == "protection":
+            yield "Protection", protection(message) or "none"
+        elif field.name == "allowed_address_pairs":
+            yield "Allowed pairs", ", ".join(map(pair_text, value)) or "none"
         elif field.name == "routes":
             yield "Routes", ", ".join(f"{r.prefix} via {r.next_hop}" for r in value) or "none"
         elif field.is_repeated:
             yield _title(field.name), ", ".join(value) or "none"
         else:
             yield _title(field.name), str(value)
+
+
+def _constraints(constraints: Any) -> Iterator[Line]:
+    for field, value in constraints.ListFields():
+        if field.is_repeated:
+            yield _title(field.name), ", ".join(value)
+        elif field.enum_type is None:
+            yield _title(field.name), str(value)
+        elif field.name != "diversity" or constraints.diverse_from:
+            yield _title(field.name), field.enum_type.values_by_number[value].name.lower()
+
+
+def pair_text(pair: Any) -> str:
+    """10.0.0.100 with 00:00:5e:00:01:07 (active)."""
+    return f"{pair.address}{f' with {pair.mac}' if pair.mac else ''}{' (active)' if pair.active else ''}"
 
 
 def _title(field: str) -> str:
@@ -64,6 +98,17 @@ def _status(message: Any) -> Iterator[Line]:
         yield "Switches away", ", ".join(status.switches_away)
     if status.switches_pending:
         yield "Switches pending", ", ".join(status.switches_pending)
+
+
+def _conditions(status: Any) -> str:
+    """As a table; empty when the daemon told none."""
+    rows = []
+    for condition in status.conditions:
+        word = enum_word(condition.DESCRIPTOR.fields_by_name["status"].enum_type, condition.status)
+        since = condition.last_transition_time.ToJsonString()
+        rows.append((condition.type, word.removeprefix("CONDITION_"), since, condition.reason, condition.message))
+    header = ("TYPE", "STATUS", "SINCE", "REASON", "MESSAGE")
+    return f"\n\nConditions:\n{table(header, rows)}" if rows else ""
 
 
 def members_of(client: Client, message: Any) -> str:

@@ -6,14 +6,17 @@ from importlib.metadata import PackageNotFoundError, version
 
 import click
 
-from sdn.cli.apply import apply, connect
+from sdn.cli import access
+from sdn.cli.apply import apply
 from sdn.cli.backup import backup, restore
 from sdn.cli.certs import certs
+from sdn.cli.connect import connect
 from sdn.cli.events import audit, events
+from sdn.cli.logs import log_level
 from sdn.cli.network import flows, topology
 from sdn.cli.objects import delete, describe, get
-from sdn.cli.session import Session
 from sdn.cli.system import status, wait
+from sdn.cli.top import top
 from sdn.client import DEFAULT_ADDRESS
 
 
@@ -34,9 +37,10 @@ def _version() -> str:
     metavar="HOST:PORT",
     help="Where sdnd listens; unix:/PATH works too.",
 )
+@access.access_options
 @click.version_option(_version(), prog_name="sdnctl")
 @click.pass_context
-def cli(ctx: click.Context, address: str) -> None:
+def cli(ctx: click.Context, /, address: str, context: str, **credentials: str) -> None:
     """Ask and direct sdnd, the SDN controller.
 
     \b
@@ -46,7 +50,9 @@ def cli(ctx: click.Context, address: str) -> None:
     sdnctl connect h1 h2 -t red --bandwidth 100M       a guaranteed path
     sdnctl flows leaf1 --owner tenants/red/ports/h1    what is in the switch, and why?
     sdnctl events --severity WARNING                   what went wrong?
+    sdnctl top links                                   which links are full?
     sdnctl audit leaf1                                 does it hold what it should?
+    sdnctl whoami                                      who am I, and what may I do?
 
     \b
     Exit codes:
@@ -58,7 +64,7 @@ def cli(ctx: click.Context, address: str) -> None:
     \b
     Completion: eval "$(_SDNCTL_COMPLETE=bash_source sdnctl)"
     """
-    ctx.obj = Session(address=address)
+    ctx.obj = access.settings(ctx, address, context, credentials)
 
 
 _COMMANDS = (
@@ -73,11 +79,13 @@ _COMMANDS = (
     flows,
     audit,
     events,
+    top,
+    log_level,
     backup,
     restore,
     certs,
 )
-for _command in _COMMANDS:
+for _command in (*_COMMANDS, *access.COMMANDS):
     cli.add_command(_command)
 
 

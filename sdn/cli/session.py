@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeVar
 
 import click
 
 from sdn.cli.render import as_json, as_yaml, clean
-from sdn.client import DEFAULT_ADDRESS, ApiError, Client, ManifestError
+from sdn.client import DEFAULT_ADDRESS, ApiError, Client, Credentials, ManifestError
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_UNREACHABLE = 0, 1, 2, 3
 _NO_ANSWER = ("UNAVAILABLE", "DEADLINE_EXCEEDED")
@@ -20,15 +20,23 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass
 class Session:
-    """Options that every command takes. output: table, json, yaml, or name where there are names to print."""
+    """Options that every command takes. output: table, json, yaml, or name where there are names to print.
+
+    credentials: as Credentials.load takes them.
+    """
 
     address: str = DEFAULT_ADDRESS
     output: str = "table"
+    credentials: dict[str, str] = field(default_factory=dict)
 
     @contextmanager
     def client(self) -> Iterator[Client]:
         """A connection to the daemon; errors of calls within end the program."""
-        with Client(self.address) as client:
+        try:
+            opened = Client(self.address, credentials=Credentials.load(**self.credentials))
+        except ValueError as error:
+            fail([str(error)], EXIT_USAGE)
+        with opened as client:
             try:
                 yield client
             except ApiError as error:

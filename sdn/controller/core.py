@@ -22,6 +22,7 @@ from sdn.controller.events import (
     PortChanged,
     ReadBack,
     Request,
+    SessionRefused,
     SwitchDown,
     SwitchUp,
     Tick,
@@ -30,7 +31,7 @@ from sdn.controller.faultwatch import FaultWatch
 from sdn.controller.fleet import Fleet, Switch
 from sdn.controller.logical import Logical
 from sdn.controller.notices import NOTICES, Notices
-from sdn.controller.packets import RejectLog, answer_expired, is_probe
+from sdn.controller.packets import RejectLog, answer_routed, is_probe
 from sdn.controller.progress import Progress
 from sdn.controller.repairs import Repairs
 from sdn.controller.reporter import Reporter
@@ -40,7 +41,7 @@ from sdn.controller.underlay import Underlay
 from sdn.model.command import TransactionResult
 from sdn.model.errors import SdnError
 from sdn.model.ids import parse_dpid
-from sdn.model.intent import Port
+from sdn.model.intent import DEFAULT_QUOTA, Port, Quota
 from sdn.model.program import Entry
 from sdn.model.status import ChangeType
 from sdn.model.topology import DeclaredTopology
@@ -64,6 +65,7 @@ class Settings:
     start_grace: seconds to wait after the start for all switches of an earlier life before anything is written.
     audit_interval: seconds between full read-backs, one switch after the other.
     damping, only_declared: see TopologyState. repair: whether switches send packets round failures by themselves.
+    quota: of tenants that have none of their own.
     """
 
     probe_interval: float = 1.0
@@ -73,6 +75,7 @@ class Settings:
     damping: DampingRule | None = None
     only_declared: bool = False
     repair: bool = True
+    quota: Quota = DEFAULT_QUOTA
 
 
 class Controller:
@@ -94,7 +97,7 @@ class Controller:
     ) -> None:
         self.settings = settings or Settings()
         interval, misses = self.settings.probe_interval, self.settings.probe_misses
-        self.store = Store.load(records)
+        self.store = Store.load(records, self.settings.quota)
         self.topology = TopologyState(
             *(key, declared),
             interval=interval,
@@ -151,6 +154,7 @@ class Controller:
         now: monotonic seconds; wall: Unix time in seconds, for what users see.
         """
         self.reporter.wall = wall
+        self.statuses.conditions.begin_turn(wall)
         for event in events:
             self._take(event, now, wall)
         self._settle(now)
@@ -181,7 +185,7 @@ class Controller:
         away = [dpid for dpid in self._expected if self.fleet.session(dpid) is None]
         if away and now < self._deadline:
             return
-        self.statuses.starting = ""
+        self.statuses.end_start()
         self._news.update(dict.fromkeys(self.store.objects))
         if away:
             self.reporter.started_without([self.topology.name_of(dpid) for dpid in away])
@@ -206,6 +210,8 @@ class Controller:
                 self._switch_down(event, now)
             case ReadBack():
                 self._read_back(event)
+            case SessionRefused():
+                self.reporter.session_refused(self.topology.name_of(event.dpid) if event.dpid else "", event)
             case Audit():
                 answer = self.audits.want(event.token, event.switch, self.topology.resolve(event.switch))
                 if answer is not None:
@@ -255,7 +261,7 @@ class Controller:
             if reject is not None and self._rejects.is_new(reject, now):
                 self.reporter.rejected(self.topology.name_of(event.dpid), reject)
         else:
-            answer = answer_expired(self.store, event)
+            answer = answer_routed(self.store, event)
             if answer is not None:
                 self._effects.append(answer)
 

@@ -35,6 +35,15 @@ class SwitchDown:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionRefused:
+    """Somebody wanted to be a switch and may not. dpid: that it claimed, 0 if it came to none; peer: its address."""
+
+    dpid: Dpid
+    peer: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class PortChanged:
     """A port was added, changed (``port`` says how it is now) or removed (``removed``)."""
 
@@ -101,5 +110,5 @@ class Tick:
     """Time passed; sent about ten times a second."""
 
 
-Event = SwitchUp | SwitchDown | PortChanged | PacketIn | BatchDone | ReadBack | Request | Audit | Tick
-SwitchEvent = SwitchUp | SwitchDown | PortChanged | PacketIn | BatchDone | ReadBack
+SwitchEvent = SwitchUp | SwitchDown | SessionRefused | PortChanged | PacketIn | BatchDone | ReadBack
+Event = SwitchEvent | Request | Audit | Tick

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
 from sdn.model.command import Transaction, TransactionResult
+from sdn.model.errors import Violation
 from sdn.model.ids import Dpid, Kind
-from sdn.model.intent import Resource
+from sdn.model.intent import Connection, Constraints, Quota, Resource
 from sdn.model.notice import AuditReport, Filter, Notice, NoticePage
+from sdn.model.plan import Plan
+from sdn.model.request import Protect
 from sdn.model.selector import EVERYTHING, Selector
 from sdn.model.status import ChangeType, PathHop, Status
 from sdn.model.topology import SwitchPort, WiringFault
@@ -32,6 +35,7 @@ class SwitchView:
     pending: int
     alien: int
     alien_groups: int = 0
+    meters: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,42 @@ class FlowView:
 
 
 @dataclass(frozen=True, slots=True)
+class PathQuery:
+    """Paths between two switches (name or datapath id) or bound ports (full name).
+
+    bandwidth, reverse: bits/s to be free there and back (reverse 0: as bandwidth). disjoint: what no two share.
+    """
+
+    source: str
+    destination: str
+    bandwidth: int
+    reverse: int
+    constraints: Constraints
+    count: int
+    disjoint: Protect | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPath:
+    """A path with its cost, its latency in microseconds, and the bits/s that are free there and back."""
+
+    hops: tuple[PathHop, ...]
+    cost: int
+    latency: int
+    free: int
+    reverse_free: int
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedConnection:
+    """The paths that a connection would get (none while an end is attached nowhere), or why it would be refused."""
+
+    path: FoundPath | None
+    backup: FoundPath | None
+    obstacles: tuple[Violation, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SystemView:
     """The daemon at a glance. ready: every known switch is connected, in sync, and all declared links are up."""
 
@@ -130,12 +170,24 @@ class Reader(Protocol):
         """
         ...
 
+    def quota(self, tenant: str) -> tuple[Quota, Quota]:
+        """What a tenant (its full name) has, and how much it may have."""
+        ...
+
     def topology(self) -> TopologyView:
         """Switches, links and wiring faults."""
         ...
 
     def path(self, source: str, destination: str) -> tuple[tuple[PathHop, ...], ...]:
         """All shortest paths (at most 16) between two switches (name or dpid) or two bound ports (full name)."""
+        ...
+
+    def check_connection(self, connection: Connection) -> CheckedConnection:
+        """Whether a connection would be admitted now; its name may be empty. Raises SdnError for a wrong request."""
+        ...
+
+    def find_paths(self, query: PathQuery) -> Iterator[FoundPath]:
+        """The best paths, one at a time, each by a bounded search; raises SdnError, also Refused when there is none."""
         ...
 
     def flows(self, switch: str) -> Iterable[FlowView]:
@@ -164,6 +216,10 @@ class Backend(Protocol):
 
     async def submit(self, transaction: Transaction) -> TransactionResult:
         """Carry out a transaction; returns when it is durable. Raises SdnError."""
+        ...
+
+    async def rehearse(self, transaction: Transaction) -> Plan:
+        """What a transaction would do, also to the switches; nothing changes. Raises Unavailable."""
         ...
 
     async def wait_programmed(self, names: tuple[str, ...], timeout: float) -> None:  # noqa: ASYNC109 - part of the answer, not an abort

@@ -65,14 +65,14 @@ class Underlay:
 
     def port_moved(self, before: PortFacts | None, after: PortFacts | None) -> None:
         """A port was attached, moved or detached."""
-        if before is not None:
-            self._members[before.dpid] -= 1
-            if not self._members[before.dpid]:
-                del self._members[before.dpid]
+        for dpid in before.dpids if before is not None else ():
+            self._members[dpid] -= 1
+            if not self._members[dpid]:
+                del self._members[dpid]
                 self._moved = True
-        if after is not None:
-            self._moved = self._moved or after.dpid not in self._members
-            self._members[after.dpid] += 1
+        for dpid in after.dpids if after is not None else ():
+            self._moved = self._moved or dpid not in self._members
+            self._members[dpid] += 1
 
     def follow(self, now: float) -> tuple[LinkChanges, dict[str, str | None]]:
         """Tell the compiler what has changed; answers the links that did, and their records (None: gone)."""

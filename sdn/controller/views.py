@@ -7,10 +7,20 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
 from sdn.controller.core import Controller
-from sdn.controller.reader import FlowView, LinkView, SwitchView, SystemView, TopologyView
+from sdn.controller.pathviews import PathViews
+from sdn.controller.reader import (
+    CheckedConnection,
+    FlowView,
+    FoundPath,
+    LinkView,
+    PathQuery,
+    SwitchView,
+    SystemView,
+    TopologyView,
+)
 from sdn.model.errors import NotFound, Thing
 from sdn.model.ids import Dpid, Kind, thing_of
-from sdn.model.intent import Port, Resource
+from sdn.model.intent import Connection, Port, Quota, Resource
 from sdn.model.notation import format_body, format_buckets, format_match, format_meter, split_key
 from sdn.model.notice import Filter, NoticePage
 from sdn.model.program import Entry, Unit, cookie_of
@@ -30,8 +40,9 @@ class Views:
 
     def __init__(self, controller: Controller, version: str, started: float) -> None:
         self._controller = controller
-        self._version = version
+        self.version = version
         self._started = started
+        self._paths = PathViews(controller.store, controller.connections, self._place)
 
     # Objects
 
@@ -53,6 +64,10 @@ class Views:
             resource = objects[names[index]]
             if selector.matches(resource.labels):
                 yield resource, of(resource)
+
+    def quota(self, tenant: str) -> tuple[Quota, Quota]:
+        """What a tenant has, and how much it may have."""
+        return self._controller.store.quota(tenant)
 
     # Topology
 
@@ -81,6 +96,7 @@ class Views:
             pending=self._pending(dpid),
             alien=switch.alien if switch else 0,
             alien_groups=switch.alien_groups if switch else 0,
+            meters=len(program.meters) if program else 0,
         )
 
     def _pending(self, dpid: Dpid) -> int:
@@ -126,6 +142,14 @@ class Views:
         b, egress = self._place(destination, "destination")
         paths = shortest_paths(self._controller.topology.links(), a, b, _MAX_PATHS)
         return tuple(self._controller.connections.describe(path, ingress, egress) for path in paths)
+
+    def check_connection(self, connection: Connection) -> CheckedConnection:
+        """Whether a connection would be admitted now."""
+        return self._paths.check(connection)
+
+    def find_paths(self, query: PathQuery) -> Iterator[FoundPath]:
+        """The best paths, one at a time."""
+        return self._paths.find(query)
 
     def _place(self, name: str, field: str) -> tuple[Dpid, str]:
         """The switch and (of a port) the interface that a name means."""
@@ -193,10 +217,10 @@ class Views:
         """The daemon at a glance. O(objects)."""
         controller = self._controller
         objects = {kind: len(controller.store.select(kind)) for kind in Kind}
-        states = Counter(str(controller.statuses.of(resource).state) for resource in controller.store.objects.values())
+        states = Counter(str(controller.statuses.state(resource)) for resource in controller.store.objects.values())
         not_ready = tuple(self._not_ready())
         return SystemView(
-            version=self._version,
+            version=self.version,
             started=self._started,
             revision=controller.store.revision,
             switches=len(controller.topology.switches()),
@@ -208,7 +232,8 @@ class Views:
             not_ready=not_ready,
         )
 
-    def _not_ready(self) -> Iterator[str]:
+    def switches_missing(self) -> Iterator[str]:
+        """What switches lack. O(switches)."""
         controller = self._controller
         topology = controller.topology
         if not controller.started:
@@ -223,6 +248,14 @@ class Views:
             yield "repair trees follow a change of links"
         for unit in controller.compiler.blocked_units:
             yield f"switch {topology.name_of(Dpid(unit.dpid))} refuses entries of {unit.object} ({unit.feature})"
+
+    def missing(self) -> Iterator[str]:
+        """What is missing for ready. O(switches + links)."""
+        return self._not_ready()
+
+    def _not_ready(self) -> Iterator[str]:
+        topology = self._controller.topology
+        yield from self.switches_missing()
         for state in topology.link_states():
             if state.link is None:
                 yield f"link {':'.join(state.a)} - {':'.join(state.b)} is not up"

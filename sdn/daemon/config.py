@@ -13,6 +13,7 @@ from pathlib import Path
 from sdn import __version__
 from sdn.daemon.logs import FORMATS, LEVELS
 from sdn.model.errors import InvalidInput
+from sdn.model.intent import DEFAULT_QUOTA, Quota
 
 SYSTEM_FILE = Path("/etc/sdn/sdnd.toml")
 """Read when it exists and no other file is named."""
@@ -35,6 +36,19 @@ class Config:
     )
     topology: str = field(default="", metadata={"help": "declared topology: a file, or NAME:key=value", "show": "SPEC"})
     insecure: bool = field(default=False, metadata={"help": "listen beyond this machine without encryption"})
+    tls_cert: str = field(default="", metadata={"help": "TLS for the API: certificate", "show": "FILE"})
+    tls_key: str = field(default="", metadata={"help": "its private key", "show": "FILE"})
+    tls_client_ca: str = field(
+        default="", metadata={"help": "clients show a certificate of this authority", "show": "FILE"}
+    )
+    openflow_tls_cert: str = field(default="", metadata={"help": "TLS for switches: certificate", "show": "FILE"})
+    openflow_tls_key: str = field(default="", metadata={"help": "its private key", "show": "FILE"})
+    openflow_tls_ca: str = field(
+        default="", metadata={"help": "switches show a certificate of this authority", "show": "FILE"}
+    )
+    tokens: str = field(default="", metadata={"help": "bearer tokens that are valid", "show": "FILE"})
+    require_auth: bool = field(default=False, metadata={"help": "ask callers of this machine too who they are"})
+    audit_log: str = field(default="", metadata={"help": "who wrote what, as lines of JSON", "show": "FILE"})
     log_level: str = field(default="info", metadata={"help": "how much is logged", "choices": LEVELS})
     log_format: str = field(default="text", metadata={"help": "how it is written", "choices": FORMATS})
     probe_interval: float = field(
@@ -64,8 +78,36 @@ class Config:
             "zero": True,
         },
     )
+    metrics: str = field(
+        default="", metadata={"help": "where Prometheus scrapes and health is asked by HTTP", "show": "HOST:PORT"}
+    )
+    metrics_without_ports: bool = field(
+        default=False, metadata={"help": "no series for single ports, only for networks, links and switches"}
+    )
+    quota_networks: int = field(
+        default=DEFAULT_QUOTA.networks,
+        metadata={"help": "networks that a tenant may have by default", "range": (1, 1e6)},
+    )
+    quota_subnets: int = field(
+        default=DEFAULT_QUOTA.subnets, metadata={"help": "subnets that a tenant may have by default", "range": (1, 1e6)}
+    )
+    quota_routers: int = field(
+        default=DEFAULT_QUOTA.routers, metadata={"help": "routers that a tenant may have by default", "range": (1, 1e6)}
+    )
+    quota_ports: int = field(
+        default=DEFAULT_QUOTA.ports, metadata={"help": "ports that a tenant may have by default", "range": (1, 1e6)}
+    )
+    quota_connections: int = field(
+        default=DEFAULT_QUOTA.connections,
+        metadata={"help": "connections that a tenant may have by default", "range": (1, 1e6)},
+    )
     restore: str = ""
     """A snapshot to put into the state directory before anything else; a flag alone, since it must happen once."""
+
+    @property
+    def quota(self) -> Quota:
+        """Of tenants that have none of their own."""
+        return Quota(**{item.name: getattr(self, f"quota_{item.name}") for item in fields(Quota)})
 
 
 _FIELDS = {item.name: item for item in fields(Config) if item.metadata}

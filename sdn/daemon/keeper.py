@@ -63,7 +63,7 @@ class _Plan:
         self.commands = (*puts, *(Delete(name) for name in present if name not in self._wanted))
         self._before = frozenset(item.resource.name for item in puts if item.resource.name in present)
         self.made = True
-        return Transaction(self.commands, dry_run=self._dry_run)
+        return Transaction(self.commands, dry_run=self._dry_run, unlimited=True)
 
     def outcome(self, result: TransactionResult) -> Restored:
         """By what became of each object."""

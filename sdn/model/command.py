@@ -49,11 +49,13 @@ class Transaction:
     """Commands carried out together. request_id: repeated requests with the same non-empty id answer the first result.
 
     In a transaction with several commands, violations carry ``commands[i].`` before the field.
+    unlimited: quotas of tenants do not count, for what was there before and comes back.
     """
 
     commands: tuple[Command, ...]
     request_id: str = ""
     dry_run: bool = False
+    unlimited: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,25 @@ class Resource:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Quota:
+    """Numbers of objects by kind. As a tenant's own: how many it may have, 0 for what the daemon gives by default."""
+
+    networks: int = 0
+    subnets: int = 0
+    routers: int = 0
+    ports: int = 0
+    connections: int = 0
+
+
+DEFAULT_QUOTA = Quota(networks=50_000, subnets=50_000, routers=10_000, ports=100_000, connections=20_000)
+"""Of a tenant without one of its own, unless the settings of the daemon say otherwise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tenant(Resource):
     """Owner of everything else; nothing crosses between tenants."""
+
+    quota: Quota = Quota()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,31 +92,47 @@ class Binding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AddressPair:
+    """An address or range that a port may use beside its own ones, with its own MAC ('') or another one.
+
+    active: of several ports that may use the same address, this one has it now.
+    """
+
+    prefix: Prefix
+    mac: str = ""
+    active: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Port(Resource):
     """An attachment of one host: its MAC (lower case, colons) and its addresses, each inside a subnet of the network.
 
-    Frames with another source MAC or address are dropped at the switch where the port is bound.
+    Frames with another source MAC or address are dropped at the switch where the port is bound, but for those that the
+    pairs allow: each pair is an address with a MAC, not every address with every MAC. migration_target: where the host
+    moves to; the port is at both places until the target becomes the binding.
     """
 
     network: str
     mac: str
     addresses: tuple[Address, ...] = ()
     binding: Binding | None = None
+    allowed_address_pairs: tuple[AddressPair, ...] = ()
+    migration_target: Binding | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Constraints:
     """What the path of a connection must satisfy besides its bandwidth; 0 and empty: nothing.
 
-    max_latency: microseconds, never more; target_latency: not more if that is possible. max_hops: links; max_cost: sum
-    of link costs. Switches by name or datapath id, links as ``SWITCH:INTERFACE`` of either end. via: switches to pass,
-    in this order. strategy: a name in ``sdn.model.request.Strategy``. diverse_from: connections (full names) with whose
-    paths nothing is shared that ``diversity`` names, a name in ``sdn.model.request.Protect``; it holds in both
-    directions.
+    max_latency_us: microseconds, never more; target_latency_us: not more if that is possible. max_hops: links;
+    max_cost: sum of link costs. Switches by name or datapath id, links as ``SWITCH:INTERFACE`` of either end.
+    via: switches to pass, in this order. strategy: a name in ``sdn.model.request.Strategy``. diverse_from: connections
+    (full names) with whose paths nothing is shared that ``diversity`` names, a name in ``sdn.model.request.Protect``;
+    it holds in both directions.
     """
 
-    max_latency: int = 0
-    target_latency: int = 0
+    max_latency_us: int = 0
+    target_latency_us: int = 0
     max_hops: int = 0
     max_cost: int = 0
     exclude_switches: tuple[str, ...] = ()

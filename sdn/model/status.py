@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -30,11 +30,26 @@ class PathHop:
 
 
 @dataclass(frozen=True, slots=True)
+class Condition:
+    """One statement about an object. type: Programmed, Bound, ...; status: TRUE, FALSE or UNKNOWN; reason: CamelCase.
+
+    since: Unix time in seconds of the last change of ``status``.
+    """
+
+    type: str
+    status: str
+    reason: str
+    message: str
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """State with a machine-readable reason (CamelCase) and a message for people.
 
     switches_away: names of switches concerned that are not connected. path: of a connection, from a to b.
-    switches_pending: names of those that are connected and have not confirmed yet.
+    switches_pending: names of those that are connected and have not confirmed yet. backup_path: of a protected
+    connection. conditions: the same in single statements, with times.
     """
 
     state: State
@@ -43,6 +58,8 @@ class Status:
     switches_away: tuple[str, ...] = ()
     path: tuple[PathHop, ...] = ()
     switches_pending: tuple[str, ...] = ()
+    backup_path: tuple[PathHop, ...] = ()
+    conditions: tuple[Condition, ...] = field(default=(), compare=False)
 
 
 class ChangeType(StrEnum):

@@ -16,10 +16,24 @@ writes.py     options of writes, etags, field masks
 paging.py     page sizes and page tokens
 objects.py    the service of a kind
 apply.py      ApplyService
+plans.py      what a dry run found
 views.py      TopologyService and SystemService
 events.py     EventService
+counters.py   CounterService
+metering.py   counts calls
 admin.py      AdminService: backups
+access.py     AccessService: who the caller is
+guard.py      the door: who calls, whether it may, and the audit log
+policy.py     what every method needs and every role has
+scope.py      what roles with tenants may name and see
+visit.py      one call that was let in
+calls.py      the call that is being served
 """
+
+import os
+
+# Before gRPC is imported: the daemon makes copies of its process for dry runs, and gRPC would start threads in them.
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 
 from sdn.northbound.server import DEFAULT_ADDRESS, Server
 

@@ -7,7 +7,7 @@ from google.protobuf import timestamp_pb2
 from sdn.controller.reader import FlowView, LinkView, SwitchView, SystemView, TopologyView
 from sdn.model.ids import format_dpid
 from sdn.model.notice import AuditReport, Notice
-from sdn.model.status import PathHop, Status
+from sdn.model.status import Condition, PathHop, Status
 from sdn.model.topology import WiringFault
 from sdn.v1 import events_pb2 as epb
 from sdn.v1 import resources_pb2 as pb
@@ -37,6 +37,18 @@ def status(value: Status | None) -> pb.Status:
         switches_away=value.switches_away,
         path=[hop(h) for h in value.path],
         switches_pending=value.switches_pending,
+        backup_path=[hop(h) for h in value.backup_path],
+        conditions=[_condition(c) for c in value.conditions],
+    )
+
+
+def _condition(value: Condition) -> pb.Condition:
+    return pb.Condition(
+        type=value.type,
+        status=pb.ConditionStatus.Value(f"CONDITION_{value.status}"),
+        reason=value.reason,
+        message=value.message,
+        last_transition_time=timestamp(value.since),
     )
 
 

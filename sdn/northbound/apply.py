@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 
 import grpc
 from google.protobuf.message import Message
@@ -11,8 +12,9 @@ from google.protobuf.message import Message
 from sdn.controller.reader import Backend
 from sdn.model.command import Command, Delete, Put, Transaction, TransactionResult
 from sdn.model.errors import InvalidInput
+from sdn.model.ids import Kind
 from sdn.model.intent import kind_of
-from sdn.northbound import check, paths, rpc, writes
+from sdn.northbound import calls, check, paths, plans, rpc, writes
 from sdn.northbound.check import Problems
 from sdn.northbound.kinds import BY_FIELD, CODECS, Codec
 from sdn.northbound.rpc import Context
@@ -50,10 +52,14 @@ class ApplyService:
         transaction = Transaction(tuple(commands), request.options.request_id, request.dry_run)
         with paths.translated(paths.of_apply(codecs, len(request.deletes))):
             result = await self._backend.submit(transaction)
+        calls.committed(result.revision)
         if not request.dry_run:
             names = (resource.name for resource in result.resources)
             await writes.wait_for(self._backend, names, wait, context)
-        return await self._answer(result, len(request.resources))
+        response = await self._answer(result, len(request.resources))
+        if request.dry_run:
+            plans.add(response, await self._backend.rehearse(replace(transaction, request_id="", dry_run=False)))
+        return response
 
     async def _answer(self, result: TransactionResult, count: int) -> spb.ApplyResponse:
         response = spb.ApplyResponse(changed=result.changed, revision=result.revision)
@@ -62,6 +68,8 @@ class ApplyService:
                 await asyncio.sleep(0)
             codec = CODECS[kind_of(resource)]
             message = codec.to_message(resource, writes.status_now(self._backend.reader, resource.name))
+            if codec.kind is Kind.TENANT:
+                writes.add_usage(message, self._backend.reader)
             if not message.status.state:  # not there: a dry run, or deleted meanwhile
                 message.ClearField("status")
             response.resources.add(**{codec.singular: message})

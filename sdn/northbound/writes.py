@@ -13,14 +13,14 @@ from sdn.model.errors import NotFound
 from sdn.model.status import Status
 from sdn.northbound import check
 from sdn.northbound.check import Problems
-from sdn.northbound.kinds import Codec
+from sdn.northbound.kinds import Codec, quota
 from sdn.northbound.rpc import Context
 
 MAX_WAIT = 3600.0
 _MARGIN = 0.25
 """Seconds kept of a caller's deadline, so that the answer arrives before it."""
 _MAX_REVISION = 2**63 - 1
-_OUTPUT_ONLY = ("name", "status", "metadata.etag", "metadata.create_time")
+_OUTPUT_ONLY = ("name", "status", "metadata.etag", "metadata.create_time", "usage", "limits")
 
 
 def read_options(options: Any, problems: Problems) -> float:
@@ -122,6 +122,13 @@ async def wait_for(backend: Backend, names: Iterable[str], seconds: float, conte
     timeout = seconds if left is None else min(seconds, left - _MARGIN)
     if timeout > 0:
         await backend.wait_programmed(tuple(names), timeout)
+
+
+def add_usage(message: Any, reader: Reader) -> None:
+    """What a tenant has, and how much it may have."""
+    usage, limits = reader.quota(message.name)
+    message.usage.CopyFrom(quota(usage))
+    message.limits.CopyFrom(quota(limits))
 
 
 def status_now(reader: Reader, name: str) -> Status | None:

@@ -28,6 +28,8 @@ class Table(IntEnum):
     """Destination MAC within the network."""
     L3 = 24
     """Longest prefix within the router."""
+    SIZE = 25
+    """Packets too large for the network behind the router."""
     NEIGHBOR = 26
     """Address within the network behind the router."""
     STEER = 30
@@ -50,11 +52,14 @@ class Table(IntEnum):
 
 TABLE_NAMES = {int(table): table.name.lower() for table in Table}
 
-NETWORK, SOURCE, ROUTER, REASON, DESTINATION = REG[:5]
-"""reg0: network number; reg1: service number of the sender; reg2: router number; reg3: why punted; reg4: service."""
+NETWORK, SOURCE, ROUTER, REASON, DESTINATION, SIZED = REG[:6]
+"""reg0: network number; reg1: service number of the sender; reg2: router number; reg3: why punted; reg4: service; reg5:
+for SIZE."""
 
-PUNT_TTL = 1
-"""REASON of a packet whose TTL expires at a router."""
+PUNT_TTL, PUNT_SIZE = 1, 2
+"""REASON of a packet whose TTL expires at a router, and of one that is too large for the network where it goes."""
+TOO_LARGE, LABELLED, COPY = 1, 2, 4
+"""Bits of SIZED: the packet is too large; it has its label; it is the copy for the second place of a port."""
 
 KIND_NODE, KIND_PATH, KIND_TREE = 1, 2, 3
 """What ``transport`` means: the egress switch, an engineered path, a multicast tree."""

@@ -67,6 +67,10 @@ class Session(asyncio.Protocol):
         self.peer = "?"
         self.up = False
         self.ended = False
+        self.bound: frozenset[Dpid] | None = None
+        """Datapath ids that its certificate permits, None without TLS."""
+        self.serial = ""
+        """Of the certificate."""
         self.packets_dropped = 0
         """Packet-ins over the rate and packet-outs that the connection could not take."""
         self._owner = owner
@@ -94,8 +98,7 @@ class Session(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._pump = Pump(transport, self._sent)
-        host, port = (transport.get_extra_info("peername") or ("?", 0))[:2]
-        self.peer = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        self.peer = peer_of(transport)
         transport.set_write_buffer_limits(high=_HIGH_WATER)
         if not self._owner.opened(self):
             self.close(f"more than {self._limits.connections} connections")
@@ -353,6 +356,12 @@ class Session(asyncio.Protocol):
 
     def _sent(self) -> None:
         self._progress_at = self._loop.time()
+
+
+def peer_of(transport: asyncio.BaseTransport) -> str:
+    """The other end's address, for people."""
+    host, port = (transport.get_extra_info("peername") or ("?", 0))[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _shaken() -> Handshake:

@@ -8,10 +8,12 @@ Must not know: switches, topology, programs, how records are kept, clocks (time 
 names.py       what a resource refers to and which unique keys it claims
 forms.py       forms of single values, whoever holds them
 rules.py       checks and normal forms of one resource by itself
+pairs.py       checks of allowed address pairs
 static_routes.py   checks of a router's static routes
 resolve.py     commands to final resources
 draft.py       the state as it would be: an overlay over the index
 relations.py   checks between resources
+quotas.py      how many objects a tenant may have
 defaults.py    MAC addresses and addresses that were not given
 index.py       the state as it is, with the look-ups
 numbers.py     stable numbers for the data plane

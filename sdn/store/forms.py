@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import IPv6Address, IPv6Network, ip_network
 
 from sdn.model.errors import InvalidInput
 from sdn.model.intent import Address, Prefix
 
+ROUTER_MAC_PREFIX = "06:00:00:"
+"""First half of the MAC addresses of routers; the other half is the router's number."""
 NOT_FOR_TENANTS = (
     *(ip_network(text) for text in ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4")),
     *(ip_network(text) for text in ("::/96", "::ffff:0:0/96", "fe80::/10", "ff00::/8")),
 )
 """This host, loopback, link-local, multicast, reserved; the same of IPv6, and IPv4 in disguise (RFC 6890)."""
+_MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}|[0-9a-f]{2}(?:-[0-9a-f]{2}){5}")
 
 
 def overlap(a: Prefix, b: Prefix) -> bool:
@@ -53,3 +57,22 @@ def no_repetition(field: str, values: tuple[object, ...]) -> None:
         if value in seen:
             raise InvalidInput.of(f"{field}[{index}]", f"{value} is repeated", "Give each one once.")
         seen.add(value)
+
+
+def check_mac(field: str, text: str) -> str:
+    """A MAC address in lower case with colons, '' as it is; raises InvalidInput unless a host may have it."""
+    if not text:
+        return ""
+    mac = text.lower()
+    if not _MAC.fullmatch(mac):
+        raise InvalidInput.of(
+            field, f"{text[:40]!r} is not a MAC address", "Give six pairs of hexadecimal digits with colons between."
+        )
+    mac = mac.replace("-", ":")
+    if mac == "00:00:00:00:00:00" or int(mac[:2], 16) & 1:
+        raise InvalidInput.of(field, f"{mac} is not a unicast address", "Give the address of one host.")
+    if mac.startswith(ROUTER_MAC_PREFIX):
+        raise InvalidInput.of(
+            field, f"{mac} is reserved for routers", f"Use an address that does not begin with {ROUTER_MAC_PREFIX}."
+        )
+    return mac

@@ -11,7 +11,7 @@ from sdn.model import codec
 from sdn.model.command import Transaction
 from sdn.model.errors import InvalidInput, SdnError
 from sdn.model.ids import Kind
-from sdn.model.intent import Address, Port, Resource, Subnet
+from sdn.model.intent import DEFAULT_QUOTA, Address, Port, Quota, Resource, Subnet, Tenant
 from sdn.store import defaults, relations
 from sdn.store.draft import Draft, Target
 from sdn.store.index import Change, Index, subnet_of
@@ -22,8 +22,10 @@ from sdn.store.names import (
     mac_claim,
     pair_claim,
     routed_claim,
+    tenant_of,
 )
 from sdn.store.numbers import NUMBERS, Deletes, Numbers, NumbersDraft, Puts, StoreMoved, damaged, load_int
+from sdn.store.quotas import check_quotas, limits_of, usage_of
 from sdn.store.requests import REQUESTS, FirstResult, Remembered, Requests, digest
 from sdn.store.resolve import name_of, resolve
 from sdn.store.rules import normal
@@ -61,9 +63,13 @@ class Prepared:
 
 
 class Store:
-    """Desired state in memory. Nothing here blocks, and only ``commit`` and ``numbers`` change anything."""
+    """Desired state in memory. Nothing here blocks, and only ``commit`` and ``numbers`` change anything.
 
-    def __init__(self) -> None:
+    quota: of tenants that have none of their own.
+    """
+
+    def __init__(self, quota: Quota = DEFAULT_QUOTA) -> None:
+        self._quota = quota
         self._index = Index()
         self._requests = Requests()
         self._version = 0
@@ -82,6 +88,12 @@ class Store:
     def names(self, kind: Kind, tenant: str = "") -> Sequence[str]:
         """The sorted full names of these; sorted anew only after one was added or removed."""
         return self._index.names(kind, tenant)
+
+    def quota(self, name: str) -> tuple[Quota, Quota]:
+        """What a tenant (its full name) has, and how much it may have. O(1)."""
+        tenant = self._index.objects.get(name)
+        limits = limits_of(tenant if isinstance(tenant, Tenant) else None, self._quota)
+        return usage_of(self._index, tenant_of(name)), limits
 
     def users(self, name: str) -> Collection[str]:
         """Names of the resources that use this one: a tenant's own, a subnet's routers and ports with addresses in it.
@@ -110,6 +122,10 @@ class Store:
         """The name of the port with an address, or of the subnet whose gateway it is."""
         return self._index.claims.get(address_claim(network, int(address)))
 
+    def users_of_address(self, network: str, address: Address) -> Collection[str]:
+        """Names of the ports that may use an address beside their own; a live view."""
+        return self._index.paired.get((network, int(address)), {}).keys()
+
     def port_by_binding(self, switch: str, interface: str) -> str | None:
         """The name of the port bound to an interface; ``switch`` as the port names it."""
         return self._index.claims.get(binding_claim(switch, interface))
@@ -136,7 +152,7 @@ class Store:
         many = len(tx.commands) > 1
         problems = Problems(lambda name: f"commands[{order[name]}]." if many else "")
         draft = Draft(self._index, self._resolve(tx, problems, many))
-        numbers = self._complete(draft, problems)
+        numbers = self._complete(draft, problems, unlimited=tx.unlimited)
         return self._prepared(tx, draft, numbers, now)
 
     def _replay(self, first: FirstResult) -> Prepared:
@@ -157,10 +173,13 @@ class Store:
         problems.settle()
         return targets
 
-    def _complete(self, draft: Draft, problems: Problems) -> NumbersDraft:
+    def _complete(self, draft: Draft, problems: Problems, *, unlimited: bool) -> NumbersDraft:
         """Check the final state phase by phase and fill in what was left open."""
         relations.check_references(draft, problems)
         problems.settle()
+        if not unlimited:
+            check_quotas(draft, self._quota, problems)
+            problems.settle()
         relations.check_subnets(draft, problems)
         defaults.keep_addresses(draft)
         relations.check_addresses(draft, problems)
@@ -257,12 +276,12 @@ class Store:
         }
 
     @classmethod
-    def load(cls, records: Mapping[str, Mapping[str, str]]) -> Store:
+    def load(cls, records: Mapping[str, Mapping[str, str]], quota: Quota = DEFAULT_QUOTA) -> Store:
         """Rebuild a store from records by bucket and key; buckets of others are left alone.
 
         Everything is checked as if it were written now. Raises SdnError naming bucket and key of a damaged record.
         """
-        store = cls()
+        store = cls(quota)
         store.numbers = Numbers.load(records)
         store._requests = Requests.load(records.get(REQUESTS, {}))
         store.revision = _load_revision(records.get(STORE, {}))
@@ -317,9 +336,8 @@ def _check_numbers(targets: Mapping[str, Target], numbers: Numbers) -> None:
     wanted: dict[str, set[str]] = {pool: set() for pool in defaults.OWNED_POOLS.values()}
     for target in targets.values():
         assert target.new is not None
-        key = defaults.number_key(target.new)
-        if key is not None:
-            wanted[key[0]].add(key[1])
+        for pool, key in defaults.number_keys(target.new):
+            wanted[pool].add(key)
     for pool, keys in wanted.items():
         held = {key for key, _ in numbers.items(pool)}
         if keys != held:

@@ -219,6 +219,9 @@ class _Tracer:
                     self._end(number, Why.TTL)
                     return False
                 values["nw_ttl"] -= 1
+            elif isinstance(action, act.CheckLarger):
+                larger = len(visit.packet.frame) > action.length
+                act.change(act.Load(action.field, larger << action.bit, 1 << action.bit), values)
             else:
                 act.change(action, values)
         return True

@@ -1395,7 +1395,7 @@ class ApplyRequest(_message.Message):
     OPTIONS_FIELD_NUMBER: _builtins.int
     DRY_RUN_FIELD_NUMBER: _builtins.int
     dry_run: _builtins.bool
-    """Check everything, write nothing."""
+    """Check everything and tell what would change; write nothing."""
     @_builtins.property
     def resources(self) -> _containers.RepeatedCompositeFieldContainer[_resources_pb2.Resource]:
         """Created, or replaced where they exist; order does not matter."""
@@ -1423,14 +1423,112 @@ class ApplyRequest(_message.Message):
 Global___ApplyRequest: _TypeAlias = ApplyRequest  # noqa: Y015
 
 @_typing.final
+class ObjectChange(_message.Message):
+    """What becomes of one object."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    type: Global___ChangeType.ValueType
+    """ADDED, MODIFIED or DELETED."""
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Paths of the fields that change, if it is MODIFIED."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        type: Global___ChangeType.ValueType = ...,
+        fields: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fields", b"fields", "name", b"name", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ObjectChange: _TypeAlias = ObjectChange  # noqa: Y015
+
+@_typing.final
+class Tally(_message.Message):
+    """Numbers of entries."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADDED_FIELD_NUMBER: _builtins.int
+    CHANGED_FIELD_NUMBER: _builtins.int
+    DELETED_FIELD_NUMBER: _builtins.int
+    added: _builtins.int
+    changed: _builtins.int
+    """The same match or number, other instructions or content."""
+    deleted: _builtins.int
+    def __init__(
+        self,
+        *,
+        added: _builtins.int = ...,
+        changed: _builtins.int = ...,
+        deleted: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["added", b"added", "changed", b"changed", "deleted", b"deleted"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Tally: _TypeAlias = Tally  # noqa: Y015
+
+@_typing.final
+class SwitchChange(_message.Message):
+    """What a switch would be told, once everything has settled."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SWITCH_FIELD_NUMBER: _builtins.int
+    FLOWS_FIELD_NUMBER: _builtins.int
+    GROUPS_FIELD_NUMBER: _builtins.int
+    METERS_FIELD_NUMBER: _builtins.int
+    switch: _builtins.str
+    """Name, or datapath id."""
+    @_builtins.property
+    def flows(self) -> Global___Tally: ...
+    @_builtins.property
+    def groups(self) -> Global___Tally: ...
+    @_builtins.property
+    def meters(self) -> Global___Tally: ...
+    def __init__(
+        self,
+        *,
+        switch: _builtins.str = ...,
+        flows: Global___Tally | None = ...,
+        groups: Global___Tally | None = ...,
+        meters: Global___Tally | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["flows", b"flows", "groups", b"groups", "meters", b"meters"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["flows", b"flows", "groups", b"groups", "meters", b"meters", "switch", b"switch"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SwitchChange: _TypeAlias = SwitchChange  # noqa: Y015
+
+@_typing.final
 class ApplyResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     RESOURCES_FIELD_NUMBER: _builtins.int
     CHANGED_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
+    SWITCHES_FIELD_NUMBER: _builtins.int
+    SWITCHES_UNKNOWN_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
     """Revision of the store after the write."""
+    switches_unknown: _builtins.str
+    """Of a dry run: why nothing can be told about switches; empty if all is told."""
     @_builtins.property
     def resources(self) -> _containers.RepeatedCompositeFieldContainer[_resources_pb2.Resource]:
         """As stored, in the order of the request."""
@@ -1439,16 +1537,27 @@ class ApplyResponse(_message.Message):
     def changed(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Names of the objects that changed."""
 
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___ObjectChange]:
+        """Of a dry run: the objects that would change, in the order of the request."""
+
+    @_builtins.property
+    def switches(self) -> _containers.RepeatedCompositeFieldContainer[Global___SwitchChange]:
+        """Of a dry run: the switches that would change."""
+
     def __init__(
         self,
         *,
         resources: _abc.Iterable[_resources_pb2.Resource] | None = ...,
         changed: _abc.Iterable[_builtins.str] | None = ...,
         revision: _builtins.int = ...,
+        changes: _abc.Iterable[Global___ObjectChange] | None = ...,
+        switches: _abc.Iterable[Global___SwitchChange] | None = ...,
+        switches_unknown: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed", b"changed", "resources", b"resources", "revision", b"revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed", b"changed", "changes", b"changes", "resources", b"resources", "revision", b"revision", "switches", b"switches", "switches_unknown", b"switches_unknown"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

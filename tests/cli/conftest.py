@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -12,11 +13,14 @@ from click.testing import CliRunner, Result
 from sdn.cli.main import cli
 from sdn.controller.notices import Notices
 from sdn.controller.reader import FlowView, LinkView, SwitchView, SystemView, TopologyView, Watched
+from sdn.controller.rehearsal import differences_of
+from sdn.daemon.logs import LogLevels
 from sdn.model.command import Transaction, TransactionResult
 from sdn.model.errors import NotFound, SdnError, Unavailable
 from sdn.model.ids import Dpid, Kind
-from sdn.model.intent import Resource
+from sdn.model.intent import Quota, Resource
 from sdn.model.notice import AuditReport, Filter, Notice, NoticePage
+from sdn.model.plan import Plan, SwitchPlan, Tally
 from sdn.model.selector import EVERYTHING, Selector
 from sdn.model.status import ChangeType, PathHop, State, Status
 from sdn.model.topology import SwitchPort, WiringFault
@@ -41,6 +45,7 @@ class Daemon:
         self.kept = Notices({})
         self.reports: dict[str, AuditReport] = {}
         self.coming: list[Watched] = []
+        self.unknown = ""
 
     @property
     def reader(self) -> Daemon:
@@ -56,6 +61,9 @@ class Daemon:
     ) -> Iterable[tuple[Resource, Status]]:
         found = (self.get(name) for name in self.store.names(kind, tenant) if name > after)
         return [item for item in found if selector.matches(item[0].labels)]
+
+    def quota(self, tenant: str) -> tuple[Quota, Quota]:
+        return self.store.quota(tenant)
 
     def topology(self) -> TopologyView:
         ports = (SwitchPort(1, "up1", b"\2\0\0\0\0\1", True, 10 * GIGA),)
@@ -100,6 +108,10 @@ class Daemon:
             self.store.commit(prepared)
         return TransactionResult(prepared.revision, prepared.resources, prepared.changed, 1)
 
+    async def rehearse(self, transaction: Transaction) -> Plan:
+        plan = SwitchPlan("leaf1", Tally(12, 1, 3), Tally(2, 0, 1), Tally())
+        return Plan(differences_of(self.store.prepare(transaction, NOW).changes), (plan,), self.unknown)
+
     async def wait_programmed(self, names: tuple[str, ...], timeout: float) -> None:  # noqa: ASYNC109 - the Backend's
         self.waits.append(timeout)
         self.statuses.update(self.after_wait)
@@ -133,8 +145,9 @@ class Daemon:
 class Api:
     """A daemon's API in a thread with its own loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, counters: Any) -> None:
         self.daemon = Daemon()
+        self._counters = counters
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
@@ -142,7 +155,7 @@ class Api:
         self.address = f"127.0.0.1:{port}"
 
     async def _start(self) -> tuple[Server, int]:
-        server = Server(self.daemon, "127.0.0.1:0")
+        server = Server(self.daemon, "127.0.0.1:0", counters=self._counters, logs=LogLevels())
         return server, await server.start()
 
     def close(self) -> None:
@@ -153,8 +166,14 @@ class Api:
 
 
 @pytest.fixture
-def api() -> Iterator[Api]:
-    api = Api()
+def counters() -> Any:
+    """What the daemon of the test knows of counters; None: it does not read them."""
+    return None
+
+
+@pytest.fixture
+def api(counters: Any) -> Iterator[Api]:
+    api = Api(counters)
     yield api
     api.close()
 

@@ -40,13 +40,35 @@ def test_a_dry_run_tells_what_would_change_and_writes_nothing(run: Any, red: str
     revision = daemon.store.revision
     result = run("apply", "-f", "-", "--dry-run", stdin=red.replace("the first", "the second"))
     assert result.exit_code == 0
-    assert result.stdout.splitlines()[1:3] == [
-        "tenants/red               would change",
-        "tenants/red/networks/web  unchanged",
+    assert result.stdout.splitlines() == [
+        "NAME                      RESULT        FIELDS",
+        "tenants/red               would change  metadata.description",
+        "tenants/red/networks/web  unchanged     -",
+        "tenants/red/subnets/v4    unchanged     -",
+        "tenants/red/ports/h1      unchanged     -",
+        "tenants/red/ports/h2      unchanged     -",
+        "",
+        "SWITCH  FLOWS      GROUPS  METERS",
+        "leaf1   +12 ~1 -3  +2 -1   -",
+        "(+ new, ~ changed, - deleted)",
     ]
+    created = run("apply", "-f", "-", "--dry-run", stdin="kind: Tenant\nname: tenants/new\n")
+    assert "tenants/new  would be created" in created.stdout
+    daemon.unknown = "Waiting."
+    assert "Switches: not known. Waiting." in run("apply", "-f", "-", "--dry-run", stdin=red).stdout
+    daemon.unknown = ""
     assert daemon.store.revision == revision
     answer = json.loads(run("apply", "-f", "-", "--dry-run", "-o", "json", stdin=red).stdout)
-    assert list(answer) == ["dry_run", "revision", "changed", "resources"]
+    assert list(answer) == [
+        "dry_run",
+        "revision",
+        "changed",
+        "resources",
+        "changes",
+        "switches",
+        "switches_unknown",
+    ]
+    assert answer["switches"][0]["flows"] == {"added": 12, "changed": 1, "deleted": 3}
     assert (answer["dry_run"], answer["changed"], len(answer["resources"])) == (True, [], 5)
 
 
@@ -115,7 +137,7 @@ def test_connect_names_the_connection_after_its_ends_and_shows_its_path(
     assert daemon.waits == [60.0]
     assert daemon.store.objects[name].bandwidth == 100_000_000
     row = run("get", "connections").stdout.splitlines()[1]
-    assert row == "red     h1-h2  h1  h2  100M       PROGRAMMED  leaf1 > spine1 > leaf2"
+    assert row == "red     h1-h2  h1  h2  100M       -           PROGRAMMED  leaf1 > spine1 > leaf2"
 
 
 def test_connect_takes_the_tenant_from_a_full_name(run: Any, red: str, daemon: Any) -> None:

@@ -8,7 +8,6 @@ import networkx as nx
 import pytest
 from cloud_lab import CloudLab, cloud_lab
 
-from sdn.graph import load_topology
 from sdn.model.topology import DeclaredLink
 
 pytestmark = pytest.mark.lab

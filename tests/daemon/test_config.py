@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from sdn.daemon import config
 from sdn.model.errors import InvalidInput
+from sdn.model.intent import DEFAULT_QUOTA
 
 
 def test_without_anything_it_works() -> None:
@@ -79,3 +81,12 @@ def test_what_is_not_an_address(text: str) -> None:
 def test_addresses() -> None:
     assert config.split_address("127.0.0.1:6653", "x") == ("127.0.0.1", 6653)
     assert config.split_address("[::1]:0", "x") == ("::1", 0)
+
+
+def test_quotas_of_tenants_are_settings(tmp_path: Path) -> None:
+    file = tmp_path / "sdnd.toml"
+    file.write_text("quota_networks = 7\nquota_ports = 9\n")
+    settings = config.load(["--config", str(file), "--quota-ports", "8"], {"SDN_QUOTA_ROUTERS": "5"})
+    assert settings.quota == replace(DEFAULT_QUOTA, networks=7, ports=8, routers=5)
+    with pytest.raises(InvalidInput, match="Give a whole number from 1 to"):
+        config.load(["--quota-ports", "0"], {})

@@ -11,12 +11,14 @@ from typing import Any, TypeVar
 from sdn.controller.effects import Publish
 from sdn.controller.notices import Notices
 from sdn.controller.reader import FlowView, LinkView, SwitchView, SystemView, TopologyView, Watched
+from sdn.controller.rehearsal import differences_of
 from sdn.daemon.watch import NoticeHub, WatchHub
 from sdn.model.command import Create, Transaction, TransactionResult
 from sdn.model.errors import NotFound, SdnError, Unavailable
 from sdn.model.ids import Dpid, Kind, thing_of
-from sdn.model.intent import Binding, Connection, Network, Port, Resource, Router, Subnet, Tenant
+from sdn.model.intent import Binding, Connection, Network, Port, Quota, Resource, Router, Subnet, Tenant
 from sdn.model.notice import AuditReport, Filter, Finding, Notice, NoticePage, Severity
+from sdn.model.plan import Plan, SwitchPlan, Tally
 from sdn.model.selector import EVERYTHING, Selector
 from sdn.model.status import ChangeType, PathHop, State, Status
 from sdn.model.topology import SwitchPort, WiringFault
@@ -54,6 +56,9 @@ class FakeReader:
         self._fail()
         found = (self.get(name) for name in self.store.names(kind, tenant) if name > after)
         return (item for item in found if selector.matches(item[0].labels))
+
+    def quota(self, tenant: str) -> tuple[Quota, Quota]:
+        return self.store.quota(tenant)
 
     def topology(self) -> TopologyView:
         ports = (SwitchPort(1, "up1", b"\2\0\0\0\0\1", True, 10**10),)
@@ -95,6 +100,7 @@ class FakeBackend:
         self.failure: Exception | None = None
         self.changes = WatchHub(FIRST)
         self.watch_failure: SdnError | None = None
+        self.unknown = ""
         self.watching = asyncio.Event()
         self.submitted = asyncio.Event()
         self.closed = asyncio.Event()
@@ -124,6 +130,10 @@ class FakeBackend:
         assert resource is not None
         change = ChangeType.DELETED if new is None else ChangeType.MODIFIED if old else ChangeType.ADDED
         self.changes.publish(Publish(self.store.revision, change, resource, Status(State.PENDING, "New"), old))
+
+    async def rehearse(self, transaction: Transaction) -> Plan:
+        plan = SwitchPlan("leaf1", Tally(12, 1, 3), Tally(2, 0, 1), Tally())
+        return Plan(differences_of(self.store.prepare(transaction, NOW).changes), (plan,), self.unknown)
 
     async def wait_programmed(self, names: tuple[str, ...], timeout: float) -> None:  # noqa: ASYNC109 - the Backend's signature
         self.waits.append((names, timeout))

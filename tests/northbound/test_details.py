@@ -24,6 +24,7 @@ from sdn.model.errors import (
     Violation,
     WriteRefused,
 )
+from sdn.model.intent import DEFAULT_QUOTA
 from sdn.northbound.errors import status_of
 from sdn.v1 import resources_pb2 as pb
 
@@ -86,6 +87,21 @@ async def test_limits_are_named(client: AsyncClient) -> None:
         "of": "subnets",
         "object": f"{RED}/networks/web",
     }
+
+
+async def test_a_quota_is_shown_enforced_and_told(client: AsyncClient) -> None:
+    tenant = await client.tenants.update(pb.Tenant(name=RED, quota=pb.Quota(networks=1)), mask=["quota"])
+    assert (tenant.quota, tenant.usage.networks, tenant.usage.ports) == (pb.Quota(networks=1), 1, 2)
+    assert (tenant.limits.networks, tenant.limits.ports) == (1, DEFAULT_QUOTA.ports)
+    found = await details(client.networks.create(pb.Network(name=f"{RED}/networks/n")))
+    assert found.limits == ((RED, "2 of at most 1 networks"),)
+    assert found.metadata["object"] == RED
+    blue = next(t for t in await client.tenants.list() if t.name == "tenants/blue")
+    assert not blue.HasField("quota")
+    assert blue.limits.networks == DEFAULT_QUOTA.networks
+    applied = await client.apply([blue, tenant])
+    assert not applied.changed, "what was read can be applied again"
+    assert applied.resources[1].tenant.usage.networks == 1
 
 
 @pytest.mark.parametrize(("cls", "seconds"), [(Unavailable, 1.0), (WriteRefused, 2.0), (StorageFull, 2.0)])

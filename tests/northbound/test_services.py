@@ -283,6 +283,27 @@ async def test_a_watch_goes_on_where_another_ended(client: AsyncClient, backend:
     ]
 
 
+async def test_a_dry_run_of_apply_tells_objects_fields_and_entries(client: AsyncClient, backend: FakeBackend) -> None:
+    before = backend.store.records()
+    web = pb.Network(name=f"{RED}/networks/web", mtu=1400)
+    connection = pb.Connection(name=f"{RED}/connections/c", a="h1", b="h2", bandwidth_bps=5)
+    wish = [web, pb.Tenant(name="tenants/new"), pb.Tenant(name=RED), connection]
+    response = await client.apply(wish, ["tenants/blue"], dry_run=True, request_id="x")
+    assert [(c.name, s.ChangeType.Name(c.type), list(c.fields)) for c in response.changes] == [
+        (web.name, "MODIFIED", ["metadata.labels", "mtu"]),
+        ("tenants/new", "ADDED", []),
+        (connection.name, "MODIFIED", ["bandwidth_bps"]),
+        ("tenants/blue", "DELETED", []),
+    ]
+    (switch,) = response.switches
+    assert (switch.switch, switch.flows.added, switch.flows.changed, switch.flows.deleted) == ("leaf1", 12, 1, 3)
+    assert (switch.groups.added, switch.meters, response.switches_unknown) == (2, s.Tally(), "")
+    assert backend.store.records() == before
+    applied = await client.apply(wish, ["tenants/blue"], request_id="x")
+    assert not applied.changes
+    assert len(applied.changed) == 4
+
+
 async def test_labels_restrict_lists_and_watches(client: AsyncClient, backend: FakeBackend) -> None:
     for number in range(30):
         labels = {"env": "prod" if number % 3 else "dev", "n": str(number)}

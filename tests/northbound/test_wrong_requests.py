@@ -12,6 +12,8 @@ from fake_backend import FakeBackend
 from google.protobuf import duration_pb2, field_mask_pb2
 
 from sdn.client import ApiError
+from sdn.model.command import Create, Transaction
+from sdn.model.intent import Network, Quota, Tenant
 from sdn.northbound.paging import make_token
 from sdn.v1 import resources_pb2 as pb
 from sdn.v1 import services_pb2 as s
@@ -287,6 +289,38 @@ WRONG = [
         "connection",
         ("connections/c", ""),
     ),
+    # quotas
+    Wrong(
+        "CreateTenant",
+        s.CreateTenantRequest(tenant=pb.Tenant(name="tenants/t", quota=pb.Quota(ports=1_000_001))),
+        INVALID,
+        "tenant.quota.ports",
+        ("out of range", "Give 1 to 1000000, or 0"),
+    ),
+    Wrong(
+        "UpdateTenant",
+        s.UpdateTenantRequest(tenant=pb.Tenant(name=RED), update_mask=mask("usage")),
+        INVALID,
+        "update_mask.paths[0]",
+        ("by the daemon", "Choose from"),
+    ),
+    Wrong(
+        "CreateNetwork",
+        s.CreateNetworkRequest(network=pb.Network(name="tenants/small/networks/n")),
+        "RESOURCE_EXHAUSTED Exhausted",
+        "network.name",
+        ("would have 2 networks", "raise its quota.networks"),
+    ),
+    Wrong(
+        "Apply",
+        apply(
+            pb.Tenant(name="tenants/t", quota=pb.Quota(networks=1)),
+            *(pb.Network(name=f"tenants/t/networks/{n}") for n in "ab"),
+        ),
+        "RESOURCE_EXHAUSTED Exhausted",
+        "resources[2].network.name",
+        ("its quota is 1", "raise its quota.networks"),
+    ),
     # options
     Wrong("CreateTenant", waiting(seconds=-1), INVALID, "options.wait", ("negative", "Give 0 to 3600")),
     Wrong("CreateTenant", waiting(seconds=3601), INVALID, "options.wait", ("too long", "Give 0 to 3600")),
@@ -435,6 +469,14 @@ async def error_of(channel: grpc.aio.Channel, method: str, request: bytes) -> Ap
         async for _ in channel.unary_stream(path_of(method))(request, timeout=20):
             pass
     return ApiError.of(caught.value)
+
+
+@pytest.fixture(autouse=True)
+def small(backend: FakeBackend) -> None:
+    """A tenant that has all it may have."""
+    name = "tenants/small"
+    commands = (Create(Tenant(name=name, quota=Quota(networks=1))), Create(Network(name=f"{name}/networks/m")))
+    backend.store.commit(backend.store.prepare(Transaction(commands), 0.0))
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=[f"{i}-{w.method}-{w.field}" for i, w in enumerate(WRONG)])

@@ -13,7 +13,16 @@ from sdn.model.ids import Dpid
 from sdn.model.program import Entry, Group, Unit
 from sdn.model.route import NextHops, Path, Repair, RepairHops
 from sdn.pipeline import Compiler, route_table, routes
-from sdn.pipeline.facts import ConnectionFacts, InterfaceFacts, PortFacts, RouterFacts, StaticFacts, SwitchFacts, Way
+from sdn.pipeline.facts import (
+    ConnectionFacts,
+    InterfaceFacts,
+    PairFacts,
+    PortFacts,
+    RouterFacts,
+    StaticFacts,
+    SwitchFacts,
+    Way,
+)
 from sdn.pipeline.layout import GROUP_ALIVE
 from sdn.pipeline.program import OwnershipError
 from sdn.pipeline.routes import COMPILED_FORM, Form
@@ -142,8 +151,28 @@ class Changer:
             ofport = number if self.chance.random() < 0.8 else None
             mac, dpid = bytes([2, 0, 0, 0, 0, number]), self.chance.choice(SWITCHES)
             network = self.chance.choice(NETWORKS)
-            self.world.ports[name] = PortFacts(network, number, mac, addresses, v6, dpid, ofport)
+            pairs = self.pairs(number) if self.chance.random() < 0.5 else ()
+            target = (self.chance.choice(SWITCHES), self.chance.choice((None, number + 20)))
+            moving = target if self.chance.random() < 0.3 else None
+            self.world.ports[name] = PortFacts(network, number, mac, addresses, v6, dpid, ofport, pairs, moving)
         self.compiler.set_port(name, self.world.ports.get(name))
+
+    def pairs(self, number: int) -> tuple[PairFacts, ...]:
+        """Addresses and MACs that other ports have, may use too, or do not; ranges; now and then several are active."""
+        own, virtual = bytes([2, 0, 0, 0, 0, number]), bytes([0, 0, 0x5E, 0, 1, self.chance.randrange(1, 3)])
+        found: dict[tuple[bytes, int, bytes], PairFacts] = {}
+        for _ in range(self.chance.randrange(1, 5)):
+            mac, service = self.chance.choice(((own, number), (virtual, 100 * virtual[5] + number)))
+            size = self.chance.choice((4, 16))
+            low = self.chance.randrange(len(PORTS) + 3)
+            v4 = bytes([10, 0, self.chance.randrange(2), low + 10])
+            prefix = v4 if size == 4 else bytes([0xFD]) + bytes(14) + bytes([low])
+            length = self.chance.choice((0, 8, size * 8, size * 8, size * 8))
+            if length < size * 8:
+                prefix = bytes(size) if length == 0 else prefix[:1] + bytes(size - 1)
+            active = length == size * 8 and self.chance.random() < 0.3
+            found[prefix, length, mac] = PairFacts(prefix, length, mac, service, active)
+        return tuple(found.values())
 
     def router(self, name: str) -> None:
         number = 1 if name == "r1" else 2
@@ -153,7 +182,13 @@ class Changer:
             self.world.routers.pop(name, None)
         else:
             interfaces = tuple(
-                InterfaceFacts(network, bytes([10, 0, network, 0]), 24, bytes([10, 0, network, 1]))
+                InterfaceFacts(
+                    network,
+                    bytes([10, 0, network, 0]),
+                    24,
+                    bytes([10, 0, network, 1]),
+                    self.chance.choice((0, 0, 1400)),
+                )
                 for network in chosen
             )
             before = self.world.routers.get(name)
@@ -171,7 +206,8 @@ class Changer:
                 v4 = bytes([10, 0, self.chance.randrange(2), number + 10])
                 hop = v4 if size == 4 else bytes([0xFD]) + bytes(14) + bytes([number])
                 network = self.chance.choice((0, *networks))
-                routes.append(StaticFacts(bytes([10]) + bytes(size - 1), length, network, hop if network else b""))
+                prefix, limit = bytes([10]) + bytes(size - 1), self.chance.choice((0, 1400)) if network else 0
+                routes.append(StaticFacts(prefix, length, network, hop if network else b"", limit))
         return tuple(routes)
 
     def routes(self) -> None:
