@@ -211,7 +211,9 @@ def _controller(settings: Config, journal: Journal, records: Records) -> Control
             damping=DampingRule(half_life=settings.damping_half_life),
             only_declared=settings.use_links == "declared",
             repair=settings.repair == "on",
+            measured_latency=settings.link_latency == "measured",
             quota=settings.quota,
+            learn=settings.learn,
         ),
     )
 

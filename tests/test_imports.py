@@ -35,7 +35,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "v1": (),
     "client": ("v1",),
     "security": ("model",),
-    "cli": ("client", "security"),
+    "cli": ("client", "graph", "security"),
     "metrics": ("model",),
     "lab": ("model", "graph", "client"),
 }
@@ -58,7 +58,7 @@ IMPURE_MODULES = {"asyncio", "socket", "grpc", "time", "random", "os", "threadin
 GRAPH_LIBRARIES = {"networkx", "scipy", "numpy", "rustworkx"}
 LIBRARIES = {package: set[str]() for package in PURE} | {
     "routing": GRAPH_LIBRARIES,
-    "cli": {"click", "yaml"},
+    "cli": {"click", "resvg_py", "yaml"},
     "security": {"cryptography"},
 }
 """Third-party libraries of the packages that are held to a list."""

@@ -10,8 +10,9 @@ import click
 from sdn.cli.columns import state
 from sdn.cli.files import read_manifests
 from sdn.cli.plan import plain_plan, plan_text
+from sdn.cli.progress import on_terminal, wait_and_tell
 from sdn.cli.render import plain_object, state_word, table
-from sdn.cli.session import Session, common, exit_code, fail, pass_session
+from sdn.cli.session import Session, common_names, exit_code, fail, pass_session
 from sdn.cli.words import DurationType
 from sdn.client import ApiError, Document, locate, unwrap
 
@@ -33,7 +34,7 @@ wait_option = click.option(
 @click.option("-f", "--file", "files", multiple=True, required=True, metavar="FILE", help="YAML or JSON; - reads.")
 @click.option("--dry-run", is_flag=True, help="Check everything and tell what would change; write nothing.")
 @wait_option
-@common
+@common_names
 @pass_session
 def apply(session: Session, files: Sequence[str], dry_run: bool, wait: float) -> None:
     """Create or replace all objects of manifests in one transaction: all of it, or nothing.
@@ -55,15 +56,18 @@ def apply(session: Session, files: Sequence[str], dry_run: bool, wait: float) ->
         addresses: [10.0.0.11]
         binding: {switch: leaf1, interface: h1-eth0}
 
-    Errors name file, line and field. With --wait the exit code is 1 unless everything is programmed.
+    Errors name file, line and field. With --wait the exit code is 1 unless everything is programmed; a terminal shows
+    how many objects are.
     """
     documents = read_manifests(files)
     with session.client() as client:
         try:
-            response = client.apply([d.message for d in documents], dry_run=dry_run, wait=wait)
+            telling = bool(wait) and not dry_run and on_terminal()
+            response = client.apply([d.message for d in documents], dry_run=dry_run, wait=0 if telling else wait)
+            messages = [unwrap(resource) for resource in response.resources]
+            messages = wait_and_tell(client, messages, wait) if telling else messages
         except ApiError as error:
-            fail(_lines(error, documents), exit_code(error))
-    messages = [unwrap(resource) for resource in response.resources]
+            fail(error_lines(error, documents), exit_code(error))
     changed = set(response.changed)
     session.show(
         lambda: {
@@ -74,6 +78,7 @@ def apply(session: Session, files: Sequence[str], dry_run: bool, wait: float) ->
             **(plain_plan(response) if dry_run else {}),
         },
         lambda: plan_text(messages, response) if dry_run else _applied(messages, changed),
+        lambda: [m.name for m in messages],
     )
     if not dry_run:
         judge(messages, wait)
@@ -86,7 +91,7 @@ def _applied(messages: Sequence[Any], changed: set[str]) -> str:
     return table(("NAME", "RESULT", "STATE"), rows)
 
 
-def _lines(error: ApiError, documents: Sequence[Document]) -> list[str]:
+def error_lines(error: ApiError, documents: Sequence[Document]) -> list[str]:
     """What the daemon objects to, with file and line where it concerns a document."""
     if not error.violations:
         return str(error).splitlines()

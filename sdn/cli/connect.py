@@ -8,12 +8,13 @@ from typing import Any
 
 import click
 
+from sdn.cli import complete
 from sdn.cli.apply import judge, wait_option
 from sdn.cli.columns import bandwidth as bandwidth_of
 from sdn.cli.columns import hop_table, hops, state
 from sdn.cli.objects import tenant_option
 from sdn.cli.render import plain, plain_object, table
-from sdn.cli.session import EXIT_FAILED, Session, common, pass_session
+from sdn.cli.session import EXIT_FAILED, Session, common, common_names, pass_session
 from sdn.cli.words import BandwidthType, DurationType, full_name, id_of, tenant_of
 from sdn.client import KINDS, format_bandwidth
 from sdn.client import messages as m
@@ -72,8 +73,8 @@ def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """A whole connection; the values arrive as keyword arguments, for ``connection_of``."""
     for option in reversed(
         (
-            click.argument("a"),
-            click.argument("b"),
+            click.argument("a", shell_complete=complete.ports),
+            click.argument("b", shell_complete=complete.ports),
             click.option("--bandwidth", type=BandwidthType(), required=True, help="From A to B: 100M, 1.5G."),
             click.option("--reverse", type=BandwidthType(), default=0, help="From B to A; as much if not given."),
             click.option("--protect", type=_SCOPES, help="Reserve a second path that shares none of these, or refuse."),
@@ -109,7 +110,7 @@ def connection_of(options: _Options) -> m.Connection:
 @click.command()
 @connection_options
 @wait_option
-@common
+@common_names
 @pass_session
 def connect(session: Session, /, wait: float, **options: Any) -> None:
     """Connect the ports A and B by a path of its own with bandwidth reserved along it.
@@ -126,7 +127,7 @@ def connect(session: Session, /, wait: float, **options: Any) -> None:
     connection = connection_of(options)
     with session.client() as client:
         message = client.connections.create(connection, wait=wait)
-    session.show(lambda: plain_object(message), lambda: _connected(message))
+    session.show(lambda: plain_object(message), lambda: _connected(message), lambda: [message.name])
     judge([message], wait)
 
 
@@ -175,8 +176,8 @@ def _answer(answer: m.CheckConnectionResponse) -> str:
 
 
 @click.command()
-@click.argument("source")
-@click.argument("destination")
+@click.argument("source", shell_complete=complete.places)
+@click.argument("destination", shell_complete=complete.places)
 @click.option("--bandwidth", type=BandwidthType(), default=0, help="Free from SOURCE to DESTINATION: 100M.")
 @click.option("--reverse", type=BandwidthType(), default=0, help="And back; as much if not given.")
 @click.option("-k", "--count", type=click.IntRange(1, 16), default=4, show_default=True, help="At most so many.")

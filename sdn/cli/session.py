@@ -12,7 +12,7 @@ import click
 from sdn.cli.render import as_json, as_yaml, clean
 from sdn.client import DEFAULT_ADDRESS, ApiError, Client, Credentials, ManifestError
 
-EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_UNREACHABLE = 0, 1, 2, 3
+EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_UNREACHABLE, EXIT_UNCERTAIN = 0, 1, 2, 3, 4
 _NO_ANSWER = ("UNAVAILABLE", "DEADLINE_EXCEEDED")
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -69,12 +69,12 @@ def exit_code(error: ApiError) -> int:
 
 
 @contextmanager
-def manifest_errors() -> Iterator[None]:
+def manifest_errors(code: int = EXIT_FAILED) -> Iterator[None]:
     """Tell what is wrong with a manifest, one line for each problem."""
     try:
         yield
     except ManifestError as error:
-        fail(str(problem) for problem in error.problems)
+        fail((str(problem) for problem in error.problems), code)
 
 
 pass_session = click.make_pass_decorator(Session, ensure=True)

@@ -28,6 +28,8 @@ from sdn.v1 import services_pb2 as spb
 from sdn.v1 import services_pb2_grpc as rpc
 from sdn.v1 import topology_pb2 as tpb
 from sdn.v1 import topology_pb2_grpc as trpc
+from sdn.v1 import trace_pb2 as xpb
+from sdn.v1 import trace_pb2_grpc as xrpc
 
 _List = list  # the accessors have a method of that name
 
@@ -122,6 +124,7 @@ class AsyncClient:
         self._paths: Any = pgrpc.PathServiceStub(self.channel)
         self._admin: Any = arpc.AdminServiceStub(self.channel)
         self._system: Any = trpc.SystemServiceStub(self.channel)
+        self._trace: Any = xrpc.TraceServiceStub(self.channel)
         self._events: Any = erpc.EventServiceStub(self.channel)
 
     async def close(self) -> None:
@@ -185,6 +188,15 @@ class AsyncClient:
                 yield entry
         except grpc.RpcError as error:
             raise ApiError.of(error, self.address) from None
+
+    async def trace(self, source: str, destination: str = "", **fields: Any) -> xpb.TracePacketResponse:
+        """What would become of a packet from a port (full name) to a port, an address or a MAC; nothing is sent.
+
+        fields: of TracePacketRequest, as ``protocol="TCP", port=80``. Raises ApiError, or ValueError for other names.
+        """
+        request = xpb.TracePacketRequest(source=source, destination=destination, **fields)
+        answer: xpb.TracePacketResponse = await self.invoke(self._trace.TracePacket, request)
+        return answer
 
     async def status(self) -> tpb.SystemStatus:
         """The daemon at a glance."""

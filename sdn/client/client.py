@@ -29,6 +29,8 @@ from sdn.v1 import services_pb2 as spb
 from sdn.v1 import services_pb2_grpc as rpc
 from sdn.v1 import topology_pb2 as tpb
 from sdn.v1 import topology_pb2_grpc as trpc
+from sdn.v1 import trace_pb2 as xpb
+from sdn.v1 import trace_pb2_grpc as xrpc
 
 _POLL_SECONDS = 0.1
 _List = list  # the accessors have a method of that name
@@ -196,6 +198,7 @@ class Client:
         self._system = trpc.SystemServiceStub(self.channel)
         self._events = erpc.EventServiceStub(self.channel)
         self._admin = arpc.AdminServiceStub(self.channel)
+        self._trace = xrpc.TraceServiceStub(self.channel)
         self._health = health_pb2_grpc.HealthStub(self.channel)
 
     @classmethod
@@ -290,6 +293,15 @@ class Client:
             yield from stream
         except grpc.RpcError as error:
             raise ApiError.of(error, self.address) from None
+
+    def trace(self, source: str, destination: str = "", **fields: Any) -> xpb.TracePacketResponse:
+        """What would become of a packet from a port (full name) to a port, an address or a MAC; nothing is sent.
+
+        fields: of TracePacketRequest, as ``protocol="TCP", port=80``. Raises ApiError, or ValueError for other names.
+        """
+        request = xpb.TracePacketRequest(source=source, destination=destination, **fields)
+        answer: xpb.TracePacketResponse = self.invoke(self._trace.TracePacket, request)
+        return answer
 
     def status(self) -> tpb.SystemStatus:
         """The daemon at a glance."""

@@ -17,7 +17,7 @@ from sdn.model.errors import SdnError
 from sdn.model.ids import Dpid, format_dpid
 from sdn.model.intent import AddressPair, Binding, Port
 from sdn.pipeline.facts import PairFacts, PortFacts
-from sdn.store import Store
+from sdn.store import Store, forms
 from sdn.store.names import service_key
 from sdn.topology import TopologyState
 
@@ -56,14 +56,21 @@ def claim_order(saved: Mapping[str, str]) -> dict[str, int]:
     return order
 
 
+def is_learned(port: Port, network: str) -> bool:
+    """Whether learning mode looks after a port: it bears the label and is in the network that learns."""
+    return port.network == network and forms.is_learned(port)
+
+
 class Attachments:
     """Facts of every port, or why there are none; ``changed`` collects the ports to look at again."""
 
-    def __init__(self, store: Store, topology: TopologyState) -> None:
+    def __init__(self, store: Store, topology: TopologyState, learning: str = "") -> None:
+        """learning: the network that learns hosts, '' if none does."""
         self._store = store
         self._topology = topology
         self._places: dict[str, tuple[Place | None, Place | None]] = {}
         """Of bound ports: where they are, and where they move to."""
+        self._learning = learning
         self._claims: dict[Place, dict[str, None]] = {}
         self._at: dict[Dpid, dict[str, None]] = {}
         self._facts: dict[str, PortFacts] = {}
@@ -239,6 +246,8 @@ class Attachments:
             ofport=self._topology.port_number(*places[0]),
             target=(places[1][0], self._topology.port_number(*places[1])) if len(places) > 1 else None,
             pairs=tuple(self._pair_facts(port, pair) for pair in port.allowed_address_pairs),
+            asks=port.network == self._learning,
+            learned=is_learned(port, self._learning),
         )
 
     def _pair_facts(self, port: Port, pair: AddressPair) -> PairFacts:

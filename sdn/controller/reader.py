@@ -16,6 +16,7 @@ from sdn.model.request import Protect
 from sdn.model.selector import EVERYTHING, Selector
 from sdn.model.status import ChangeType, PathHop, Status
 from sdn.model.topology import SwitchPort, WiringFault
+from sdn.model.tracing import TraceQuestion, TraceView
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,8 @@ class SwitchView:
 class LinkView:
     """One link; ends are (switch name, interface name). reserved: bits/s from a to b and from b to a.
 
-    away, damped, unused: see sdn.topology.state.LinkState.
+    away, damped, unused: see sdn.topology.state.LinkState. measured: latency one way and its error in microseconds, and
+    the number of samples; None while it is not known.
     """
 
     a: tuple[str, str]
@@ -56,6 +58,7 @@ class LinkView:
     away: bool = False
     damped: bool = False
     unused: bool = False
+    measured: tuple[int, int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +195,10 @@ class Reader(Protocol):
 
     def flows(self, switch: str) -> Iterable[FlowView]:
         """The program of a switch (name or dpid)."""
+        ...
+
+    def trace(self, asked: TraceQuestion) -> TraceView:
+        """What would become of a packet. Raises sdn.model.errors.InvalidInput too, naming the field."""
         ...
 
     def system(self) -> SystemView:

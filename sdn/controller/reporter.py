@@ -140,6 +140,11 @@ class Reporter:
         message = f"Switch {switch} got a probe on port {reject.port} that is not believed: {reject.message}."
         self._tell(_WARNING, "ProbeRejected", switch, message, "probe rejected", details)
 
+    def learning(self, severity: Severity, reason: str, object_: str, message: str) -> None:
+        """Something about learned ports."""
+        self._notices.add(self.wall, severity, reason, object_, message)
+        self.log(_LEVELS[severity], "learning", reason=reason, object=object_, message=message)
+
     def wiring(self, faults: Sequence[WiringFault], *, cleared: bool) -> None:
         """Differences from the declared topology came, or are gone."""
         reason = "WiringFaultCleared" if cleared else "WiringFault"

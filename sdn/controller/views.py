@@ -18,6 +18,7 @@ from sdn.controller.reader import (
     SystemView,
     TopologyView,
 )
+from sdn.controller.tracing import Tracing
 from sdn.model.errors import NotFound, Thing
 from sdn.model.ids import Dpid, Kind, thing_of
 from sdn.model.intent import Connection, Port, Quota, Resource
@@ -27,6 +28,7 @@ from sdn.model.program import Entry, Unit, cookie_of
 from sdn.model.selector import EVERYTHING, Selector
 from sdn.model.status import PathHop, Status
 from sdn.model.topology import LinkEnd
+from sdn.model.tracing import TraceQuestion, TraceView
 from sdn.pipeline.layout import TABLE_NAMES
 from sdn.pipeline.program import SwitchProgram
 from sdn.routing import shortest_paths
@@ -127,6 +129,7 @@ class Views:
             away=state.away,
             damped=state.damped,
             unused=state.unused,
+            measured=(found.microseconds, found.error, found.samples) if (found := state.measured) else None,
         )
 
     def _is_first(self, end: LinkEnd, state: LinkState) -> bool:
@@ -198,6 +201,10 @@ class Views:
             entry = Entry("meter", number)
             text = format_meter(meter.rate, meter.burst)
             yield FlowView("meter", "", 0, f"meter={number}", text, 0, *_owner(program.owners(entry)), state(entry))
+
+    def trace(self, asked: TraceQuestion) -> TraceView:
+        """What would become of a packet; raises InvalidInput or NotFound."""
+        return Tracing(self._controller, _owner, lambda dpid: self._state_of(Dpid(dpid))).answer(asked)
 
     def _state_of(self, dpid: Dpid) -> Callable[[Entry], str]:
         switch = self._controller.fleet.get(dpid)

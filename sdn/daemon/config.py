@@ -19,6 +19,7 @@ SYSTEM_FILE = Path("/etc/sdn/sdnd.toml")
 """Read when it exists and no other file is named."""
 LINK_RULES = ("seen", "declared")
 SWITCH = ("on", "off")
+LATENCY_RULES = ("declared", "measured")
 _ADDRESS = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]+)):([0-9]{1,5})")
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
@@ -64,11 +65,19 @@ class Config:
     repair: str = field(
         default="on", metadata={"help": "switches send packets round failures by themselves", "choices": SWITCH}
     )
+    link_latency: str = field(
+        default="declared",
+        metadata={"help": "latency of links: as declared, or else as measured", "choices": LATENCY_RULES},
+    )
     start_grace: float = field(
         default=10.0, metadata={"help": "seconds to wait for known switches after a start", "range": (0, 3600)}
     )
     audit_interval: float = field(
         default=300.0, metadata={"help": "seconds between full read-backs of switches", "range": (1, 1e6)}
+    )
+    learn: str = field(
+        default="",
+        metadata={"help": "put unknown hosts into this network and learn them", "show": "tenants/T/networks/N"},
     )
     counter_interval: float = field(
         default=10.0,

@@ -59,12 +59,16 @@ def secure_openflow(settings: Config) -> OpenFlowSecurity:
 
 
 def metrics_address(settings: Config) -> tuple[str, int]:
-    """Where metrics are scraped; raises InvalidInput when other machines could read them."""
+    """Where metrics are told, which have neither TLS nor callers; raises InvalidInput."""
     host, port = split_address(settings.metrics, "metrics")
-    if not is_local(host) and not settings.insecure:
-        reason = f"{settings.metrics} can be reached from other machines, where anybody could read names and traffic"
-        remedy = "Listen on 127.0.0.1 or [::1], or allow it with --insecure on a network that you trust."
-        raise InvalidInput.of("metrics", reason, remedy)
+    if not is_local(host):
+        if not settings.insecure:
+            raise InvalidInput.of(
+                "metrics",
+                f"{settings.metrics} can be reached from other machines, where anybody could read names and traffic",
+                "Listen on 127.0.0.1 or [::1], or allow it with --insecure on a network that you trust.",
+            )
+        _log.warning("INSECURE: anybody who reaches %s can read metrics (--insecure)", settings.metrics)
     return host, port
 
 

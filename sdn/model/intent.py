@@ -105,7 +105,9 @@ class AddressPair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Port(Resource):
-    """An attachment of one host: its MAC (lower case, colons) and its addresses, each inside a subnet of the network.
+    """An attachment of one host: its MAC (lower case, colons) and its addresses.
+
+    Each address is inside a subnet of the network, unless the port was learned (label ``learned``).
 
     Frames with another source MAC or address are dropped at the switch where the port is bound, but for those that the
     pairs allow: each pair is an address with a MAC, not every address with every MAC. migration_target: where the host
@@ -169,6 +171,9 @@ class Connection(Resource):
     constraints: Constraints = Constraints()
     protection: Protection = Protection()
 
+
+LEARNED = "learned"
+"""Label of ports that learning mode made: ``silent`` until the host has been heard, then ``true``."""
 
 KIND_OF: dict[type[Resource], Kind] = {
     Tenant: Kind.TENANT,

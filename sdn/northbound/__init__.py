@@ -28,6 +28,7 @@ policy.py     what every method needs and every role has
 scope.py      what roles with tenants may name and see
 visit.py      one call that was let in
 calls.py      the call that is being served
+tracing.py    TraceService
 """
 
 import os

@@ -98,7 +98,12 @@ def _link(view: LinkView) -> tpb.Link:
         away=view.away,
         damped=view.damped,
         unused=view.unused,
+        measured=_measured(*view.measured) if view.measured else None,
     )
+
+
+def _measured(latency: int, error: int, samples: int) -> tpb.LatencyMeasurement:
+    return tpb.LatencyMeasurement(latency_us=latency, error_us=error, samples=samples)
 
 
 def flow(view: FlowView) -> tpb.FlowEntry:

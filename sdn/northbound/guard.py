@@ -259,10 +259,13 @@ def _who(identity: Identity) -> str:
 
 def _refusing(
     guard: Guard, method: str, identity: Identity | None, error: SdnError
-) -> Callable[[Any, Context], Awaitable[None]]:
+) -> Callable[[Any, Context], AsyncIterator[Any]]:
     """A handler that reads nothing."""
 
-    async def call(requests: Any, context: Context) -> None:
+    async def call(requests: Any, context: Context) -> AsyncIterator[Any]:
+        nothing: tuple[Any, ...] = ()
+        for item in nothing:  # a stream is a generator, also an empty one
+            yield item
         guard.refused(record_of(method, context, identity), error)
         await _abort(context, error)
 

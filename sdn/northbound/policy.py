@@ -59,10 +59,10 @@ POLICY: dict[str, Rule] = {
     "/sdn.v1.TopologyService/AuditSwitch": Rule(Need.OPERATE, writes=True),
     "/sdn.v1.PathService/CheckConnection": Rule(Need.NETWORK),  # names what stands in the way
     "/sdn.v1.PathService/FindPaths": Rule(Need.NETWORK),
-    "/sdn.v1.CounterService/GetCounters": Rule(Need.NETWORK),
-    "/sdn.v1.CounterService/ListCounters": Rule(Need.NETWORK),
-    "/sdn.v1.CounterService/WatchCounters": Rule(Need.NETWORK),
     "/sdn.v1.SystemService/GetSystemStatus": Rule(Need.NETWORK),
+    "/sdn.v1.CounterService/GetCounters": Rule(Need.READ),
+    "/sdn.v1.CounterService/ListCounters": Rule(Need.READ),
+    "/sdn.v1.CounterService/WatchCounters": Rule(Need.READ),
     "/sdn.v1.AdminService/GetLogLevels": Rule(Need.NETWORK),
     "/sdn.v1.AdminService/SetLogLevel": Rule(Need.OPERATE, writes=True),
     "/sdn.v1.AdminService/Backup": Rule(Need.ADMIN, writes=True),  # it changes nothing, and hands out secrets

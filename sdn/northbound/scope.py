@@ -8,7 +8,7 @@ links a path takes, is the network's business: such a caller may repeat what is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
 from typing import Any
 
@@ -16,8 +16,10 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from sdn.model.errors import PermissionDenied, Refused, SdnError, Violation
+from sdn.v1 import counters_pb2 as cpb
 from sdn.v1 import events_pb2 as epb
 from sdn.v1 import resources_pb2 as pb
+from sdn.v1 import services_pb2 as spb
 
 _FREE = ("metadata", "status", "options", "update_mask")
 """Fields that may hold any text, or that the daemon does not read."""
@@ -29,13 +31,13 @@ MAX_REQUEST_ID = 128
 Stored = Callable[[str], Any]
 """The stored object of a full name as its message, None if there is none."""
 _NETWORKS_OWN = {
-    "Port": ("binding",),
+    "Port": ("binding", "migration_target"),
     "Connection": tuple(
         f"constraints.{name}" for name in ("exclude_switches", "exclude_links", "exclude_risk_groups", "via")
     ),
 }
 """Fields of objects that say where in the network something is."""
-_SHOWN = ("state", "reason", "message")
+_SHOWN = ("state", "reason", "message", "conditions")
 """Of a status; what else there is, or will be, is left out."""
 
 
@@ -53,6 +55,13 @@ class Scope:
             self._restrict(request, "parent", "tenants/-")
         elif "object" in fields:
             self._restrict(request, "object", "")
+        if isinstance(request, cpb.WatchCountersRequest) and not request.kinds:
+            request.kinds.extend((cpb.PORTS, cpb.NETWORKS))
+        if getattr(request, "switch", "") or cpb.LINKS in _counted(request):
+            remedy = "Ask for what belongs to your tenants."
+            raise PermissionDenied.of(
+                "switch" if request.switch else "kind", "switches and links are not yours", remedy
+            )
         names = list(_names(request, ""))
         if not names:
             raise PermissionDenied.of("", "not restricted to your tenants", f"Ask for {self._words()} by name.")
@@ -76,12 +85,16 @@ class Scope:
                 event.ClearField("message")
                 event.ClearField("details")
             return
+        if isinstance(answer, spb.ApplyResponse):
+            answer.ClearField("switches")
+            answer.ClearField("switches_unknown")
         for status in _statuses(answer):
             for field in status.DESCRIPTOR.fields:
                 if field.name not in _SHOWN:
                     status.ClearField(field.name)
-            if status.reason not in _HARMLESS:
-                status.ClearField("message")
+            for said in (status, *status.conditions):
+                if said.reason not in _HARMLESS:
+                    said.ClearField("message")
 
     def shown(self, error: SdnError) -> SdnError:
         """An error without links and switches."""
@@ -121,6 +134,13 @@ class Scope:
             if _value(resource, path) != _value(stored, path):
                 remedy = "Leave it as it is; this is for administrators and the control plane."
                 raise PermissionDenied.of(f"{field}.{path}", "where in the network is not yours to change", remedy)
+
+
+def _counted(request: Any) -> Iterable[int]:
+    """Kinds of counters that are asked for."""
+    if isinstance(request, cpb.ListCountersRequest):
+        return (request.kind,)
+    return request.kinds if isinstance(request, cpb.WatchCountersRequest) else ()
 
 
 def _value(message: Any, path: str) -> Any:

@@ -26,22 +26,22 @@ from sdn.northbound.kinds import CODECS
 from sdn.northbound.metering import Calls, Unknown, metered
 from sdn.northbound.objects import ObjectService
 from sdn.northbound.pathservice import PathService
+from sdn.northbound.tracing import TraceService
 from sdn.northbound.views import Views
 from sdn.security.access import LOCAL, Access
 from sdn.security.auditlog import AuditLog
 from sdn.security.hosts import is_local
 from sdn.security.tls import Pem, TlsFiles
-from sdn.v1 import access_pb2, admin_pb2, counters_pb2, events_pb2, paths_pb2, services_pb2, topology_pb2
+from sdn.v1 import access_pb2, admin_pb2, counters_pb2, events_pb2, paths_pb2, services_pb2, topology_pb2, trace_pb2
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 MAX_REQUEST_BYTES = 16 * 1024 * 1024
 MAX_CALLS = 1024
 """Calls at the same time, streams included; more get RESOURCE_EXHAUSTED."""
-_FILES = tuple(
-    file.DESCRIPTOR for file in (services_pb2, topology_pb2, paths_pb2, events_pb2, counters_pb2, admin_pb2, access_pb2)
-)
+_MODULES = (services_pb2, topology_pb2, paths_pb2, trace_pb2, events_pb2, counters_pb2, admin_pb2, access_pb2)
+_FILES = tuple(module.DESCRIPTOR for module in _MODULES)
 SERVICES = tuple(service.full_name for file in _FILES for service in file.services_by_name.values())
-_READING = {f"sdn.v1.{name}Service" for name in ("Topology", "System", "Path", "Counter", "Admin", "Access")}
+_READING = {f"sdn.v1.{name}Service" for name in ("Topology", "System", "Path", "Counter", "Admin", "Access", "Trace")}
 """Services that work while the store cannot be written; backups do, and are wanted then."""
 STORE, SWITCHES = HEALTH = ("sdn.store", "sdn.switches")
 """Names that can be asked for in grpc.health.v1 beside those of services."""
@@ -114,6 +114,7 @@ class Server:
         handlers.append(EventService(self._backend, self._stopping).handler())
         handlers.append(CounterService(self._counters, self._stopping).handler())
         handlers += [AdminService(self._keeper, self._logs).handler(), AccessService().handler()]
+        handlers.append(TraceService(self._backend).handler())
         server.add_generic_rpc_handlers(metered(handlers, self._calls))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)

@@ -1,9 +1,9 @@
 """A tenant port on its own switch: classification, port security, delivery, and its way to the controller.
 
 Addresses of the port are permitted as source, everything else is dropped (RFC 2827 in spirit, per port). Link-local
-IPv6 addresses are permitted when they are made from the port's MAC, and only if the port has an IPv6 address at all.
-Address pairs permit more: each an address or range with one MAC. Every MAC of a port has a service number of its own,
-so that a pair never permits its address with another MAC.
+IPv6 addresses are permitted when they are made from the port's MAC, and only if the port has an IPv6 address at all, or
+is learned. Address pairs permit more: each an address or range with one MAC. Every MAC of a port has a service number
+of its own, so that a pair never permits its address with another MAC.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from sdn.model.oxm import (
     Field,
 )
 from sdn.model.program import Entries, FlowBody, FlowKey, Meter
+from sdn.pipeline import learn
 from sdn.pipeline.base import ADVERTISEMENT, ARP, ICMPV6, IPV4, IPV6, SOLICITATION
 from sdn.pipeline.facts import PortFacts
 from sdn.pipeline.layout import DESTINATION, NETWORK, PUNT_PACKETS_PER_SECOND, SOURCE, Table, link_local
@@ -123,7 +124,7 @@ def _identities(port: PortFacts) -> Iterable[_Identity]:
     for pair in port.pairs:
         who = found.setdefault(pair.mac, _Identity(pair.mac, pair.service.to_bytes(4, "big"), {}, {}))
         (who.v4 if len(pair.prefix) == 4 else who.v6)[pair.prefix, pair.length] = None
-    if own.v6:
+    if own.v6 or port.learned:
         own.v6[link_local(port.mac), 128] = None
     return found.values()
 
@@ -144,10 +145,14 @@ def compile_attachment(port: PortFacts, dpid: int) -> Entries:
         flows[_DELIVER(bytes(3) + who.source[1:])] = _DELIVERED(who.mac, who.source)
         flows[_OUTPUT(who.source)] = (_OUT if len(ofports) == 1 else _OUT_TWICE)(*ofports)
         flows[_PUNT(who.source)] = _PUNTED(ofports[0])
-        if who.v4:
+        if who.v4 or port.learned:
             _permit_ipv4(flows, who)
         if who.v6:
             _permit_ipv6(flows, who)
+        if port.asks:
+            flows.update(learn.compile_asking(ofports[0], who.source))
+    if port.learned:
+        flows.update(learn.compile_learned(ofports[0], port.service.to_bytes(4, "big")))
     return Entries(flows, {}, {numbers[0]: _METER})
 
 

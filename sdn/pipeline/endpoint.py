@@ -102,6 +102,7 @@ def compile_endpoint(
     flows: dict[FlowKey, FlowBody] = {}
     if member:
         flows[_MAC(port.mac, network)] = label
+    if member and not port.learned:  # what was learned may have changed since: hosts answer for themselves
         flows.update(answer_arp(network, address, port.mac) for address in port.v4)
         flows.update(answer_nd(network, address, port.mac, router=False) for address in port.v6)
     if routed:

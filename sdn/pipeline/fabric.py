@@ -10,7 +10,7 @@ from functools import lru_cache
 from hashlib import blake2b
 
 from sdn.model.oxm import ETH_DST, ETH_TYPE, IN_PORT, VLAN_VID
-from sdn.model.program import Entries, Entry, Group, Meter
+from sdn.model.program import Entries, Entry, FlowBody, FlowKey, Group, Meter
 from sdn.model.route import NextHops, RepairHops
 from sdn.pipeline.base import LLDP
 from sdn.pipeline.ecmp import slots
@@ -79,6 +79,11 @@ def compile_wiring(number: int, link: bool, probe: bool) -> Entries:
     if link:
         entries.flows[_LABELED(port)] = _TO_FABRIC
     return entries
+
+
+def listen(port: bytes) -> tuple[FlowKey, FlowBody]:
+    """The flow for probes at a port (4 bytes), which needs the meter of that number."""
+    return _PROBE(port), _TO_CONTROLLER(port)
 
 
 def compile_own(transport: int) -> Entries:

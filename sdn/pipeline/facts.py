@@ -40,7 +40,10 @@ class PairFacts:
 
 @dataclass(frozen=True, slots=True)
 class PortFacts:
-    """An attached tenant port. ofport: None while the switch's port numbers are not known (it is away)."""
+    """An attached tenant port. ofport: None while the switch's port numbers are not known (it is away).
+
+    asks: it is in the network that learns hosts, so it may talk to hosts not known yet. learned: it is learned itself.
+    """
 
     network: int
     service: int
@@ -52,6 +55,9 @@ class PortFacts:
     pairs: tuple[PairFacts, ...] = ()
     target: tuple[int, int | None] | None = None
     """Where the port moves to, as (dpid, ofport): it is at both places for the time being."""
+
+    asks: bool = False
+    learned: bool = False
 
     @property
     def sites(self) -> tuple[tuple[int, int | None], ...]:

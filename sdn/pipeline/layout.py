@@ -61,6 +61,9 @@ PUNT_TTL, PUNT_SIZE = 1, 2
 TOO_LARGE, LABELLED, COPY = 1, 2, 4
 """Bits of SIZED: the packet is too large; it has its label; it is the copy for the second place of a port."""
 
+PUNT_LEARN, PUNT_UNKNOWN = 2, 3
+"""REASON of a packet from an unknown MAC or address, and of one to an unknown MAC, in the network that learns."""
+
 KIND_NODE, KIND_PATH, KIND_TREE = 1, 2, 3
 """What ``transport`` means: the egress switch, an engineered path, a multicast tree."""
 PRIMARY, RED, BLUE = 0, 1, 2

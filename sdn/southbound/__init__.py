@@ -11,6 +11,7 @@ gate.py     TLS, before there is a session
 refusals.py peers that did not get one
 batch.py    a batch as a state machine without I/O
 polling.py  counters of ports, asked for again and again
+outbox.py   packets that leave together, and when
 pump.py     writing with back-pressure
 limits.py   every deadline and bound
 """

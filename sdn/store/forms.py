@@ -6,7 +6,7 @@ import re
 from ipaddress import IPv6Address, IPv6Network, ip_network
 
 from sdn.model.errors import InvalidInput
-from sdn.model.intent import Address, Prefix
+from sdn.model.intent import LEARNED, Address, Port, Prefix
 
 ROUTER_MAC_PREFIX = "06:00:00:"
 """First half of the MAC addresses of routers; the other half is the router's number."""
@@ -16,6 +16,12 @@ NOT_FOR_TENANTS = (
 )
 """This host, loopback, link-local, multicast, reserved; the same of IPv6, and IPv4 in disguise (RFC 6890)."""
 _MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}|[0-9a-f]{2}(?:-[0-9a-f]{2}){5}")
+
+_NO_HOST = tuple(
+    ip_network(text)
+    for text in ("0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/4", "240.0.0.0/4", "::/96", "::ffff:0:0/96", "ff00::/8")
+)
+"""What no host may have, on whatever network: NOT_FOR_TENANTS without the link-local ranges."""
 
 
 def overlap(a: Prefix, b: Prefix) -> bool:
@@ -48,6 +54,20 @@ def check_host_address(field: str, address: Address, cidr: Prefix) -> None:
         reason = f"{address} is the broadcast address of {cidr}"
     if reason:
         raise InvalidInput.of(field, reason, f"Use a host address of {cidr}.")
+
+
+def is_learned(port: Port) -> bool:
+    """Whether a port bears the label of learned ones: its host chose its addresses, in a subnet or not."""
+    return any(key == LEARNED for key, _ in port.labels)
+
+
+def check_free_address(field: str, address: Address) -> None:
+    """Raises InvalidInput unless a host may have this address outside of any subnet; link-local is allowed."""
+    if scoped(address):
+        raise InvalidInput.of(field, f"{address} has a zone", "Leave out '%' and what follows.")
+    for special in _NO_HOST:
+        if inside(address, special):
+            raise InvalidInput.of(field, f"{address} is in {special}, which hosts may not use", "Use another address.")
 
 
 def no_repetition(field: str, values: tuple[object, ...]) -> None:

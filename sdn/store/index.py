@@ -48,6 +48,10 @@ class Index:
         """Resources of a kind, of one tenant or ('') of all, in no particular order."""
         return self._members.get((kind, tenant), {}).values()
 
+    def subnets_of(self, network: str) -> Collection[Subnet]:
+        """The subnets of a network; a live view."""
+        return self.subnets.get(network, {}).values()
+
     def names(self, kind: Kind, tenant: str) -> Sequence[str]:
         """The sorted names of these; sorted again only after one was added or removed."""
         key = kind, tenant
@@ -95,10 +99,10 @@ class Index:
             self.users.setdefault(target, {})[name] = None
         if isinstance(resource, Port):
             for address in resource.addresses:
-                subnet = subnet_of(self.subnets.get(resource.network, {}).values(), address)
-                assert subnet is not None
-                self.users.setdefault(subnet.name, {})[name] = None
-                self.pools[subnet.name].take(offset(subnet, address))
+                subnet = subnet_of(self.subnets_of(resource.network), address)
+                if subnet is not None:  # an address of a learned port may be in none
+                    self.users.setdefault(subnet.name, {})[name] = None
+                    self.pools[subnet.name].take(offset(subnet, address))
             for place in paired_addresses(resource):
                 self.paired.setdefault(place, {})[name] = None
         for key in _member_keys(resource):
@@ -115,10 +119,10 @@ class Index:
             _discard(self.users, target, name)
         if isinstance(resource, Port):
             for address in resource.addresses:
-                subnet = subnet_of(self.subnets[resource.network].values(), address)
-                assert subnet is not None
-                _discard(self.users, subnet.name, name)
-                self.pools[subnet.name].free(offset(subnet, address))
+                subnet = subnet_of(self.subnets_of(resource.network), address)
+                if subnet is not None:
+                    _discard(self.users, subnet.name, name)
+                    self.pools[subnet.name].free(offset(subnet, address))
             for place in paired_addresses(resource):
                 _discard(self.paired, place, name)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from sdn.model.errors import Exhausted, InUse, InvalidInput, Limit, NotFound, SdnError, Thing, UsedBy
 from sdn.model.intent import Binding, Network, Port, Resource, Router, Subnet
 from sdn.store.draft import Draft, Target
-from sdn.store.forms import check_host_address
+from sdn.store.forms import check_free_address, check_host_address, inside, is_learned
 from sdn.store.index import subnet_of
 from sdn.store.names import Problems, claims, references, routed_claim
 from sdn.store.pairs import single
@@ -156,15 +156,34 @@ def conflict_class(draft: Draft, other: str) -> type[SdnError]:
 
 
 def check_addresses(draft: Draft, problems: Problems) -> None:
-    """Every address of a port is a host address of one of its network's subnets, and no pair is a gateway."""
+    """Every address of a port is a host address of one of its network's subnets, and no pair is a gateway.
+
+    An address of a learned port may be in no subnet.
+    """
     for target, new in draft.kept():
         if isinstance(new, Port):
             with problems.at(target.name):
                 _check_addresses(draft, new)
                 _check_pairs(draft, new)
-        elif isinstance(new, Subnet) and new.gateway is not None:
+        elif isinstance(new, Subnet):
             with problems.at(target.name):
-                _check_gateway_unused(draft, new)
+                if new.gateway is not None:
+                    _check_gateway_unused(draft, new)
+                if target.old is None:
+                    _check_new_subnet(draft, new)
+
+
+def _check_new_subnet(draft: Draft, subnet: Subnet) -> None:
+    """No learned port has an address in it already: that would not be counted as taken."""
+    for name in draft.index.users.get(subnet.network, ()):
+        port = draft.index.objects[name]
+        taken = isinstance(port, Port) and next((a for a in port.addresses if inside(a, subnet.cidr)), None)
+        if taken:
+            raise InUse.of(
+                "cidr",
+                f"{taken} of it belongs to {name}, a learned port",
+                "Delete that port first; it is learned again.",
+            )
 
 
 def _check_pairs(draft: Draft, port: Port) -> None:
@@ -193,6 +212,9 @@ def _check_addresses(draft: Draft, port: Port) -> None:
     subnets = draft.subnets_of(port.network)
     for index, address in enumerate(port.addresses):
         subnet = subnet_of(subnets, address)
+        if subnet is None and is_learned(port) and subnet_of(draft.index.subnets_of(port.network), address) is None:
+            check_free_address(f"addresses[{index}]", address)
+            continue
         if subnet is None:
             ranges = ", ".join(str(s.cidr) for s in subnets[:10])
             raise InvalidInput.of(

@@ -104,7 +104,7 @@ class Store:
 
     def subnets_of(self, network: str) -> Collection[Subnet]:
         """The subnets of a network; a live view."""
-        return self._index.subnets.get(network, {}).values()
+        return self._index.subnets_of(network)
 
     def subnet_of(self, network: str, address: Address) -> Subnet | None:
         """The subnet of a network in which an address lies."""

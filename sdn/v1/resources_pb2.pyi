@@ -667,7 +667,9 @@ class Port(_message.Message):
     def status(self) -> Global___Status: ...
     @_builtins.property
     def addresses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Each inside a subnet of the network, at most 64; the lowest free one of each subnet if none is given."""
+        """Each inside a subnet of the network, at most 64; the lowest free one of each subnet if none is given. A port with
+        the label "learned" has the addresses that its host chose, in a subnet or not.
+        """
 
     @_builtins.property
     def binding(self) -> Global___Binding: ...

@@ -93,7 +93,9 @@ async def test_a_client_that_stops_sending_does_not_hold_others(
 async def test_health_tells_whether_writes_are_taken(backend: FakeBackend) -> None:
     server = Server(backend, "127.0.0.1:0")
     states = health_pb2.HealthCheckResponse
-    reading = {f"sdn.v1.{name}Service" for name in ("Topology", "System", "Path", "Counter", "Admin", "Access")}
+    reading = {
+        f"sdn.v1.{name}Service" for name in ("Topology", "System", "Path", "Counter", "Admin", "Access", "Trace")
+    }
     port = await server.start()
     try:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:

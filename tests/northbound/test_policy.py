@@ -28,11 +28,13 @@ from sdn.model.notice import Severity
 from sdn.model.status import State, Status
 from sdn.northbound import Server, guard
 from sdn.northbound.policy import HAS, POLICY
+from sdn.northbound.scope import Scope
 from sdn.security.access import Access
 from sdn.security.auditlog import AuditLog
 from sdn.security.subjects import ROLES, Subject
 from sdn.security.tokens import make_token
 from sdn.v1 import access_pb2
+from sdn.v1 import counters_pb2 as cpb
 from sdn.v1 import events_pb2 as epb
 from sdn.v1 import resources_pb2 as pb
 from sdn.v1 import services_pb2 as spb
@@ -62,6 +64,11 @@ WHO: dict[str, set[str]] = {
     "/sdn.v1.PathService/CheckConnection": READERS,
     "/sdn.v1.PathService/FindPaths": READERS,
     "/sdn.v1.SystemService/GetSystemStatus": READERS,
+    "/sdn.v1.CounterService/GetCounters": EVERYBODY,
+    "/sdn.v1.CounterService/ListCounters": EVERYBODY,
+    "/sdn.v1.CounterService/WatchCounters": EVERYBODY,
+    "/sdn.v1.AdminService/GetLogLevels": READERS,
+    "/sdn.v1.AdminService/SetLogLevel": {ADMIN, OPERATOR},
     "/sdn.v1.AdminService/Backup": {ADMIN},
     "/sdn.v1.AdminService/Restore": {ADMIN},
     "/sdn.v1.AccessService/WhoAmI": EVERYBODY,
@@ -130,7 +137,7 @@ def request_for(path: str, tenant: str = "tenants/red") -> Any:
         request.deletes.append(f"{tenant}/ports/none")
     for kind in Kind:
         name = tenant if kind is Kind.TENANT else f"{tenant}/{kind.collection}/none"
-        if method.name in (f"Get{kind}", f"Delete{kind}"):
+        if method.name in (f"Get{kind}", f"Delete{kind}", "GetCounters"):
             request.name = name
         elif kind.value.lower() in fields:
             getattr(request, kind.value.lower()).name = name
@@ -278,6 +285,45 @@ async def test_events_are_those_of_ones_own_objects(door: Door) -> None:
         await denied(door, path, epb.ListEventsRequest(object=name), TENANT_VIEWER)
     _, where, _ = await denied(door, path, epb.ListEventsRequest(), "both")
     assert where == "object"
+
+
+async def test_counters_are_those_of_ones_own_objects(door: Door) -> None:
+    """Links are the network's, also where they are only meant by saying nothing."""
+    listed, watched = "/sdn.v1.CounterService/ListCounters", "/sdn.v1.CounterService/WatchCounters"
+    await denied(door, listed, cpb.ListCountersRequest(kind=cpb.LINKS), MEMBER)
+    await denied(door, listed, cpb.ListCountersRequest(kind=cpb.LINKS, parent=RED), MEMBER)
+    await denied(door, listed, cpb.ListCountersRequest(kind=cpb.PORTS, parent=RED, switch="leaf1"), MEMBER)
+    async with grpc.aio.insecure_channel(door.address) as channel:
+        for fields in ({"kinds": [cpb.PORTS, cpb.LINKS]}, {"switch": "leaf1"}):
+            error = await outcome(
+                channel, watched, cpb.WatchCountersRequest(parent=RED, **fields), door.metadata(MEMBER)
+            )
+            assert error is not None
+            assert error.code() is grpc.StatusCode.PERMISSION_DENIED
+    own = cpb.WatchCountersRequest(parent="tenants/-")
+    Scope(("red",), lambda name: None).check(own)
+    assert (own.parent, list(own.kinds)) == (RED, [cpb.PORTS, cpb.NETWORKS])
+
+
+def test_what_a_tenant_sees_of_an_answer() -> None:
+    """Of a dry run no switches, of a status what the network does not stand in."""
+    answer = spb.ApplyResponse(
+        switches=[spb.SwitchChange(switch="leaf1")], switches_unknown="leaf2 is away", revision=7
+    )
+    condition = pb.Condition(type="Programmed", reason="SwitchAway", message="leaf9 is away")
+    answer.resources.add().port.status.CopyFrom(pb.Status(reason="SwitchAway", conditions=[condition]))
+    Scope(("red",), lambda name: None).redact(answer)
+    kept = pb.Condition(type="Programmed", reason="SwitchAway")
+    assert answer.resources[0].port.status == pb.Status(reason="SwitchAway", conditions=[kept])
+    del answer.resources[:]
+    assert answer == spb.ApplyResponse(revision=7)
+
+
+async def test_a_member_does_not_move_ports(door: Door) -> None:
+    port = pb.Port(name=f"{RED}/ports/h1", migration_target=pb.Binding(switch="leaf1", interface="up1"))
+    update = spb.UpdatePortRequest(port=port)
+    update.update_mask.paths.append("migration_target")
+    assert (await denied(door, f"{PORTS}/UpdatePort", update, MEMBER))[1] == "port.migration_target"
 
 
 BLUE = "tenants/blue/networks/web"

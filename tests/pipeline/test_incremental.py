@@ -151,10 +151,14 @@ class Changer:
             ofport = number if self.chance.random() < 0.8 else None
             mac, dpid = bytes([2, 0, 0, 0, 0, number]), self.chance.choice(SWITCHES)
             network = self.chance.choice(NETWORKS)
+            asks = self.chance.random() < 0.4
+            learned = asks and self.chance.random() < 0.6
             pairs = self.pairs(number) if self.chance.random() < 0.5 else ()
             target = (self.chance.choice(SWITCHES), self.chance.choice((None, number + 20)))
             moving = target if self.chance.random() < 0.3 else None
-            self.world.ports[name] = PortFacts(network, number, mac, addresses, v6, dpid, ofport, pairs, moving)
+            self.world.ports[name] = PortFacts(
+                network, number, mac, addresses, v6, dpid, ofport, pairs, moving, asks, learned
+            )
         self.compiler.set_port(name, self.world.ports.get(name))
 
     def pairs(self, number: int) -> tuple[PairFacts, ...]:
