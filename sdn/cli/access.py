@@ -96,7 +96,11 @@ def _checked(found: Mapping[str, Any], where: str) -> dict[str, str]:
 @common
 @pass_session
 def whoami(session: Session) -> None:
-    """Show who the daemon takes you for, and what role and tenants you have."""
+    """Show who the daemon takes you for, and what role and tenants you have.
+
+    \b
+    sdnctl whoami
+    """
     with session.client() as client:
         found = client.whoami()
     session.show(lambda: plain(found), lambda: _whoami(plain(found)))

@@ -18,7 +18,7 @@ import click
 
 from sdn.cli.files import write_whole
 from sdn.cli.render import as_json, as_json_line, clean, plain, plain_object
-from sdn.cli.session import Session, common, fail, pass_session
+from sdn.cli.session import EXIT_USAGE, Session, common, fail, pass_session
 from sdn.client import KINDS, ApiError, Client
 
 _MAX_LINES = 20_000
@@ -92,7 +92,11 @@ def support_bundle(session: Session, file: Path) -> None:
     labels of tenants are in it; look before you send it. The exit code is 1 when anything is missing.
     """
     bundle = Bundle(time.time())
-    with Client(session.address, timeout=20.0) as client:
+    try:
+        opened = session.open(timeout=20.0)
+    except ValueError as error:
+        fail([str(error)], EXIT_USAGE)
+    with opened as client:
         collect(bundle, client, session.address)
     write_whole(file, bundle.packed())
     told = {"file": str(file), "files": sorted(bundle.files), "problems": bundle.problems}

@@ -5,12 +5,13 @@ A shell waits at each press of the key, so nothing here may take longer than ``_
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 
 import click
 from click.shell_completion import CompletionItem
 
+from sdn.cli import access
+from sdn.cli.session import Session
 from sdn.cli.words import id_of, tenant_name
 from sdn.client import DEFAULT_ADDRESS, KINDS, ApiError, Client, KindInfo
 
@@ -52,10 +53,18 @@ def _names(client: Client, kind: KindInfo, ctx: click.Context) -> Iterable[str]:
 
 
 def _ask(ctx: click.Context, incomplete: str, ask: Callable[[Client], Iterable[str]]) -> list[CompletionItem]:
-    address = ctx.params.get("address") or ctx.find_root().params.get("address") or os.environ.get("SDN_ADDRESS")
     try:
-        with Client(str(address or DEFAULT_ADDRESS), timeout=_SECONDS) as client:
+        with _session(ctx).open(_SECONDS) as client:
             found = sorted(name for name in ask(client) if name.startswith(incomplete))
-    except (ApiError, ValueError):
+    except (ApiError, ValueError, click.exceptions.Exit):
         return []
     return [CompletionItem(name) for name in found[:_MOST]]
+
+
+def _session(ctx: click.Context) -> Session:
+    """Where the daemon is and as whom to ask it: what was given until now, the environment, a context."""
+    given = {name: str(value or "") for name, value in ctx.find_root().params.items()}
+    address = given.pop("address", "") or DEFAULT_ADDRESS
+    session = access.settings(ctx.find_root(), address, given.pop("context", ""), given)
+    session.address = str(ctx.params.get("address") or session.address)
+    return session

@@ -27,7 +27,7 @@ def _sections(ctx: click.Context) -> Iterator[str]:
     yield f"## {ctx.command_path}\n"
     yield f"```\n{ctx.get_usage().removeprefix('Usage: ')}\n```\n"
     yield _text(inspect.cleandoc(command.help or ""))
-    options = [record for param in command.get_params(ctx) if (record := param.get_help_record(ctx))]
+    options = [record for param in command.get_params(ctx) if (record := _record(param, ctx))]
     if options:
         yield "| option | |\n| --- | --- |"
         yield "\n".join(f"| `{_cell(name)}` | {_cell(text)} |" for name, text in options) + "\n"
@@ -36,6 +36,11 @@ def _sections(ctx: click.Context) -> Iterator[str]:
             found = command.get_command(ctx, name)
             if found is not None and not found.hidden:
                 yield from _sections(click.Context(found, info_name=name, parent=ctx))
+
+
+def _record(param: click.Parameter, ctx: click.Context) -> tuple[str, str] | None:
+    """Names and text of an option; not of the one for help, which all commands have."""
+    return None if param.name == "help" else param.get_help_record(ctx)
 
 
 def _text(text: str) -> str:

@@ -11,6 +11,7 @@ import click
 
 from sdn.cli.render import as_json, as_yaml, clean
 from sdn.client import DEFAULT_ADDRESS, ApiError, Client, Credentials, ManifestError
+from sdn.client.call import DEFAULT_TIMEOUT
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_UNREACHABLE, EXIT_UNCERTAIN = 0, 1, 2, 3, 4
 _NO_ANSWER = ("UNAVAILABLE", "DEADLINE_EXCEEDED")
@@ -29,11 +30,15 @@ class Session:
     output: str = "table"
     credentials: dict[str, str] = field(default_factory=dict)
 
+    def open(self, timeout: float = DEFAULT_TIMEOUT) -> Client:
+        """A connection to the daemon whose errors are the caller's; raises ValueError for wrong credentials."""
+        return Client(self.address, timeout=timeout, credentials=Credentials.load(**self.credentials))
+
     @contextmanager
     def client(self) -> Iterator[Client]:
         """A connection to the daemon; errors of calls within end the program."""
         try:
-            opened = Client(self.address, credentials=Credentials.load(**self.credentials))
+            opened = self.open()
         except ValueError as error:
             fail([str(error)], EXIT_USAGE)
         with opened as client:

@@ -63,6 +63,7 @@ WHO: dict[str, set[str]] = {
     "/sdn.v1.TopologyService/AuditSwitch": {ADMIN, OPERATOR},
     "/sdn.v1.PathService/CheckConnection": READERS,
     "/sdn.v1.PathService/FindPaths": READERS,
+    "/sdn.v1.TraceService/TracePacket": READERS,
     "/sdn.v1.SystemService/GetSystemStatus": READERS,
     "/sdn.v1.CounterService/GetCounters": EVERYBODY,
     "/sdn.v1.CounterService/ListCounters": EVERYBODY,
@@ -139,7 +140,7 @@ def request_for(path: str, tenant: str = "tenants/red") -> Any:
         name = tenant if kind is Kind.TENANT else f"{tenant}/{kind.collection}/none"
         if method.name in (f"Get{kind}", f"Delete{kind}", "GetCounters"):
             request.name = name
-        elif kind.value.lower() in fields:
+        elif kind.value.lower() in fields and fields[kind.value.lower()].message_type is not None:
             getattr(request, kind.value.lower()).name = name
     return request
 
