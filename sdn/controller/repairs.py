@@ -21,7 +21,7 @@ QUIET = 0.1
 PATIENCE = 1.0
 """Seconds after which they follow links that never rest."""
 EFFORT = 100_000
-"""Of one turn (RepairTrees.work): 30 to 40 ms."""
+"""Of one turn (RepairTrees.work): about 20 ms on a fat tree of 320 switches, at most 42 seen (docs/benchmarks.md)."""
 
 
 class Repairs:
