@@ -216,6 +216,7 @@ def _controller(settings: Config, journal: Journal, records: Records) -> Control
             *(settings.probe_interval, settings.probe_misses, settings.start_grace, settings.audit_interval),
             damping=DampingRule(half_life=settings.damping_half_life),
             only_declared=settings.use_links == "declared",
+            repair=settings.repair == "on",
             measured_latency=settings.link_latency == "measured",
             quota=settings.quota,
             learn=settings.learn,

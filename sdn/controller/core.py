@@ -39,6 +39,7 @@ from sdn.controller.notices import NOTICES, Notices
 from sdn.controller.packets import RejectLog, answer_routed, is_probe
 from sdn.controller.plugs import PLUGS, Plugs
 from sdn.controller.progress import Progress
+from sdn.controller.repairs import Repairs
 from sdn.controller.reporter import Reporter
 from sdn.controller.staging import Make, Staged, stage
 from sdn.controller.statuses import DONE, Statuses
@@ -71,6 +72,7 @@ class Settings:
     start_grace: seconds to wait after the start for all switches of an earlier life before anything is written.
     audit_interval: seconds between full read-backs, one switch after the other.
     damping, only_declared, measured_latency: see TopologyState.
+    repair: whether switches send packets round failures by themselves.
     quota: of tenants that have none of their own.
     learn: full name of the network that unknown hosts are put into, '' for none.
     """
@@ -81,6 +83,7 @@ class Settings:
     audit_interval: float = 300.0
     damping: DampingRule | None = None
     only_declared: bool = False
+    repair: bool = True
     measured_latency: bool = False
     quota: Quota = DEFAULT_QUOTA
     learn: str = ""
@@ -129,7 +132,8 @@ class Controller:
             lambda: self.progress.generation + 1,
             self._has_confirmed,
         )
-        self.underlay = Underlay(self.store, self.topology, self.compiler, self.attachments.bound)
+        self.repairs = Repairs(self.compiler, enabled=self.settings.repair)
+        self.underlay = Underlay(self.store, self.topology, self.compiler, self.attachments.bound, self.repairs)
         self.logical = Logical(self.store, self.compiler)
         self.statuses = Statuses(
             self.store,
@@ -383,6 +387,7 @@ class Controller:
         self._start_when_ready(now)
         self._follow(now)
         if self.started:
+            self.repairs.follow(now)
             self._compile()
             for switch in self.fleet.waiting():
                 self._adopt(switch)
@@ -399,7 +404,7 @@ class Controller:
             self.underlay.port_moved(before, after)
             self.connections.port_changed(name)
             self._news[name] = None
-        changes, records = self.underlay.follow()
+        changes, records = self.underlay.follow(now)
         if changes.gone or changes.new:
             self.connections.change_links(changes)
             self.learning.links_changed(changes)

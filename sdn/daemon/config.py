@@ -18,6 +18,7 @@ from sdn.model.intent import DEFAULT_QUOTA, Quota
 SYSTEM_FILE = Path("/etc/sdn/sdnd.toml")
 """Read when it exists and no other file is named."""
 LINK_RULES = ("seen", "declared")
+SWITCH = ("on", "off")
 LATENCY_RULES = ("declared", "measured")
 _ADDRESS = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]+)):([0-9]{1,5})")
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
@@ -63,6 +64,9 @@ class Config:
     )
     use_links: str = field(
         default="seen", metadata={"help": "links that probes see, or of these the declared ones", "choices": LINK_RULES}
+    )
+    repair: str = field(
+        default="on", metadata={"help": "switches send packets round failures by themselves", "choices": SWITCH}
     )
     link_latency: str = field(
         default="declared",

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from sdn.model.ids import Dpid
 from sdn.model.program import Entries, Entry, Unit
-from sdn.model.route import Reroute
+from sdn.model.route import Repair, Reroute
 from sdn.pipeline import attach, base, endpoint, fabric, flood, router, static
 from sdn.pipeline.facts import ConnectionFacts, PortFacts, RouterFacts, StaticFacts, SwitchFacts
 from sdn.pipeline.holders import Holders
@@ -96,6 +96,10 @@ class Compiler:
     def set_routes(self, reroutes: list[Reroute]) -> None:
         """Other routes from now on, each (switch, destination) at most once. O(1)."""
         self._routes.set(reroutes)
+
+    def set_repairs(self, repairs: list[Repair]) -> None:
+        """Other repair hops from now on, each (switch, destination) at most once. O(1)."""
+        self._routes.set_repairs(repairs)
 
     def set_network(self, number: int, name: str | None) -> None:
         """Add a network; None removes it. O(switches with members)."""

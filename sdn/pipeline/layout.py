@@ -73,7 +73,7 @@ FLOOD_BIT = 1 << 23
 """Set in the service of a flood set; the other bits are the network's number."""
 
 GROUP_ROUTE = 2 << 30
-"""Groups that spread over next hops; low bits: a hash of the content."""
+"""Groups that spread over next hops, and that choose between them and repair; low bits: a hash of the content."""
 GROUP_PATH = 3 << 30
 """Groups of engineered paths; low bits: a hash of the content."""
 GROUP_FLOOD = 1 << 30
@@ -98,9 +98,13 @@ def octet0(kind: int, color: int = PRIMARY, epoch: int = 0) -> int:
     return kind << 6 | color << 4 | epoch << 2 | 0b10
 
 
-def node_label(transport: int) -> bytes:
+ANY_COLOR = bytes([0xFF & ~octet0(0, 3) | 0b10])
+"""Mask of octet 0 that leaves the color out."""
+
+
+def node_label(transport: int, color: int = PRIMARY) -> bytes:
     """First three octets of the label of an egress switch."""
-    return bytes([octet0(KIND_NODE)]) + transport.to_bytes(2, "big")
+    return bytes([octet0(KIND_NODE, color)]) + transport.to_bytes(2, "big")
 
 
 def path_label(transport: int) -> bytes:

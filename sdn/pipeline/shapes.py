@@ -184,6 +184,8 @@ def resubmit(table: int) -> Action:
 
 
 DEC_TTL = Action(b"\x00\x18\x00\x08" + bytes(4), 8)
+FORGET_IN_PORT = _nicira(7, _u16(15) + b"\x00\x00\x00\x02" + b"\xff\xff".rjust(8, b"\0"), 24)
+"""Set the port the packet came in by to none (NXM_OF_IN_PORT, 16 bits): Open vSwitch sends no packet back otherwise."""
 IN_PORT_REPLY = output(0xFFFFFFF8)
 """Send back out of the port the packet came from (OFPP_IN_PORT)."""
 

@@ -27,9 +27,11 @@ class RepairTrees:
     """Repair hops of every switch for a set of destinations: a function of the links and nothing else.
 
     For N switches, L links and D destinations: O(N + L) for the blocks after a change, then O(links of a block) for
-    each root of a block that changed and O(blocks) for each destination, then O(repair hops that differ). Switches that
-    no repair can lead over have none: those of a component without cycles, and the near end of a bridge where none are
-    on that side. Memory is O(D · blocks + sum of blocks' switches · roots), at most O(D N).
+    each root of a block that changed and O(blocks) for each destination, then O(repair hops that differ). Memory is
+    O(D · blocks + sum of blocks' switches · roots), at most O(D N).
+
+    Switches that no repair can lead over have none: those of a component without cycles, and the near end of a bridge
+    where none are on that side.
     """
 
     def __init__(self) -> None:
@@ -51,12 +53,13 @@ class RepairTrees:
             self._links, self._stale = now, True
 
     def change_links(self, gone: Iterable[Link], new: Iterable[Link]) -> None:
-        """As ``set_links``, told only what is different. O(links given)."""
-        for ends in _by_ends(gone):
-            self._stale |= self._links.pop(ends, None) is not None
-        for ends, cost in _by_ends(new).items():
-            self._stale |= self._links.get(ends) != cost
-            self._links[ends] = cost
+        """As ``set_links``, told only what is different; a link with another cost is gone and new. O(links given)."""
+        lost, won = _by_ends(gone), _by_ends(new)
+        for ends in {**lost, **won}:
+            before, after = self._links.pop(ends, None), won.get(ends)
+            if after is not None:
+                self._links[ends] = after
+            self._stale |= before != after
 
     def set_destinations(self, dpids: Iterable[Dpid]) -> None:
         """Replace the destinations. O(those that differ)."""

@@ -101,8 +101,8 @@ class Simulation:
     probes.
     """
 
-    def __init__(self, spec: str, *, staged: bool = False, learn: str = "") -> None:
-        self.staged = staged
+    def __init__(self, spec: str, *, staged: bool = False, learn: str = "", repair: bool = True) -> None:
+        self.staged, self.repair = staged, repair
         self.learn = learn
         self.sent: list[SendPacket] = []
         self.declared = assign_interfaces(load_topology(spec))
@@ -136,7 +136,7 @@ class Simulation:
             random_bytes=lambda size: next(self._counter).to_bytes(size, "big"),
             now=self.now,
             declared=self.declared,
-            settings=Settings(start_grace=10.0, learn=self.learn),
+            settings=Settings(start_grace=10.0, learn=self.learn, repair=self.repair),
         )
 
     def turn(self, *events: Event) -> None:

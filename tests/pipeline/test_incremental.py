@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sdn.model.ids import Dpid
 from sdn.model.program import Entry, Group, Unit
-from sdn.model.route import NextHops, Path
+from sdn.model.route import NextHops, Path, Repair, RepairHops
 from sdn.pipeline import Compiler, route_table, routes
 from sdn.pipeline.facts import (
     ConnectionFacts,
@@ -32,6 +32,7 @@ SWITCHES = (1, 2, 3, 4)
 NETWORKS = (1, 2, 3)
 PORTS = tuple(f"p{n}" for n in range(8))
 HOPS = tuple(NextHops(ports, tier) for ports, tier in (((100,), 0), ((101,), 1), ((100, 101), 1), ((100, 101), 2)))
+REPAIRS = tuple(RepairHops(red, blue) for red, blue in ((100, 101), (101, 100), (102, 100), (101, 102), (100, 100)))
 FORMS = [
     pytest.param(route_table.RouteTable, id="python"),
     pytest.param(COMPILED_FORM, id="compiled", marks=pytest.mark.skipif(not routes.COMPILED, reason="not built")),
@@ -49,6 +50,7 @@ class World:
     ports: dict[str, PortFacts] = field(default_factory=dict)
     routers: dict[str, RouterFacts] = field(default_factory=dict)
     routes: dict[tuple[Dpid, Dpid], NextHops] = field(default_factory=dict)
+    repairs: dict[tuple[Dpid, Dpid], RepairHops] = field(default_factory=dict)
     connections: dict[str, ConnectionFacts] = field(default_factory=dict)
 
     def compiled(self) -> Compiler:
@@ -62,6 +64,7 @@ class World:
             compiler.set_port(port_name, port)
         for router_name, router in self.routers.items():
             compiler.set_router(router_name, router)
+        compiler.set_repairs([(*key, hops) for key, hops in self.repairs.items()])
         compiler.set_routes([(*key, hops) for key, hops in self.routes.items()])
         for connection_name, connection in self.connections.items():
             compiler.set_connection(connection_name, connection)
@@ -96,7 +99,21 @@ class Changer:
 
     def step(self) -> None:
         choice = self.chance.choice
-        what = choice(("switch", "network", "port", "port", "port", "router", "routes", "routes", "connection"))
+        what = choice(
+            (
+                "switch",
+                "network",
+                "port",
+                "port",
+                "port",
+                "router",
+                "routes",
+                "routes",
+                "repairs",
+                "repairs",
+                "connection",
+            )
+        )
         if what == "switch":
             self.switch(choice(SWITCHES))
         elif what == "network":
@@ -107,6 +124,8 @@ class Changer:
             self.router(choice(("r1", "r2")))
         elif what == "routes":
             self.routes()
+        elif what == "repairs":
+            self.repairs()
         else:
             self.connection(choice(("c1", "c2")))
 
@@ -205,6 +224,18 @@ class Changer:
             else:
                 self.world.routes[a, b] = hops
         self.compiler.set_routes(changed)
+
+    def repairs(self) -> None:
+        dpids = [Dpid(dpid) for dpid in SWITCHES]
+        changed: list[Repair] = []
+        for pair in ((a, b) for a in dpids for b in dpids if a != b and self.chance.random() < 0.5):
+            backup = self.chance.choice((None, *REPAIRS))
+            changed.append((*pair, backup))
+            if backup is None:
+                self.world.repairs.pop(pair, None)
+            else:
+                self.world.repairs[pair] = backup
+        self.compiler.set_repairs(changed)
 
     def hops(self) -> NextHops | None:
         return self.chance.choice((None, *HOPS))
