@@ -130,7 +130,11 @@ class Steerings:
         steering = self._all.get(name)
         if steering is None or steering.wish is None:
             return False
-        return steering.steered != steering.slot_of(steering.wish.primary) or not all(
+        primary = steering.wish.primary
+        if steering.steered != steering.slot_of(primary):
+            return True
+        ends = primary.switches[0], primary.switches[-1]
+        return not self._confirmed(name, ends, steering.turned) or not all(
             self._ready(name, steering, path) for path in steering.wish.paths
         )
 

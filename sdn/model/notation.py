@@ -20,6 +20,8 @@ _PORTS = {
     0xFFFFFFFE: "LOCAL",
 }
 _GROUP_TYPES = ("all", "select", "indirect", "ff")
+_NXM_IN_PORT = 0x00000002
+"""Two octets, unlike the field of OXM."""
 _NXM = {field.nxm << 8 | field.size: field for field in FIELDS if field.nxm}
 _NXM_NAMES = {
     "dl_dst": "NXM_OF_ETH_DST",
@@ -235,6 +237,8 @@ def _nicira(data: bytes) -> str:
 
 
 def _subfield(header: int, first: int, bits: int) -> str:
+    if header == _NXM_IN_PORT:
+        return f"NXM_OF_IN_PORT[{'' if bits == 16 else f'{first}..{first + bits - 1}'}]"
     field = _NXM.get(header)
     if field is None:
         return f"0x{header:08x}[{first}..{first + bits - 1}]"
