@@ -28,7 +28,7 @@ from sdn.model.ids import Dpid
 from sdn.model.topology import DeclaredTopology, Link, LinkEnd
 from sdn.pipeline import Compiler
 from sdn.pipeline.facts import SwitchFacts
-from sdn.routing import ShortestPaths
+from sdn.routing import RepairTrees, ShortestPaths
 
 
 def links_of(topology: DeclaredTopology) -> list[Link]:
@@ -44,9 +44,10 @@ def links_of(topology: DeclaredTopology) -> list[Link]:
 class Network:
     """Trees and programs of the underlay, wired as the controller wires them."""
 
-    def __init__(self, dpids: Iterable[int], links: list[Link], edges: Iterable[int]) -> None:
+    def __init__(self, dpids: Iterable[int], links: list[Link], edges: Iterable[int], repair: bool = True) -> None:
         self.compiler = Compiler()
         self.paths = ShortestPaths()
+        self.trees = RepairTrees() if repair else None
         ends: dict[int, set[int]] = {}
         for link in links:
             for end in (link.a, link.b):
@@ -56,6 +57,10 @@ class Network:
             self.compiler.set_switch(dpid, SwitchFacts(label, ports, ports))
         self.compiler.set_routes(self.paths.set_links(links))
         self.compiler.set_routes(self.paths.set_destinations(Dpid(dpid) for dpid in edges))
+        if self.trees is not None:
+            self.trees.set_links(links)
+            self.trees.set_destinations(Dpid(dpid) for dpid in edges)
+            self.compiler.set_repairs(self.trees.work())
         self.compiler.compile()
 
     def change_links(self, gone: list[Link], new: list[Link]) -> int:
@@ -114,7 +119,9 @@ def main() -> None:
     parser.add_argument("--topology", default="fat-tree:k=16")
     parser.add_argument("--failures", type=int, default=0, help="links to fail, a seeded sample; 0: all")
     parser.add_argument("--runs", type=int, default=3, help="of everything from scratch; the median counts")
+    parser.add_argument("--repair", choices=("on", "off"), default="on", help="repair entries beside the routes")
     args = parser.parse_args()
+    repair = args.repair == "on"
     if args.small:
         args.topology, args.failures, args.runs = "fat-tree:k=4", 0, 1
     collector.tune()
@@ -123,13 +130,13 @@ def main() -> None:
     edges = sorted({topology.switches[host.switch] for host in topology.hosts})
     full, others, scipys = [], [], []
     for _ in range(args.runs):
-        full.append(measure(lambda: Network(dpids, links, edges)))
+        full.append(measure(lambda: Network(dpids, links, edges, repair)))
         others.append(networkx_ms(links, edges))
         scipys.append(scipy_ms(dpids, links, edges))
     failures = list(range(len(links)))
     if 0 < args.failures < len(links):
         failures = random.Random(1).sample(failures, args.failures)
-    times, written = repairs(Network(dpids, links, edges), links, failures)
+    times, written = repairs(Network(dpids, links, edges, repair), links, failures)
     repair, peer, fast = statistics.mean(times), statistics.median(others), statistics.median(scipys)
     result = {
         "topology": args.topology,

@@ -76,10 +76,10 @@ def tell(args: argparse.Namespace) -> int:
         lab.ready()
         check_all(story, lab)
         if args.cli:
-            from mininet.cli import CLI  # only here: most runs need no prompt
+            from sdn_lab.prompt import Prompt  # only here: most runs need no prompt
 
             story.step("Mininet's prompt; 'exit' ends the demo")
-            CLI(lab.network.net)
+            Prompt(lab)
         story.step("Taking everything down")
     print(f"\n{'All as it must be' if story.right else 'SOMETHING WAS WRONG'}, {time.monotonic() - story.start:.1f} s")
     return 0 if story.right else 1

@@ -13,9 +13,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from mininet.cli import CLI
 from sdn_lab.lab import MininetLab
 from sdn_lab.main import guarded
+from sdn_lab.prompt import Prompt
 
 from sdn.graph import assign_interfaces, load_topology
 
@@ -46,7 +46,7 @@ def work(args: argparse.Namespace) -> int:
             print(f"{lab.apply(args.manifest)} objects are programmed, {len(lab.endpoints)} hosts have a port")
         right = show_matrix(lab, args.timeout) if lab.endpoints and (args.matrix or not args.cli) else True
         if args.cli:
-            CLI(lab.network.net)
+            Prompt(lab)
         return 0 if right else 1
 
 

@@ -9,11 +9,12 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from ipaddress import ip_address
 from pathlib import Path
+
+from prometheus_client import CollectorRegistry
 
 from sdn import __version__
 from sdn.controller.core import Controller, Records, Settings
@@ -21,9 +22,16 @@ from sdn.daemon import collector, config, logs, revisions
 from sdn.daemon.config import Config
 from sdn.daemon.counting import Counting
 from sdn.daemon.engine import Engine
+from sdn.daemon.exposure import metrics_address, secure_api, secure_openflow
+from sdn.daemon.health import Health
 from sdn.daemon.keeper import Keeper
+from sdn.daemon.logs import LogLevels
+from sdn.daemon.measuring import Measuring
+from sdn.daemon.notify import Notifier
+from sdn.daemon.reload import Reload
 from sdn.daemon.views import DaemonViews
 from sdn.graph import load_topology
+from sdn.metrics import Instruments, Web
 from sdn.model.errors import InvalidInput, SdnError, Unavailable, WriteRefused
 from sdn.model.intent import Resource
 from sdn.northbound.server import Server
@@ -46,13 +54,14 @@ _log = logging.getLogger("sdn")
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run until SIGTERM or SIGINT. Exit code 1 when it cannot start or go on, with the reason on standard error."""
     try:
-        settings = config.load(sys.argv[1:] if arguments is None else arguments, os.environ)
+        read = partial(config.load, sys.argv[1:] if arguments is None else arguments, os.environ)
+        settings = read()
         logs.set_up(settings.log_level, settings.log_format)
         if settings.restore:
             print(restore(Path(settings.restore), Path(settings.state_dir)))
             return
         with Journal(Path(settings.state_dir)) as journal:
-            asyncio.run(serve(settings, journal))
+            asyncio.run(serve(settings, journal, read))
     except SdnError as error:
         for violation in error.violations:
             print(f"sdnd: {violation}", file=sys.stderr)
@@ -100,9 +109,14 @@ def _objects_of(data: bytes) -> tuple[Resource, ...]:
         raise InvalidInput.of("snapshot", f"{first.field}: {first.reason}", "Give another snapshot.") from None
 
 
-async def serve(settings: Config, journal: Journal) -> None:
-    """The daemon on an open journal, until a signal says to end. Switches go on forwarding afterwards."""
-    host, port = _openflow_address(settings)
+async def serve(settings: Config, journal: Journal, read: Callable[[], Config]) -> None:
+    """The daemon on an open journal, until a signal says to end. Switches go on forwarding afterwards.
+
+    read: the settings as they are now, for SIGHUP.
+    """
+    switches = secure_openflow(settings)
+    host, port = switches.host, switches.port
+    api = secure_api(settings)
     collector.tune()
     records = journal.load()
     controller = _controller(settings, journal, records)
@@ -112,25 +126,58 @@ async def serve(settings: Config, journal: Journal) -> None:
     reader = DaemonViews(controller, __version__, time.time())
     counting = Counting(controller, settings.counter_interval)
     polling = Polling(counting.interval, counting.take) if counting.interval else None
-    southbound = OpenFlowServer(lambda event: engine.emit(event), polling=polling)
+    southbound = OpenFlowServer(
+        lambda event: engine.emit(event), polling=polling, tls=switches.tls, barred=api.access.barred
+    )
+    api.access.changed = southbound.recheck
 
     def tell(trouble: WriteRefused | None) -> None:
         reader.trouble = trouble
         northbound.set_writable(trouble is None)
 
-    engine = Engine(controller, reader, journal, southbound.perform, tell, first)
+    notifier = Notifier(os.environ)
+    registry = CollectorRegistry()
+    instruments = Instruments(registry) if settings.metrics else None
+    engine = Engine(controller, reader, journal, southbound.perform, tell, first, meter=instruments)
     keeper = Keeper(engine, partial(snapshot.take, journal.file), _objects_of)
-    northbound = Server(engine, settings.grpc, insecure=settings.insecure, keeper=keeper)
+    counters = counting if polling else None
+    northbound = Server(
+        *(engine, settings.grpc),
+        insecure=settings.insecure,
+        keeper=keeper,
+        counters=counters,
+        calls=instruments,
+        logs=LogLevels(),
+        tls=api.tls,
+        access=api.access,
+        audit=api.audit,
+    )
+    per_port = not settings.metrics_without_ports
+    measuring = Measuring(controller, reader, engine, counting, lambda: southbound.load, per_port=per_port)
+    web = Web(registry, measuring.measures, reader.missing)
+    rechecks: list[Callable[[], None]] = [partial(northbound.recheck, force=True)]
+    if api.audit is not None:
+        rechecks.append(api.audit.reopen)
+    reload = Reload(settings, read, notifier, *rechecks)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload.hang_up)
+    health = asyncio.create_task(Health(reader.switches_missing, northbound.set_switches, notifier).run())
     stopping = _stop_signal()
     running = asyncio.create_task(engine.run())
+
     try:
+        if settings.metrics:
+            web.start(*metrics_address(settings))
         await northbound.start()
         bound = await _listen(southbound, host, port)
+        notifier.ready()
         _log.info("sdnd runs", extra={"fields": {"version": __version__, "openflow": f"{host}:{bound}"}})
         await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if running.done():
             running.result()
     finally:
+        notifier.stopping()
+        health.cancel()
+        await web.stop()
         await northbound.stop()
         await southbound.close()
         running.cancel()
@@ -163,7 +210,10 @@ def _controller(settings: Config, journal: Journal, records: Records) -> Control
             *(settings.probe_interval, settings.probe_misses, settings.start_grace, settings.audit_interval),
             damping=DampingRule(half_life=settings.damping_half_life),
             only_declared=settings.use_links == "declared",
+            repair=settings.repair == "on",
+            measured_latency=settings.link_latency == "measured",
             quota=settings.quota,
+            learn=settings.learn,
         ),
     )
 
@@ -177,20 +227,6 @@ def _probe_key(records: Records, journal: Journal) -> bytes:
     key = secrets.token_bytes(_PROBE_KEY_BYTES)
     journal.commit([(META, "probe_key", key.hex())], [])
     return key
-
-
-def _openflow_address(settings: Config) -> tuple[str, int]:
-    host, port = config.split_address(settings.openflow, "openflow")
-    local = host == "localhost"
-    with suppress(ValueError):
-        local = ip_address(host).is_loopback
-    if not local and not settings.insecure:
-        raise InvalidInput.of(
-            "openflow",
-            f"{settings.openflow} can be reached from other machines, where anybody could pose as a switch",
-            "Listen on 127.0.0.1 or [::1], or allow it with --insecure on a network that you trust.",
-        )
-    return host, port
 
 
 def _stop_signal() -> asyncio.Future[None]:

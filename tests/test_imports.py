@@ -27,15 +27,16 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "counters": _COMPUTING,
     "trace": _COMPUTING,
     "controller": ("model", "store", "topology", "routing", "pipeline", "reconcile", "trace"),
-    "southbound": (*_ADAPTER, "openflow"),
-    "northbound": (*_ADAPTER, "v1"),
+    "southbound": (*_ADAPTER, "openflow", "security"),
+    "northbound": (*_ADAPTER, "v1", "security"),
     "persist": _ADAPTER,
     "graph": ("model",),
-    "daemon": ("model", "controller", "counters", "__version__"),
+    "daemon": ("model", "controller", "counters", "security", "__version__"),
     "v1": (),
     "client": ("v1",),
     "security": ("model",),
-    "cli": ("client", "security"),
+    "cli": ("client", "graph", "security"),
+    "metrics": ("model",),
     "lab": ("model", "graph", "client"),
 }
 """Package → what of ours it may import beside itself. sdn/app.py alone, the composition root, imports everything."""
@@ -57,7 +58,7 @@ IMPURE_MODULES = {"asyncio", "socket", "grpc", "time", "random", "os", "threadin
 GRAPH_LIBRARIES = {"networkx", "scipy", "numpy", "rustworkx"}
 LIBRARIES = {package: set[str]() for package in PURE} | {
     "routing": GRAPH_LIBRARIES,
-    "cli": {"click", "yaml"},
+    "cli": {"click", "resvg_py", "yaml"},
     "security": {"cryptography"},
 }
 """Third-party libraries of the packages that are held to a list."""

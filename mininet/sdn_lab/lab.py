@@ -5,11 +5,13 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from google.protobuf.message import Message
 
 from sdn.client import Client, load
 from sdn.graph import load_topology
@@ -24,6 +26,7 @@ from .matrix import Protocol, Reachability, measure
 from .network import LinkRef, MininetNetwork
 
 _POLL_SECONDS = 0.05
+_MOVE_SECONDS = 10.0
 
 
 class MininetLab:
@@ -75,8 +78,21 @@ class MininetLab:
 
         Raises MachineError naming objects that are not programmed after ``wait`` seconds.
         """
-        messages = [document.message for document in load(manifest)]
-        response = self.client.apply(messages, wait=wait)
+        return self.apply_all([document.message for document in load(manifest)], wait=wait)
+
+    def everybody(self, cidr: str, *, wait: float = 60.0) -> int:
+        """Put all hosts into one network, tenants/lab/networks/all, with addresses of an IPv4 range; see ``apply``."""
+        tenant, network = "tenants/lab", "tenants/lab/networks/all"
+        objects: list[Message] = [pb.Tenant(name=tenant), pb.Network(name=network)]
+        objects.append(pb.Subnet(name=f"{tenant}/subnets/v4", network=network, cidr=cidr))
+        for host in self.network.topology.hosts:
+            binding = pb.Binding(switch=host.switch, interface=host.interface)
+            objects.append(pb.Port(name=f"{tenant}/ports/{host.name}", network=network, binding=binding))
+        return self.apply_all(objects, wait=wait)
+
+    def apply_all(self, objects: Iterable[Message], *, wait: float = 30.0) -> int:
+        """The same as ``apply`` for objects."""
+        response = self.client.apply(objects, wait=wait)
         self.check_programmed()
         self.configure_hosts()
         return len(response.resources)
@@ -122,6 +138,26 @@ class MininetLab:
         """It comes back, empty."""
         self.network.start_switch(switch)
 
+    def move(self, host: str, switch: str) -> str:
+        """Plug a host into another switch, and tell the daemon; returns the interface there."""
+        interface = self.network.move(host, switch)
+        end = self.endpoints.get(host)
+        if end is not None:
+            binding = pb.Binding(switch=switch, interface=interface)
+            self.client.ports.update(pb.Port(name=end.port, binding=binding), mask=["binding"], wait=_MOVE_SECONDS)
+        return interface
+
+    def carried(self, before: Mapping[tuple[str, str], int] | None = None) -> dict[tuple[str, str], int]:
+        """(switch, neighbour) → packets from the one to the other, since ``before`` was taken."""
+        return {pair: count - (before or {}).get(pair, 0) for pair, count in self.network.carried().items()}
+
+    def endpoint(self, host: str) -> Endpoint:
+        """A host that has a port; raises MachineError."""
+        if host not in self.endpoints:
+            there = ", ".join(self.endpoints) or "none"
+            raise MachineError(f"there is no host {host!r} with a port. There are: {there}.")
+        return self.endpoints[host]
+
     def ready(self, timeout: float = 30.0) -> None:
         """Wait until the daemon says that all switches are in sync and all declared links are up."""
         self.daemon.wait_ready(self.client, timeout)
@@ -130,7 +166,8 @@ class MininetLab:
         self, sender: str, receiver: str, *, version: int = 4, interval: float, count: int
     ) -> StreamTicket:
         """Let a host send ``count`` UDP packets, one every ``interval`` seconds, which the receiver answers."""
-        address = self.endpoints[receiver].address(version)
+        self.endpoint(sender)
+        address = self.endpoint(receiver).address(version)
         if address is None:
             raise MachineError(f"{receiver} has no IPv{version} address.")
         command: Json = {"op": "stream", "target": str(address.interface.ip), "interval": interval, "count": count}
@@ -141,7 +178,7 @@ class MininetLab:
 
         The sender's own sockets always hear it (Linux loops broadcasts back inside the host).
         """
-        address = self.endpoints[sender].address(4)
+        address = self.endpoint(sender).address(4)
         if address is None:
             raise MachineError(f"{sender} has no IPv4 address.")
         self.agents.ask({name: {"op": "seen"} for name in self.endpoints})

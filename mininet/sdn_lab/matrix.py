@@ -18,6 +18,8 @@ from .intent import Endpoint, Pair
 Protocol = Literal["ping", "udp", "tcp"]
 _PATIENCE = 0.5
 """Seconds that each round waits for answers of those who must not or do not answer."""
+_TOGETHER = 1000
+"""Pairs that are tried at once: the first packet of each is handled apart by every switch on its way."""
 _runs = itertools.count(1)
 
 
@@ -58,7 +60,7 @@ class Reachability:
         width = max((len(name) for name in self.order), default=1)
         lines = [" " * width + " " + " ".join(name.rjust(width) for name in self.order)]
         for a in self.order:
-            marks = (self._mark((a, b)).rjust(width) for b in self.order)
+            marks = (self.mark((a, b)).rjust(width) for b in self.order)
             lines.append(f"{a.ljust(width)} {' '.join(marks)}")
         return "\n".join(lines)
 
@@ -68,7 +70,8 @@ class Reachability:
         lines += [f"{a} reaches {b}, but must not" for a, b in sorted(self.leaks)]
         return "\n".join(lines)
 
-    def _mark(self, pair: Pair) -> str:
+    def mark(self, pair: Pair) -> str:
+        """How the table shows a pair; a blank where it was not tried."""
         if pair not in self.tried:
             return " "
         if pair in self.leaks:
@@ -89,11 +92,13 @@ def measure(
     """Try every ordered pair; those that must reach each other again until they do, at most ``timeout`` seconds."""
     ends = [e for e in endpoints if e.address(version) is not None]
     result = Reachability(tuple(e.host for e in ends), frozenset(expected))
-    everybody = [(a, b) for a in ends for b in ends if a.host != b.host]
+    # Neighbours in this order have different senders and receivers, so that no host is asked by all at once.
+    everybody = [(a, ends[(i + d) % len(ends)]) for d in range(1, len(ends)) for i, a in enumerate(ends)]
     deadline = time.monotonic() + timeout
     todo = everybody
     while True:
-        _round(agents, todo, version, protocol, result)
+        for start in range(0, len(todo), _TOGETHER):
+            _round(agents, todo[start : start + _TOGETHER], version, protocol, result)
         todo = [(a, b) for a, b in everybody if (a.host, b.host) in result.missing]
         if not todo or time.monotonic() > deadline:
             return result

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -14,7 +16,7 @@ from mininet.node import OVSSwitch
 
 from sdn.graph import assign_interfaces
 from sdn.model.ids import format_dpid
-from sdn.model.topology import DeclaredLink, DeclaredTopology
+from sdn.model.topology import DeclaredHost, DeclaredLink, DeclaredTopology
 
 from . import machine
 from .intent import HostSettings
@@ -165,6 +167,53 @@ class MininetNetwork:
         declared = link if isinstance(link, DeclaredLink) else self.link(*link)
         self._cut.discard(declared)
         self._set_links()
+
+    @property
+    def cut_links(self) -> list[tuple[str, str]]:
+        """Pairs of switches whose link was cut."""
+        return [(link.a[0], link.b[0]) for link in self._cut]
+
+    def carried(self) -> dict[tuple[str, str], int]:
+        """(neighbour, switch) → packets that the switch has received from the neighbour since the port was made.
+
+        Parallel links are added up. What the kernel counts at the switch's end of each cable.
+        """
+        found: dict[tuple[str, str], int] = {}
+        for link in self.topology.links:
+            for (here, interface), (there, _) in ((link.a, link.b), (link.b, link.a)):
+                file = Path("/sys/class/net") / interface / "statistics" / "rx_packets"
+                count = int(file.read_text()) if file.exists() else 0
+                found[there, here] = found.get((there, here), 0) + count
+        return found
+
+    def move(self, host: str, switch: str) -> str:
+        """Plug a host's cable into another switch; returns the name of the interface there."""
+        place = next((h for h in self.topology.hosts if h.name == host), None)
+        if place is None or switch not in self.topology.switches:
+            raise MachineError(f"there is no {'switch ' + switch if place else 'host ' + host}.")
+        if place.switch == switch:
+            return place.interface
+        taken = machine.taken_names() | {name for _, name in self._interfaces()}
+        names = (f"{self._bridges[switch]}-eth{number}" for number in range(1, 10_000))
+        new = next(name for name in names if name not in taken)
+        machine.check_interfaces([new], taken)
+        machine.run("ovs-vsctl", "del-port", self._bridges[place.switch], place.interface)
+        for change in (("down",), ("name", new), ("up",)):
+            device = new if change == ("up",) else place.interface
+            machine.run("ip", "link", "set", "dev", device, *change)
+        machine.run("ovs-vsctl", "add-port", self._bridges[switch], new)
+        self._move_node(place, switch, new)
+        hosts = tuple(DeclaredHost(host, switch, new) if h is place else h for h in self.topology.hosts)
+        self.topology = replace(self.topology, hosts=hosts)
+        return new
+
+    def _move_node(self, place: DeclaredHost, switch: str, new: str) -> None:
+        """Mininet's own records of an interface that has another switch and name now."""
+        before, after = self.node(place.switch), self.node(switch)
+        interface = before.nameToIntf.pop(place.interface)
+        del before.intfs[before.ports.pop(interface)]
+        interface.name, interface.node = new, after
+        after.addIntf(interface, moveIntfFn=lambda *_: None)
 
     def stop_switch(self, switch: str) -> None:
         """A power failure: the bridge is gone, and its neighbours and hosts see their carrier go."""

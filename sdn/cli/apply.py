@@ -1,4 +1,4 @@
-"""apply and connect."""
+"""apply."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 
 import click
 
-from sdn.cli.columns import hop_table, state
+from sdn.cli.columns import state
 from sdn.cli.files import read_manifests
-from sdn.cli.objects import tenant_option
 from sdn.cli.plan import plain_plan, plan_text
+from sdn.cli.progress import on_terminal, wait_and_tell
 from sdn.cli.render import plain_object, state_word, table
-from sdn.cli.session import Session, common, exit_code, fail, pass_session
-from sdn.cli.words import BandwidthType, DurationType, full_name, id_of, tenant_of
-from sdn.client import KINDS, ApiError, Document, format_bandwidth, locate, unwrap
+from sdn.cli.session import Session, common_names, exit_code, fail, pass_session
+from sdn.cli.words import DurationType
+from sdn.client import ApiError, Document, locate, unwrap
 
 _REFUSED = ("REJECTED", "FAILED")
 _DEFAULT_WAIT = "60s"
@@ -34,7 +34,7 @@ wait_option = click.option(
 @click.option("-f", "--file", "files", multiple=True, required=True, metavar="FILE", help="YAML or JSON; - reads.")
 @click.option("--dry-run", is_flag=True, help="Check everything and tell what would change; write nothing.")
 @wait_option
-@common
+@common_names
 @pass_session
 def apply(session: Session, files: Sequence[str], dry_run: bool, wait: float) -> None:
     """Create or replace all objects of manifests in one transaction: all of it, or nothing.
@@ -56,15 +56,18 @@ def apply(session: Session, files: Sequence[str], dry_run: bool, wait: float) ->
         addresses: [10.0.0.11]
         binding: {switch: leaf1, interface: h1-eth0}
 
-    Errors name file, line and field. With --wait the exit code is 1 unless everything is programmed.
+    Errors name file, line and field. With --wait the exit code is 1 unless everything is programmed; a terminal shows
+    how many objects are.
     """
     documents = read_manifests(files)
     with session.client() as client:
         try:
-            response = client.apply([d.message for d in documents], dry_run=dry_run, wait=wait)
+            telling = bool(wait) and not dry_run and on_terminal()
+            response = client.apply([d.message for d in documents], dry_run=dry_run, wait=0 if telling else wait)
+            messages = [unwrap(resource) for resource in response.resources]
+            messages = wait_and_tell(client, messages, wait) if telling else messages
         except ApiError as error:
-            fail(_lines(error, documents), exit_code(error))
-    messages = [unwrap(resource) for resource in response.resources]
+            fail(error_lines(error, documents), exit_code(error))
     changed = set(response.changed)
     session.show(
         lambda: {
@@ -75,9 +78,10 @@ def apply(session: Session, files: Sequence[str], dry_run: bool, wait: float) ->
             **(plain_plan(response) if dry_run else {}),
         },
         lambda: plan_text(messages, response) if dry_run else _applied(messages, changed),
+        lambda: [m.name for m in messages],
     )
     if not dry_run:
-        _judge(messages, wait)
+        judge(messages, wait)
 
 
 def _applied(messages: Sequence[Any], changed: set[str]) -> str:
@@ -87,7 +91,7 @@ def _applied(messages: Sequence[Any], changed: set[str]) -> str:
     return table(("NAME", "RESULT", "STATE"), rows)
 
 
-def _lines(error: ApiError, documents: Sequence[Document]) -> list[str]:
+def error_lines(error: ApiError, documents: Sequence[Document]) -> list[str]:
     """What the daemon objects to, with file and line where it concerns a document."""
     if not error.violations:
         return str(error).splitlines()
@@ -98,7 +102,7 @@ def _lines(error: ApiError, documents: Sequence[Document]) -> list[str]:
     return lines
 
 
-def _judge(messages: Iterable[Any], wait: float) -> None:
+def judge(messages: Iterable[Any], wait: float) -> None:
     """Fail if something was refused, or is not programmed although that was waited for."""
     lines = []
     for message in messages:
@@ -108,38 +112,3 @@ def _judge(messages: Iterable[Any], wait: float) -> None:
             lines.append(f"{message.name} is {word}" + (f": {why}" if why else ""))
     if lines:
         fail(lines)
-
-
-@click.command()
-@click.argument("a")
-@click.argument("b")
-@click.option("--bandwidth", type=BandwidthType(), required=True, help="Reserved in each direction: 100M, 1.5G.")
-@click.option("--name", default="", help="Id or full name of the connection; A-B if not given.")
-@tenant_option
-@wait_option
-@common
-@pass_session
-def connect(session: Session, a: str, b: str, bandwidth: int, name: str, tenant: str, wait: float) -> None:
-    """Connect the ports A and B by a path of its own with a bandwidth reserved along it.
-
-    \b
-    sdnctl connect h1 h2 -t red --bandwidth 100M --wait
-    sdnctl connect tenants/red/ports/h1 tenants/red/ports/h2 --bandwidth 1.5G --name gold
-    sdnctl delete connection gold -t red      gives it back
-
-    What does not fit is refused with the reason, and the exit code is 1.
-    """
-    tenant = tenant or tenant_of(a) or tenant_of(b)
-    port, connection = KINDS["Port"], KINDS["Connection"]
-    ends = [full_name(port, end, tenant) for end in (a, b)]
-    full = full_name(connection, name or "-".join(map(id_of, ends)), tenant)
-    build: Any = connection.message
-    with session.client() as client:
-        message = client.connections.create(build(name=full, a=ends[0], b=ends[1], bandwidth_bps=bandwidth), wait=wait)
-    session.show(lambda: plain_object(message), lambda: _connected(message))
-    _judge([message], wait)
-
-
-def _connected(message: Any) -> str:
-    head = f"{message.name}: {format_bandwidth(message.bandwidth_bps)}bit/s, {state(message)}"
-    return f"{head}\n{hop_table(message.status.path)}" if message.status.path else head

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import click
 
+from sdn.cli.files import file_errors, write_whole
 from sdn.cli.render import clean, count, plain
-from sdn.cli.session import Session, common, fail, pass_session
+from sdn.cli.session import Session, common, pass_session
 
 
 @click.command()
@@ -31,8 +28,7 @@ def backup(session: Session, file: Path) -> None:
     """
     with session.client() as client:
         data = client.backup()
-    with _file_errors("write", file):
-        _write(file, data)
+    write_whole(file, data)
     told = {"file": str(file), "size": len(data), "sha256": sha256(data).hexdigest()}
     session.show(lambda: told, lambda: f"{clean(str(file))}: {len(data)} bytes, SHA-256 {told['sha256']}")
 
@@ -52,7 +48,7 @@ def restore(session: Session, file: Path, dry_run: bool) -> None:
     The daemon goes on meanwhile; objects that are the same are not touched, others are created, updated or deleted,
     and switches get the difference. When the daemon does not start, see sdnd --restore.
     """
-    with _file_errors("read", file):
+    with file_errors("read", file):
         data = file.read_bytes()
     with session.client() as client:
         found = client.restore(data, dry_run=dry_run)
@@ -65,25 +61,3 @@ def _restored(found: Any, dry_run: bool) -> str:
     total = count(len(lines), "object")
     told = f"{total} would change" if dry_run else f"{total} changed, revision {found.revision}"
     return "\n".join([*lines, told])
-
-
-@contextmanager
-def _file_errors(verb: str, file: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        fail([f"cannot {verb} {file}: {error.strerror or error}. Name a file that you may {verb}."])
-
-
-def _write(file: Path, data: bytes) -> None:
-    """All of it or what was there before, with mode 0600."""
-    descriptor, partial = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as target:
-            target.write(data)
-            target.flush()
-            os.fsync(target.fileno())
-        Path(partial).replace(file)
-    except BaseException:
-        Path(partial).unlink(missing_ok=True)
-        raise

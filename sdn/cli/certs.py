@@ -87,9 +87,12 @@ def init(
 ) -> None:
     """Make a working set in DIR: authority, server certificate, certificate of an administrator.
 
+    \b
+    sdnctl certs init /etc/sdn/certs --san sdn.example.org --san 192.0.2.7
+
     --san may be given several times.
     """
-    with _errors():
+    with security_errors():
         made = Directory(path, ca_key).init(san or _LOCAL, admin, days, ca_days)
     _tell(session, made)
 
@@ -105,9 +108,13 @@ def init(
 def client(
     session: Session, name: str, role: str, tenant: tuple[str, ...], days: int, path: Path, ca_key: Path | None
 ) -> None:
-    """Make a certificate for the person or program NAME."""
+    """Make a certificate for the person or program NAME.
+
+    \b
+    sdnctl certs client ci --role member --tenant red --dir /etc/sdn/certs
+    """
     tenants = tuple(word.removeprefix("tenants/") for word in tenant)
-    with _errors():
+    with security_errors():
         made = Directory(path, ca_key).client(Subject(name, role, tenants), days)
     _tell(session, [made])
 
@@ -120,8 +127,12 @@ def client(
 @output_option
 @pass_session
 def switch(session: Session, dpid: tuple[str, ...], name: str, days: int, path: Path, ca_key: Path | None) -> None:
-    """Make a certificate for an Open vSwitch whose bridges have these datapath ids (hexadecimal)."""
-    with _errors():
+    """Make a certificate for an Open vSwitch whose bridges have these datapath ids (hexadecimal).
+
+    \b
+    sdnctl certs switch 1 2 --name rack1 --dir /etc/sdn/certs
+    """
+    with security_errors():
         made = Directory(path, ca_key).switch(name, [parse_dpid(text) for text in dpid], days)
     _tell(session, [made])
 
@@ -133,8 +144,12 @@ def switch(session: Session, dpid: tuple[str, ...], name: str, days: int, path: 
 @output_option
 @pass_session
 def server(session: Session, san: tuple[str, ...], days: int, path: Path, ca_key: Path | None) -> None:
-    """Make a server certificate for other names, in place of the one that is there."""
-    with _errors():
+    """Make a server certificate for other names, in place of the one that is there.
+
+    \b
+    sdnctl certs server --san sdn2.example.org --dir /etc/sdn/certs
+    """
+    with security_errors():
         made = Directory(path, ca_key).server(san, days)
     _tell(session, [made])
 
@@ -148,10 +163,13 @@ def server(session: Session, san: tuple[str, ...], days: int, path: Path, ca_key
 def renew(session: Session, name: tuple[str, ...], days: int | None, path: Path, ca_key: Path | None) -> None:
     """Make certificates anew with the same names and a new key: server, client-admin, switch-rack1, …
 
+    \b
+    sdnctl certs renew server client-admin --dir /etc/sdn/certs
+
     'ca' gets a new end of its life and keeps its key, so that all it signed stays valid. sdnd takes renewed files by
     itself.
     """
-    with _errors():
+    with security_errors():
         made = [Directory(path, ca_key).renew(word.removesuffix(".crt"), days) for word in name]
     _tell(session, made)
 
@@ -161,8 +179,12 @@ def renew(session: Session, name: tuple[str, ...], days: int | None, path: Path,
 @output_option
 @pass_session
 def show(session: Session, path: Path, ca_key: Path | None) -> None:
-    """List what is there, and until when it is valid."""
-    with _errors():
+    """List what is there, and until when it is valid.
+
+    \b
+    sdnctl certs show --dir /etc/sdn/certs
+    """
+    with security_errors():
         found = list(Directory(path, ca_key).entries())
     _tell(session, found)
 
@@ -189,7 +211,8 @@ def _tell(session: Session, entries: Sequence[Entry]) -> None:
 
 
 @contextmanager
-def _errors() -> Iterator[None]:
+def security_errors() -> Iterator[None]:
+    """One line for each thing that is wrong, then the end."""
     try:
         yield
     except SdnError as error:

@@ -19,13 +19,29 @@ def state(message: Any) -> str:
 
 
 def binding(port: Any) -> str:
-    """leaf1:h1-eth0; empty if not bound."""
-    return f"{port.binding.switch}:{port.binding.interface}" if port.HasField("binding") else ""
+    """leaf1:h1-eth0, or leaf1:h1-eth0 > leaf2:h1-eth0 while it moves; empty if not bound."""
+    places = (getattr(port, field) for field in ("binding", "migration_target") if port.HasField(field))
+    return " > ".join(f"{place.switch}:{place.interface}" for place in places)
 
 
 def hops(path: Iterable[Any]) -> str:
     """leaf1 > spine1 > leaf2."""
     return " > ".join(hop.switch for hop in path)
+
+
+def bandwidth(connection: Any) -> str:
+    """100M, or 100M/20M from a to b and back."""
+    there, back = connection.bandwidth_bps, connection.reverse_bandwidth_bps
+    return format_bandwidth(there) + (f"/{format_bandwidth(back)}" if back not in (0, there) else "")
+
+
+def protection(connection: Any) -> str:
+    """required link; empty without protection."""
+    wish = connection.protection
+    field = wish.DESCRIPTOR.fields_by_name
+    mode = field["mode"].enum_type.values_by_number[wish.mode].name
+    scope = field["scope"].enum_type.values_by_number[wish.scope].name
+    return f"{mode} {scope}".lower() if mode in ("PREFERRED", "REQUIRED") else ""
 
 
 def hop_table(path: Iterable[Any]) -> str:
@@ -69,7 +85,8 @@ _COLUMNS: dict[str, Sequence[Column]] = {
         _NAME,
         ("A", lambda m: id_of(m.a)),
         ("B", lambda m: id_of(m.b)),
-        ("BANDWIDTH", lambda m: format_bandwidth(m.bandwidth_bps)),
+        ("BANDWIDTH", bandwidth),
+        ("PROTECTION", protection),
         _STATE,
         ("PATH", lambda m: hops(m.status.path)),
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sdn.cli.columns import binding, hop_table, object_table
+from sdn.cli.columns import bandwidth, binding, hop_table, object_table, protection
 from sdn.cli.render import clean, enum_word, state_word, table
 from sdn.client import KINDS, AnyObject, Client, format_bandwidth, kind_of
 
@@ -19,6 +19,8 @@ def description(message: AnyObject, members: str = "") -> str:
     text = "\n".join(f"{key + ':':<{width}}{clean(value)}".rstrip() for key, value in lines)
     text += _conditions(message.status)
     path = f"\n\nPath from a to b:\n{hop_table(message.status.path)}" if message.status.path else ""
+    if message.status.backup_path:
+        path += f"\n\nBackup path:\n{hop_table(message.status.backup_path)}"
     return text + path + (f"\n\n{members}" if members else "")
 
 
@@ -26,7 +28,7 @@ def _fields(message: Any) -> Iterator[Line]:
     yield "Name", message.name
     yield "Kind", kind_of(message).kind
     for field in message.DESCRIPTOR.fields:
-        if field.name in ("name", "metadata", "status", "quota", "limits"):
+        if field.name in ("name", "metadata", "status", "quota", "limits", "migration_target"):
             continue
         value = getattr(message, field.name)
         if field.name == "usage":
@@ -40,13 +42,36 @@ def _fields(message: Any) -> Iterator[Line]:
         elif field.name == "binding":
             yield "Binding", binding(message) or "none"
         elif field.name == "bandwidth_bps":
-            yield "Bandwidth", f"{format_bandwidth(value)}bit/s in each direction"
+            back = message.reverse_bandwidth_bps or value
+            both = f"{format_bandwidth(value)}bit/s in each direction"
+            yield "Bandwidth", both if back == value else f"{bandwidth(message)}bit/s there and back"
+        elif field.name in ("reverse_bandwidth_bps", "constraints"):
+            yield from _constraints(value) if field.name == "constraints" else ()
+        elif field.name == "protection":
+            yield "Protection", protection(message) or "none"
+        elif field.name == "allowed_address_pairs":
+            yield "Allowed pairs", ", ".join(map(pair_text, value)) or "none"
         elif field.name == "routes":
             yield "Routes", ", ".join(f"{r.prefix} via {r.next_hop}" for r in value) or "none"
         elif field.is_repeated:
             yield _title(field.name), ", ".join(value) or "none"
         else:
             yield _title(field.name), str(value)
+
+
+def _constraints(constraints: Any) -> Iterator[Line]:
+    for field, value in constraints.ListFields():
+        if field.is_repeated:
+            yield _title(field.name), ", ".join(value)
+        elif field.enum_type is None:
+            yield _title(field.name), str(value)
+        elif field.name != "diversity" or constraints.diverse_from:
+            yield _title(field.name), field.enum_type.values_by_number[value].name.lower()
+
+
+def pair_text(pair: Any) -> str:
+    """10.0.0.100 with 00:00:5e:00:01:07 (active)."""
+    return f"{pair.address}{f' with {pair.mac}' if pair.mac else ''}{' (active)' if pair.active else ''}"
 
 
 def _title(field: str) -> str:

@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
+from sdn.cli import complete
 from sdn.cli.render import as_json_line, as_yaml, clean, count, enum_word, plain, table
-from sdn.cli.session import Session, common, pass_session
+from sdn.cli.session import Session, common, common_names, pass_session
 
 _EVENTS = ("NUMBER", "TIME", "SEVERITY", "REASON", "OBJECT", "MESSAGE")
 _FINDINGS = ("SWITCH", "FOUND", "ENTRY", "TABLE", "PRIORITY", "OWNER", "MATCH")
@@ -70,8 +71,8 @@ def _table(found: Sequence[Any]) -> str:
 
 
 @click.command()
-@click.argument("switches", nargs=-1, metavar="[SWITCH]...")
-@common
+@click.argument("switches", nargs=-1, metavar="[SWITCH]...", shell_complete=complete.switches)
+@common_names
 @pass_session
 def audit(session: Session, switches: Sequence[str]) -> None:
     """Compare what switches hold with their programs, and repair it. Without SWITCH: all that are connected.
@@ -85,7 +86,7 @@ def audit(session: Session, switches: Sequence[str]) -> None:
     with session.client() as client:
         names = switches or [switch.name for switch in client.topology().switches if switch.connected]
         reports = [client.audit(name) for name in names]
-    session.show(lambda: [plain(report) for report in reports], lambda: _reports(reports))
+    session.show(lambda: [plain(report) for report in reports], lambda: _reports(reports), lambda: names)
 
 
 def _reports(reports: Iterable[Any]) -> str:

@@ -6,14 +6,22 @@ from importlib.metadata import PackageNotFoundError, version
 
 import click
 
-from sdn.cli.apply import apply, connect
+from sdn.cli import access
+from sdn.cli.apply import apply
 from sdn.cli.backup import backup, restore
+from sdn.cli.bundle import support_bundle
 from sdn.cli.certs import certs
+from sdn.cli.connect import connect
+from sdn.cli.diff import diff
+from sdn.cli.draw import draw as draw  # joins the group topology
 from sdn.cli.events import audit, events
+from sdn.cli.logs import log_level
 from sdn.cli.network import flows, topology
 from sdn.cli.objects import delete, describe, get
-from sdn.cli.session import Session
 from sdn.cli.system import status, wait
+from sdn.cli.top import top
+from sdn.cli.trace import trace
+from sdn.cli.where import where
 from sdn.client import DEFAULT_ADDRESS
 
 
@@ -34,19 +42,25 @@ def _version() -> str:
     metavar="HOST:PORT",
     help="Where sdnd listens; unix:/PATH works too.",
 )
+@access.access_options
 @click.version_option(_version(), prog_name="sdnctl")
 @click.pass_context
-def cli(ctx: click.Context, address: str) -> None:
+def cli(ctx: click.Context, /, address: str, context: str, **credentials: str) -> None:
     """Ask and direct sdnd, the SDN controller.
 
     \b
     sdnctl status                                      how is it?
     sdnctl apply -f examples.yaml --wait 30s           wish for networks and ports
+    sdnctl diff -f examples.yaml                       what would that change?
     sdnctl get ports -t red                            what is there?
+    sdnctl where 10.0.0.12                             whose is it?
     sdnctl connect h1 h2 -t red --bandwidth 100M       a guaranteed path
     sdnctl flows leaf1 --owner tenants/red/ports/h1    what is in the switch, and why?
+    sdnctl trace h1 h2 -t red --tcp 80                 what becomes of a packet, and why?
     sdnctl events --severity WARNING                   what went wrong?
+    sdnctl top links                                   which links are full?
     sdnctl audit leaf1                                 does it hold what it should?
+    sdnctl whoami                                      who am I, and what may I do?
 
     \b
     Exit codes:
@@ -54,11 +68,13 @@ def cli(ctx: click.Context, address: str) -> None:
       1  refused or failed; standard error has one line for each thing that is wrong
       2  the command line is wrong
       3  the daemon does not answer
+      4  it cannot be said for sure (trace)
 
     \b
-    Completion: eval "$(_SDNCTL_COMPLETE=bash_source sdnctl)"
+    Completion, of names too, in bash (zsh_source and fish_source for these):
+      eval "$(_SDNCTL_COMPLETE=bash_source sdnctl)"
     """
-    ctx.obj = Session(address=address)
+    ctx.obj = access.settings(ctx, address, context, credentials)
 
 
 _COMMANDS = (
@@ -73,11 +89,17 @@ _COMMANDS = (
     flows,
     audit,
     events,
+    top,
+    log_level,
     backup,
     restore,
     certs,
+    trace,
+    where,
+    diff,
+    support_bundle,
 )
-for _command in _COMMANDS:
+for _command in (*_COMMANDS, *access.COMMANDS):
     cli.add_command(_command)
 
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
+from sdn.cli import complete
 from sdn.cli.columns import hop_table
 from sdn.cli.objects import tenant_option
 from sdn.cli.render import plain, table
-from sdn.cli.session import Session, common, fail, pass_session
+from sdn.cli.session import Session, common, common_names, fail, pass_session
 from sdn.cli.wiring import check
 from sdn.cli.words import full_name
 from sdn.client import KINDS, format_bandwidth
@@ -25,7 +26,7 @@ topology.add_command(check)
 
 
 @topology.command()
-@common
+@common_names
 @pass_session
 def show(session: Session) -> None:
     """Show switches, links, and where the wiring differs from what was declared.
@@ -36,7 +37,7 @@ def show(session: Session) -> None:
     """
     with session.client() as client:
         found = client.topology()
-    session.show(lambda: plain(found), lambda: _topology(found))
+    session.show(lambda: plain(found), lambda: _topology(found), lambda: [switch.name for switch in found.switches])
 
 
 def _topology(found: Any) -> str:
@@ -68,7 +69,7 @@ def _links(links: Sequence[Any]) -> str:
             _state(link),
             link.cost,
             format_bandwidth(link.capacity_bps) if link.capacity_bps else "",
-            _latency(link.latency_us),
+            _latency(link.latency_us) or _measured(link),
             format_bandwidth(link.reserved_ab_bps),
             format_bandwidth(link.reserved_ba_bps),
             _word(link.declared, "yes", "no"),
@@ -88,6 +89,13 @@ def _state(link: Any) -> str:
     return ",".join(words) or "up" if link.up else "down"
 
 
+def _measured(link: Any) -> str:
+    """What nobody declared, with what it may be wrong by."""
+    if not link.HasField("measured"):
+        return ""
+    return f"~{_latency(link.measured.latency_us) or '0us'} ±{_latency(link.measured.error_us) or '0us'}"
+
+
 def _latency(microseconds: int) -> str:
     if not microseconds:
         return ""
@@ -95,8 +103,8 @@ def _latency(microseconds: int) -> str:
 
 
 @topology.command()
-@click.argument("a")
-@click.argument("b")
+@click.argument("a", shell_complete=complete.places)
+@click.argument("b", shell_complete=complete.places)
 @tenant_option
 @common
 @pass_session
@@ -117,7 +125,7 @@ def path(session: Session, a: str, b: str, tenant: str) -> None:
 
 
 @click.command()
-@click.argument("switch")
+@click.argument("switch", shell_complete=complete.switches)
 @click.option("--owner", default="", metavar="TEXT", help="Only entries whose owner contains this.")
 @click.option("--table", "table_name", default="", metavar="NAME", help="Only entries of this table.")
 @common

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import click
 
+from sdn.cli import complete
 from sdn.cli.columns import object_table
 from sdn.cli.describe import description, members_of
 from sdn.cli.files import read_manifests
 from sdn.cli.follow import follow
 from sdn.cli.render import plain_object
-from sdn.cli.session import Session, common, common_names, pass_session
+from sdn.cli.session import Session, common_names, pass_session
 from sdn.cli.words import KindType, full_name, tenant_name, tenant_of
 from sdn.client import Client, Document, KindInfo, kind_of
 
-tenant_option = click.option("-t", "--tenant", default="", help="Tenant of names given by id alone.")
+tenant_option = click.option(
+    "-t", "--tenant", default="", help="Tenant of names given by id alone.", shell_complete=complete.tenants
+)
 
 
 @click.command()
 @click.argument("kind", type=KindType())
-@click.argument("name", default="")
+@click.argument("name", default="", shell_complete=complete.names)
 @click.option("-l", "--selector", default="", metavar="LABELS", help="Only with these labels: env=prod,tier!=web,has.")
 @click.option("-w", "--watch", "watching", is_flag=True, help="Go on with each change, until interrupted.")
 @click.option("--from", "from_revision", type=click.IntRange(0), default=0, help="With --watch: go on after this one.")
@@ -70,9 +74,9 @@ def get(
 
 @click.command()
 @click.argument("kind", type=KindType())
-@click.argument("name")
+@click.argument("name", shell_complete=complete.names)
 @tenant_option
-@common
+@common_names
 @pass_session
 def describe(session: Session, kind: KindInfo, name: str, tenant: str) -> None:
     """Tell everything about one object, with its path or its members.
@@ -84,16 +88,17 @@ def describe(session: Session, kind: KindInfo, name: str, tenant: str) -> None:
     """
     with session.client() as client:
         message = client.of_kind(kind.kind).get(full_name(kind, name, tenant))
-        session.show(lambda: plain_object(message), lambda: description(message, members_of(client, message)))
+        text = partial(description, message)
+        session.show(lambda: plain_object(message), lambda: text(members_of(client, message)), lambda: [message.name])
 
 
 @click.command()
 @click.argument("kind", type=KindType(), required=False)
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=complete.names)
 @click.option("-f", "--file", "files", multiple=True, metavar="FILE", help="Delete what these manifests name; - reads.")
 @click.option("--ignore-missing", is_flag=True, help="What does not exist counts as deleted.")
 @tenant_option
-@common
+@common_names
 @pass_session
 def delete(
     session: Session, kind: KindInfo | None, name: str | None, files: Sequence[str], ignore_missing: bool, tenant: str
@@ -120,7 +125,8 @@ def delete(
         names = _existing(client, targets) if ignore_missing else [full for _, full in targets]
         if names:
             _delete(client, names, documents)
-    session.show(lambda: {"deleted": names}, lambda: "\n".join(f"{n}: deleted" for n in names) or "nothing to delete")
+    text = "\n".join(f"{name}: deleted" for name in names) or "nothing to delete"
+    session.show(lambda: {"deleted": names}, lambda: text, lambda: names)
 
 
 def _existing(client: Client, targets: Sequence[tuple[KindInfo, str]]) -> list[str]:

@@ -1,8 +1,8 @@
 """Messages as JSON, YAML and tables.
 
 JSON and YAML have every field of a message under its name in the API, also when it is empty, so that scripts find the
-same keys always: numbers are numbers, times are RFC 3339 text, enums are words, cookies are hexadecimal text (they
-would not survive as JSON numbers), and what is not set is null.
+same keys always: numbers are numbers, times are RFC 3339 text, enums are words, cookies (which would not survive as
+JSON numbers) and frames are hexadecimal text, and what is not set is null.
 """
 
 from __future__ import annotations
@@ -46,6 +46,8 @@ def _value(field: Any, value: Any) -> Any:
         return value.ToJsonString() if is_time else plain(value)
     if field.enum_type is not None:
         return enum_word(field.enum_type, value)
+    if isinstance(value, bytes):
+        return value.hex()
     return f"{value:#018x}" if field.name == "cookie" else value
 
 

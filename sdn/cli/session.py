@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeVar
 
 import click
 
 from sdn.cli.render import as_json, as_yaml, clean
-from sdn.client import DEFAULT_ADDRESS, ApiError, Client, ManifestError
+from sdn.client import DEFAULT_ADDRESS, ApiError, Client, Credentials, ManifestError
+from sdn.client.call import DEFAULT_TIMEOUT
 
-EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_UNREACHABLE = 0, 1, 2, 3
+EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_UNREACHABLE, EXIT_UNCERTAIN = 0, 1, 2, 3, 4
 _NO_ANSWER = ("UNAVAILABLE", "DEADLINE_EXCEEDED")
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -20,15 +21,27 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass
 class Session:
-    """Options that every command takes. output: table, json, yaml, or name where there are names to print."""
+    """Options that every command takes. output: table, json, yaml, or name where there are names to print.
+
+    credentials: as Credentials.load takes them.
+    """
 
     address: str = DEFAULT_ADDRESS
     output: str = "table"
+    credentials: dict[str, str] = field(default_factory=dict)
+
+    def open(self, timeout: float = DEFAULT_TIMEOUT) -> Client:
+        """A connection to the daemon whose errors are the caller's; raises ValueError for wrong credentials."""
+        return Client(self.address, timeout=timeout, credentials=Credentials.load(**self.credentials))
 
     @contextmanager
     def client(self) -> Iterator[Client]:
         """A connection to the daemon; errors of calls within end the program."""
-        with Client(self.address) as client:
+        try:
+            opened = self.open()
+        except ValueError as error:
+            fail([str(error)], EXIT_USAGE)
+        with opened as client:
             try:
                 yield client
             except ApiError as error:
@@ -61,12 +74,12 @@ def exit_code(error: ApiError) -> int:
 
 
 @contextmanager
-def manifest_errors() -> Iterator[None]:
+def manifest_errors(code: int = EXIT_FAILED) -> Iterator[None]:
     """Tell what is wrong with a manifest, one line for each problem."""
     try:
         yield
     except ManifestError as error:
-        fail(str(problem) for problem in error.problems)
+        fail((str(problem) for problem in error.problems), code)
 
 
 pass_session = click.make_pass_decorator(Session, ensure=True)

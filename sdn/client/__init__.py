@@ -5,8 +5,10 @@ Must not know: any other package of ours but the generated ``sdn.v1``; everythin
 
 kinds.py        the kinds of objects and their names
 errors.py       ApiError, from what gRPC reports
+access.py       TLS and tokens
 call.py         what the two clients share
 client.py       Client: blocking
+counters.py     what switches count
 aio.py          AsyncClient: the same for asyncio
 snapshots.py    backups as the API sends them
 units.py        bandwidths as people write them
@@ -15,9 +17,11 @@ manifest_fields.py  from a YAML mapping to the fields of a message
 yaml_tree.py    YAML with the line of every value
 """
 
+from sdn.client.access import Credentials
 from sdn.client.aio import AsyncClient
 from sdn.client.call import DEFAULT_ADDRESS, Change
 from sdn.client.client import Client, Collection, EventWatch, Watch
+from sdn.client.counters import CounterRound
 from sdn.client.errors import ApiError, Details, FieldViolation
 from sdn.client.kinds import KINDS, AnyObject, KindInfo, kind_of, kind_of_name, unwrap, wrap
 from sdn.client.manifest import Document, ManifestError, Problem, load, locate, parse, to_dict, to_yaml
@@ -32,6 +36,8 @@ __all__ = [
     "Change",
     "Client",
     "Collection",
+    "CounterRound",
+    "Credentials",
     "Details",
     "Document",
     "EventWatch",

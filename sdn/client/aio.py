@@ -10,18 +10,26 @@ import grpc
 import grpc.aio
 
 from sdn.client import call, snapshots
+from sdn.client.access import Credentials, aio_channel
 from sdn.client.call import DEFAULT_ADDRESS, DEFAULT_TIMEOUT, PAGE_SIZE, Change, M
+from sdn.client.counters import AsyncCounters
 from sdn.client.errors import ApiError
 from sdn.client.kinds import KINDS, AnyObject, KindInfo
+from sdn.v1 import access_pb2 as acpb
+from sdn.v1 import access_pb2_grpc as acrpc
 from sdn.v1 import admin_pb2 as apb
 from sdn.v1 import admin_pb2_grpc as arpc
 from sdn.v1 import events_pb2 as epb
 from sdn.v1 import events_pb2_grpc as erpc
+from sdn.v1 import paths_pb2 as ppb
+from sdn.v1 import paths_pb2_grpc as pgrpc
 from sdn.v1 import resources_pb2 as pb
 from sdn.v1 import services_pb2 as spb
 from sdn.v1 import services_pb2_grpc as rpc
 from sdn.v1 import topology_pb2 as tpb
 from sdn.v1 import topology_pb2_grpc as trpc
+from sdn.v1 import trace_pb2 as xpb
+from sdn.v1 import trace_pb2_grpc as xrpc
 
 _List = list  # the accessors have a method of that name
 
@@ -94,20 +102,29 @@ class AsyncCollection(Generic[M]):
 class AsyncClient:
     """A connection to the daemon for one event loop; parameters as in ``Client``."""
 
-    def __init__(self, address: str = DEFAULT_ADDRESS, *, timeout: float = DEFAULT_TIMEOUT) -> None:
+    def __init__(
+        self,
+        address: str = DEFAULT_ADDRESS,
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        credentials: Credentials | None = None,
+    ) -> None:
         self.address = address
         self.timeout = timeout
-        self.channel = grpc.aio.insecure_channel(address, options=call.CHANNEL_OPTIONS)
+        self.channel = aio_channel(address, credentials)
         self.tenants: AsyncCollection[pb.Tenant] = AsyncCollection(self, KINDS["Tenant"])
         self.networks: AsyncCollection[pb.Network] = AsyncCollection(self, KINDS["Network"])
         self.subnets: AsyncCollection[pb.Subnet] = AsyncCollection(self, KINDS["Subnet"])
         self.routers: AsyncCollection[pb.Router] = AsyncCollection(self, KINDS["Router"])
         self.ports: AsyncCollection[pb.Port] = AsyncCollection(self, KINDS["Port"])
         self.connections: AsyncCollection[pb.Connection] = AsyncCollection(self, KINDS["Connection"])
+        self.counters = AsyncCounters(self)
         self._apply: Any = rpc.ApplyServiceStub(self.channel)
         self._topology: Any = trpc.TopologyServiceStub(self.channel)
+        self._paths: Any = pgrpc.PathServiceStub(self.channel)
         self._admin: Any = arpc.AdminServiceStub(self.channel)
         self._system: Any = trpc.SystemServiceStub(self.channel)
+        self._trace: Any = xrpc.TraceServiceStub(self.channel)
         self._events: Any = erpc.EventServiceStub(self.channel)
 
     async def close(self) -> None:
@@ -148,6 +165,16 @@ class AsyncClient:
         topology: tpb.Topology = await self.invoke(self._topology.GetTopology, tpb.GetTopologyRequest())
         return topology
 
+    async def find_paths(self, query: ppb.PathQuery) -> list[ppb.FoundPath]:
+        """The best paths that satisfy a query, the best first; raises ApiError with the reasons when there is none."""
+        return list((await self.invoke(self._paths.FindPaths, query)).paths)
+
+    async def check_connection(self, connection: pb.Connection) -> ppb.CheckConnectionResponse:
+        """Whether a connection would be admitted now, with its paths, or what stands in the way."""
+        request = ppb.CheckConnectionRequest(connection=connection)
+        response: ppb.CheckConnectionResponse = await self.invoke(self._paths.CheckConnection, request)
+        return response
+
     async def paths(self, source: str, destination: str) -> list[tpb.Path]:
         """All shortest paths, at most 16."""
         request = tpb.FindPathsRequest(source=source, destination=destination)
@@ -161,6 +188,15 @@ class AsyncClient:
                 yield entry
         except grpc.RpcError as error:
             raise ApiError.of(error, self.address) from None
+
+    async def trace(self, source: str, destination: str = "", **fields: Any) -> xpb.TracePacketResponse:
+        """What would become of a packet from a port (full name) to a port, an address or a MAC; nothing is sent.
+
+        fields: of TracePacketRequest, as ``protocol="TCP", port=80``. Raises ApiError, or ValueError for other names.
+        """
+        request = xpb.TracePacketRequest(source=source, destination=destination, **fields)
+        answer: xpb.TracePacketResponse = await self.invoke(self._trace.TracePacket, request)
+        return answer
 
     async def status(self) -> tpb.SystemStatus:
         """The daemon at a glance."""
@@ -196,6 +232,22 @@ class AsyncClient:
             raise ApiError.of(error, self.address) from None
         finally:
             stream.cancel()
+
+    async def log_levels(self) -> dict[str, str]:
+        """Level by logger; '' for all others, and for a logger that has the level of the one above it."""
+        found = await self.invoke(self._admin.GetLogLevels, apb.GetLogLevelsRequest())
+        return {item.logger: item.level for item in found.levels}
+
+    async def set_log_level(self, level: str, logger: str = "") -> dict[str, str]:
+        """Log from this level up until the daemon ends; all levels as they are then."""
+        found = await self.invoke(self._admin.SetLogLevel, apb.SetLogLevelRequest(logger=logger, level=level))
+        return {item.logger: item.level for item in found.levels}
+
+    async def whoami(self) -> acpb.WhoAmIResponse:
+        """Who the daemon takes this client for."""
+        stub: Any = acrpc.AccessServiceStub(self.channel)
+        found: acpb.WhoAmIResponse = await self.invoke(stub.WhoAmI, acpb.WhoAmIRequest())
+        return found
 
     async def backup(self) -> bytes:
         """A snapshot of everything durable, checked; it holds secrets."""

@@ -11,18 +11,26 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from sdn.client import call, snapshots
+from sdn.client.access import Credentials, channel
 from sdn.client.call import DEFAULT_ADDRESS, DEFAULT_TIMEOUT, PAGE_SIZE, Change, M
-from sdn.client.errors import ApiError
+from sdn.client.counters import Counters
+from sdn.client.errors import NO_TRUST, ApiError
 from sdn.client.kinds import KINDS, AnyObject, KindInfo, kind_of_name
+from sdn.v1 import access_pb2 as acpb
+from sdn.v1 import access_pb2_grpc as acrpc
 from sdn.v1 import admin_pb2 as apb
 from sdn.v1 import admin_pb2_grpc as arpc
 from sdn.v1 import events_pb2 as epb
 from sdn.v1 import events_pb2_grpc as erpc
+from sdn.v1 import paths_pb2 as ppb
+from sdn.v1 import paths_pb2_grpc as pgrpc
 from sdn.v1 import resources_pb2 as pb
 from sdn.v1 import services_pb2 as spb
 from sdn.v1 import services_pb2_grpc as rpc
 from sdn.v1 import topology_pb2 as tpb
 from sdn.v1 import topology_pb2_grpc as trpc
+from sdn.v1 import trace_pb2 as xpb
+from sdn.v1 import trace_pb2_grpc as xrpc
 
 _POLL_SECONDS = 0.1
 _List = list  # the accessors have a method of that name
@@ -162,44 +170,60 @@ class Collection(Generic[M]):
 class Client:
     """A connection to the daemon, made at the first call; ``connect`` makes it at once.
 
-    address: ``host:port`` or ``unix:/path``; timeout: seconds for each call, beside what it is asked to wait.
+    address: ``host:port`` or ``unix:/path``; timeout: seconds for each call, beside what it is asked to wait;
+    credentials: for TLS and tokens, ``Credentials.load(tls_ca=…)``. Raises ValueError for a token without TLS beyond
+    this machine.
     """
 
-    def __init__(self, address: str = DEFAULT_ADDRESS, *, timeout: float = DEFAULT_TIMEOUT) -> None:
+    def __init__(
+        self,
+        address: str = DEFAULT_ADDRESS,
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        credentials: Credentials | None = None,
+    ) -> None:
         self.address = address
         self.timeout = timeout
-        self.channel = grpc.insecure_channel(address, options=call.CHANNEL_OPTIONS)
+        self.channel = channel(address, credentials)
         self.tenants: Collection[pb.Tenant] = Collection(self, KINDS["Tenant"])
         self.networks: Collection[pb.Network] = Collection(self, KINDS["Network"])
         self.subnets: Collection[pb.Subnet] = Collection(self, KINDS["Subnet"])
         self.routers: Collection[pb.Router] = Collection(self, KINDS["Router"])
         self.ports: Collection[pb.Port] = Collection(self, KINDS["Port"])
         self.connections: Collection[pb.Connection] = Collection(self, KINDS["Connection"])
+        self.counters = Counters(self)
         self._apply = rpc.ApplyServiceStub(self.channel)
         self._topology = trpc.TopologyServiceStub(self.channel)
+        self._paths = pgrpc.PathServiceStub(self.channel)
         self._system = trpc.SystemServiceStub(self.channel)
         self._events = erpc.EventServiceStub(self.channel)
         self._admin = arpc.AdminServiceStub(self.channel)
+        self._trace = xrpc.TraceServiceStub(self.channel)
         self._health = health_pb2_grpc.HealthStub(self.channel)
 
     @classmethod
     def connect(
-        cls, address: str = DEFAULT_ADDRESS, *, deadline: float = 5.0, timeout: float = DEFAULT_TIMEOUT
+        cls,
+        address: str = DEFAULT_ADDRESS,
+        *,
+        deadline: float = 5.0,
+        timeout: float = DEFAULT_TIMEOUT,
+        credentials: Credentials | None = None,
     ) -> Self:
         """A connected client; tries again until ``deadline`` seconds are over, then raises ApiError (UNAVAILABLE)."""
-        client = cls(address, timeout=timeout)
+        client = cls(address, timeout=timeout, credentials=credentials)
         ready = grpc.channel_ready_future(client.channel)
         try:
             ready.result(timeout=deadline)
         except grpc.FutureTimeoutError:
             ready.cancel()
+            why = client._trust_problem()
             client.close()
-            raise ApiError(
-                grpc.StatusCode.UNAVAILABLE,
+            text = (
                 f"cannot reach sdnd at {address} within {deadline:g} s. "
-                "Start it, or give the address at which it listens.",
-                reason="Unreachable",
-            ) from None
+                "Start it, or give the address at which it listens."
+            )
+            raise ApiError(grpc.StatusCode.UNAVAILABLE, why or text, reason="Unreachable") from None
         return client
 
     def close(self) -> None:
@@ -252,6 +276,16 @@ class Client:
         request = tpb.FindPathsRequest(source=source, destination=destination)
         return list(self.invoke(self._topology.FindPaths, request).paths)
 
+    def find_paths(self, query: ppb.PathQuery) -> list[ppb.FoundPath]:
+        """The best paths that satisfy a query, the best first; raises ApiError with the reasons when there is none."""
+        return list(self.invoke(self._paths.FindPaths, query).paths)
+
+    def check_connection(self, connection: pb.Connection) -> ppb.CheckConnectionResponse:
+        """Whether a connection would be admitted now, with its paths, or what stands in the way."""
+        request = ppb.CheckConnectionRequest(connection=connection)
+        response: ppb.CheckConnectionResponse = self.invoke(self._paths.CheckConnection, request)
+        return response
+
     def flows(self, switch: str) -> Iterator[tpb.FlowEntry]:
         """The program of a switch (name or datapath id), entry by entry."""
         stream = self._topology.ListFlows(tpb.ListFlowsRequest(switch=switch), timeout=self.timeout)
@@ -259,6 +293,15 @@ class Client:
             yield from stream
         except grpc.RpcError as error:
             raise ApiError.of(error, self.address) from None
+
+    def trace(self, source: str, destination: str = "", **fields: Any) -> xpb.TracePacketResponse:
+        """What would become of a packet from a port (full name) to a port, an address or a MAC; nothing is sent.
+
+        fields: of TracePacketRequest, as ``protocol="TCP", port=80``. Raises ApiError, or ValueError for other names.
+        """
+        request = xpb.TracePacketRequest(source=source, destination=destination, **fields)
+        answer: xpb.TracePacketResponse = self.invoke(self._trace.TracePacket, request)
+        return answer
 
     def status(self) -> tpb.SystemStatus:
         """The daemon at a glance."""
@@ -305,6 +348,30 @@ class Client:
             return self._admin.Restore(snapshots.parts(snapshot, dry_run), timeout=snapshots.TIMEOUT)
         except grpc.RpcError as error:
             raise ApiError.of(error, self.address) from None
+
+    def log_levels(self) -> dict[str, str]:
+        """Level by logger; '' for all others, and for a logger that has the level of the one above it."""
+        found = self.invoke(self._admin.GetLogLevels, apb.GetLogLevelsRequest())
+        return {item.logger: item.level for item in found.levels}
+
+    def set_log_level(self, level: str, logger: str = "") -> dict[str, str]:
+        """Log from this level up (debug, info, warning, error) until the daemon ends; all levels as they are then."""
+        found = self.invoke(self._admin.SetLogLevel, apb.SetLogLevelRequest(logger=logger, level=level))
+        return {item.logger: item.level for item in found.levels}
+
+    def whoami(self) -> acpb.WhoAmIResponse:
+        """Who the daemon takes this client for."""
+        found: acpb.WhoAmIResponse = self.invoke(acrpc.AccessServiceStub(self.channel).WhoAmI, acpb.WhoAmIRequest())
+        return found
+
+    def _trust_problem(self) -> str:
+        """Why TLS does not come about; '' where it is something else."""
+        try:
+            self._health.Check(health_pb2.HealthCheckRequest(), timeout=1.0)
+        except grpc.RpcError as error:
+            text = ApiError.of(error, self.address).message
+            return text if text.startswith(NO_TRUST) else ""
+        return ""
 
     def healthy(self) -> bool:
         """Whether the daemon answers and says that it serves."""

@@ -11,6 +11,26 @@ from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]  # ships stubs without py.typed
 
 _DETAILS_KEY = "grpc-status-details-bin"
+NO_TRUST = "no trust"
+_TLS = (
+    (
+        "CERTIFICATE_VERIFY_FAILED",
+        "the daemon's certificate is of another authority, or not valid now",
+        "Name the authority of the daemon (tls-ca), and look at its certificate's end.",
+    ),
+    (
+        "Hostname Verification",
+        "the daemon's certificate is for other names",
+        "Call the daemon by a name in its certificate, or make one for this name: sdnctl certs server --san NAME.",
+    ),
+    ("WRONG_VERSION_NUMBER", "it does not speak TLS", "Leave out tls-ca, or give sdnd tls_cert and tls_key."),
+    (
+        "Socket closed",
+        "it closed the connection while being greeted",
+        "If it speaks TLS, give tls-ca, and if it asks for certificates, tls-cert and tls-key of its authority.",
+    ),
+)
+"""What gRPC says when a handshake fails, and what that means."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +150,9 @@ def _for_programs(found: dict[Any, list[Any]], metadata: dict[str, str]) -> Deta
 
 def _explain(code: grpc.StatusCode, text: str, address: str) -> str:
     """What to do about errors that gRPC itself makes."""
+    for sign, reason, remedy in _TLS:
+        if code is grpc.StatusCode.UNAVAILABLE and text.startswith("failed to connect") and sign in text:
+            return f"{NO_TRUST} between this client and sdnd at {address}: {reason}. {remedy}"
     if code is grpc.StatusCode.UNAVAILABLE and address:
         return f"cannot reach sdnd at {address} ({text}). Start it, or give the address at which it listens."
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:

@@ -156,6 +156,11 @@ def _known(descriptor: Descriptor, prefix: str) -> Iterator[str]:
 def _reader(field: FieldDescriptor) -> _Reader:
     if field.type == FieldDescriptor.TYPE_STRING:
         return _text
+    if field.enum_type is not None:
+        words = {value.name: value.number for value in field.enum_type.values if value.number}
+        return lambda value: _choice(value, words)
+    if field.type == FieldDescriptor.TYPE_BOOL:
+        return _truth
     limit = _LIMITS[field.type]
     return lambda value: _number(value, limit)
 
@@ -164,6 +169,22 @@ def _text(value: tree.Tree) -> str:
     if not isinstance(value, tree.Scalar):
         raise _WrongError("not text", "Write a single value.")
     return value.text
+
+
+def _choice(value: tree.Tree, words: dict[str, int]) -> int:
+    """The number of a word, in any case."""
+    text = _text(value)
+    number = words.get(text.upper())
+    if number is None:
+        raise _WrongError(f"{text[:40]!r} is not known", f"Choose from {', '.join(words)}.")
+    return number
+
+
+def _truth(value: tree.Tree) -> bool:
+    text = value.text.lower() if isinstance(value, tree.Scalar) else ""
+    if text not in ("true", "false"):
+        raise _WrongError(f"{text[:40]!r} is not true or false", "Write true or false.")
+    return text == "true"
 
 
 def _number(value: tree.Tree, limit: int) -> int:

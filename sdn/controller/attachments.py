@@ -3,19 +3,21 @@
 A port is attached when its binding names a switch that has been seen and an interface that is there. While a switch is
 away its ports stay attached as they were, so that the rest of the network goes on forwarding to them.
 Of several ports that are bound to one interface (by two names of a switch) the first one has it, also after a restart.
+A port that moves is at two places: its binding and its migration target. It is attached wherever it can be, and what
+keeps it from the other place is told.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sdn.model import codec
 from sdn.model.errors import SdnError
 from sdn.model.ids import Dpid, format_dpid
-from sdn.model.intent import Port
-from sdn.pipeline.facts import PortFacts
-from sdn.store import Store
+from sdn.model.intent import AddressPair, Binding, Port
+from sdn.pipeline.facts import PairFacts, PortFacts
+from sdn.store import Store, forms
 from sdn.store.names import service_key
 from sdn.topology import TopologyState
 
@@ -23,6 +25,7 @@ Place = tuple[Dpid, str]
 """Datapath id and interface name."""
 
 
+_NOWHERE: tuple[Place | None, Place | None] = (None, None)
 CLAIMS = "claims"
 """Bucket: key ``DPID/INTERFACE`` where several ports are bound, value their names, the one that has it first."""
 
@@ -53,13 +56,21 @@ def claim_order(saved: Mapping[str, str]) -> dict[str, int]:
     return order
 
 
+def is_learned(port: Port, network: str) -> bool:
+    """Whether learning mode looks after a port: it bears the label and is in the network that learns."""
+    return port.network == network and forms.is_learned(port)
+
+
 class Attachments:
     """Facts of every port, or why there are none; ``changed`` collects the ports to look at again."""
 
-    def __init__(self, store: Store, topology: TopologyState) -> None:
+    def __init__(self, store: Store, topology: TopologyState, learning: str = "") -> None:
+        """learning: the network that learns hosts, '' if none does."""
         self._store = store
         self._topology = topology
-        self._places: dict[str, Place] = {}
+        self._places: dict[str, tuple[Place | None, Place | None]] = {}
+        """Of bound ports: where they are, and where they move to."""
+        self._learning = learning
         self._claims: dict[Place, dict[str, None]] = {}
         self._at: dict[Dpid, dict[str, None]] = {}
         self._facts: dict[str, PortFacts] = {}
@@ -73,13 +84,18 @@ class Attachments:
     def port_changed(self, name: str, port: Port | None, now: float) -> set[Place]:
         """A port was created, updated or (None) deleted in the store; returns the places bound otherwise now."""
         self._changed[name] = None
-        place, before = self._place_of(port) if port else None, self._places.get(name)
-        if place == before:
-            return set()
-        self._leave(name, now)
-        if place is not None:
-            self._enter(name, place, now)
-        return {found for found in (before, place) if found is not None}
+        before = self._places.pop(name, _NOWHERE)
+        places = (self._place_of(port.binding), self._place_of(port.migration_target)) if port else _NOWHERE
+        if places != _NOWHERE:
+            self._places[name] = places
+        gone, new = set(before) - set(places), set(places) - set(before)
+        for place in gone:
+            if place is not None:
+                self._leave(name, place, now)
+        for place in new:
+            if place is not None:
+                self._enter(name, place, now)
+        return {place for place in gone | new if place is not None}
 
     def switch_changed(self, dpid: Dpid) -> None:
         """A switch came."""
@@ -96,17 +112,15 @@ class Attachments:
         for name in changed:
             before, reason = self._facts.pop(name, None), self._detached.pop(name, None)
             if before is not None:
-                self._forget_number(name, before)
+                self._forget_numbers(name, before)
             port = self._store.objects.get(name)
-            after = self._evaluate(port) if isinstance(port, Port) else None
-            if isinstance(after, PortFacts):
-                self._facts[name] = after
-                if after.ofport is not None:
-                    self._numbers[Dpid(after.dpid), after.ofport] = name
-            elif after is not None:
-                self._detached[name] = after
-            facts = after if isinstance(after, PortFacts) else None
-            if facts != before or reason != self._detached.get(name):
+            facts, detached = self._evaluate(port) if isinstance(port, Port) else (None, None)
+            if facts is not None:
+                self._facts[name] = facts
+                self._numbers.update({(Dpid(at), number): name for at, number in facts.sites if number is not None})
+            if detached is not None:
+                self._detached[name] = detached
+            if facts != before or reason != detached:
                 result.append((name, before, facts))
         return result
 
@@ -122,12 +136,16 @@ class Attachments:
         return self._facts.get(name)
 
     def why_not(self, name: str) -> Detached | None:
-        """Why a port is not attached; None if it is."""
+        """Why a port is not attached, or not at both places of its move; None if it is."""
         return self._detached.get(name)
+
+    def detached(self, name: str) -> Detached | None:
+        """Why a port is attached nowhere; None if it is somewhere."""
+        return self._detached.get(name) if name not in self._facts else None
 
     def interface(self, name: str) -> str:
         """The interface a port is bound to, '' if none."""
-        place = self._places.get(name)
+        place, _ = self._places.get(name, _NOWHERE)
         return place[1] if place else ""
 
     def at(self, dpid: Dpid, number: int) -> str | None:
@@ -140,8 +158,8 @@ class Attachments:
 
     def locate(self, port: Port) -> Dpid | None:
         """The switch of a port as it would be attached, whether it is in the store or not."""
-        place = self._place_of(port)
-        return place[0] if place and self._missing(place) is None else None
+        places = (self._place_of(binding) for binding in (port.binding, port.migration_target))
+        return next((place[0] for place in places if place and self._missing(place) is None), None)
 
     def attached(self) -> Iterable[PortFacts]:
         """Facts of all attached ports."""
@@ -149,14 +167,11 @@ class Attachments:
 
     # Inside
 
-    def _place_of(self, port: Port) -> Place | None:
-        if port.binding is None:
-            return None
-        dpid = self._topology.resolve(port.binding.switch)
-        return None if dpid is None else (dpid, port.binding.interface)
+    def _place_of(self, binding: Binding | None) -> Place | None:
+        dpid = None if binding is None else self._topology.resolve(binding.switch)
+        return None if dpid is None or binding is None else (dpid, binding.interface)
 
     def _enter(self, name: str, place: Place, now: float) -> None:
-        self._places[name] = place
         claims = self._claims.setdefault(place, {})
         claims[name] = None
         if len(claims) > 1:
@@ -164,38 +179,48 @@ class Attachments:
         self._at.setdefault(place[0], {})[name] = None
         self._topology.discovery.set_bound(place[0], place[1], True, now)
 
-    def _leave(self, name: str, now: float) -> None:
-        place = self._places.pop(name, None)
-        if place is None:
-            return
+    def _leave(self, name: str, place: Place, now: float) -> None:
         claims = self._claims[place]
         if len(claims) > 1:
             self._note_claims(place, without=name)
-        del claims[name], self._at[place[0]][name]
+        del claims[name]
         if claims:
             self._changed.update(claims)  # who was second may have it now
         else:
             del self._claims[place]
             self._topology.discovery.set_bound(place[0], place[1], False, now)
-        if not self._at[place[0]]:
-            del self._at[place[0]]
+        if not any(left and left[0] == place[0] for left in self._places.get(name, _NOWHERE)):
+            del self._at[place[0]][name]
+            if not self._at[place[0]]:
+                del self._at[place[0]]
 
     def _note_claims(self, place: Place, without: str = "") -> None:
         names: list[codec.Json] = [name for name in self._claims[place] if name != without]
         key = f"{format_dpid(place[0])}/{place[1]}"
         self._puts[key] = codec.dumps(names) if len(names) > 1 else None
 
-    def _evaluate(self, port: Port) -> PortFacts | Detached:
+    def _evaluate(self, port: Port) -> tuple[PortFacts | None, Detached | None]:
+        """Facts of a port that is attached somewhere, and why it is not where it should be."""
         if port.binding is None:
-            return Detached("Unbound", "The port is not bound to an interface of a switch.")
-        place = self._places.get(port.name)
+            return None, Detached("Unbound", "The port is not bound to an interface of a switch.")
+        here, there = self._places.get(port.name, _NOWHERE)
+        detached = self._detached_from(port, port.binding, here)
+        sites = [] if here is None or detached is not None else [here]
+        if port.migration_target is not None:
+            missing = self._detached_from(port, port.migration_target, there)
+            if there is not None and missing is None:
+                sites.append(there)
+            if detached is None and missing is not None:
+                detached = Detached(missing.reason, f"Where the port moves to: {missing.message}")
+        return (self._port_facts(port, sites) if sites else None), detached
+
+    def _detached_from(self, port: Port, binding: Binding, place: Place | None) -> Detached | None:
         if place is None:
-            return Detached("SwitchUnknown", f"{port.binding.switch!r} is neither a declared name nor a datapath id.")
+            return Detached("SwitchUnknown", f"{binding.switch!r} is neither a declared name nor a datapath id.")
         first = next(iter(self._claims[place]))
         if first != port.name:
             return Detached("BindingConflict", f"{first} is bound to the same interface.")
-        missing = self._missing(place)
-        return missing if missing is not None else self._port_facts(port, place)
+        return self._missing(place)
 
     def _missing(self, place: Place) -> Detached | None:
         dpid, interface = place
@@ -206,7 +231,7 @@ class Attachments:
             return Detached("InterfaceMissing", f"Switch {name} has no interface {interface}.")
         return None
 
-    def _port_facts(self, port: Port, place: Place) -> PortFacts:
+    def _port_facts(self, port: Port, places: Sequence[Place]) -> PortFacts:
         numbers = self._store.numbers
         network, service = numbers.get("network", port.network), numbers.get("service", service_key(port))
         assert network is not None
@@ -217,10 +242,22 @@ class Attachments:
             mac=packed_mac(port.mac),
             v4=tuple(address.packed for address in port.addresses if address.version == 4),
             v6=tuple(address.packed for address in port.addresses if address.version == 6),
-            dpid=place[0],
-            ofport=self._topology.port_number(*place),
+            dpid=places[0][0],
+            ofport=self._topology.port_number(*places[0]),
+            target=(places[1][0], self._topology.port_number(*places[1])) if len(places) > 1 else None,
+            pairs=tuple(self._pair_facts(port, pair) for pair in port.allowed_address_pairs),
+            asks=port.network == self._learning,
+            learned=is_learned(port, self._learning),
         )
 
-    def _forget_number(self, name: str, facts: PortFacts) -> None:
-        if facts.ofport is not None and self._numbers.get((Dpid(facts.dpid), facts.ofport)) == name:
-            del self._numbers[Dpid(facts.dpid), facts.ofport]
+    def _pair_facts(self, port: Port, pair: AddressPair) -> PairFacts:
+        service = self._store.numbers.get("service", service_key(port, pair.mac))
+        assert service is not None
+        prefix = pair.prefix
+        mac = packed_mac(pair.mac or port.mac)
+        return PairFacts(prefix.network_address.packed, prefix.prefixlen, mac, service, pair.active)
+
+    def _forget_numbers(self, name: str, facts: PortFacts) -> None:
+        for at, number in facts.sites:
+            if number is not None and self._numbers.get((Dpid(at), number)) == name:
+                del self._numbers[Dpid(at), number]

@@ -40,6 +40,11 @@ class Audits:
         self._wanted: dict[Dpid, list[int]] = {}
         self._asked: dict[Dpid, list[int]] = {}
 
+    @property
+    def waiting(self) -> int:
+        """Questions that are not answered yet."""
+        return sum(map(len, (*self._wanted.values(), *self._asked.values())))
+
     def want(self, token: int, switch: str, dpid: Dpid | None) -> Audited | None:
         """Somebody asks for an audit of a switch; an answer at once if that cannot be."""
         error: SdnError | None = None
@@ -50,7 +55,7 @@ class Audits:
             error = NotFound.of("switch", f"no switch {switch!r} has connected since the start", remedy, thing)
         elif not found.live:
             error = Unavailable.of("switch", self._why_not(found), "Ask again when it is connected.")
-        elif sum(map(len, (*self._wanted.values(), *self._asked.values()))) >= MAX_WAITING:
+        elif self.waiting >= MAX_WAITING:
             limit = Limit("", "audits", MAX_WAITING, MAX_WAITING)
             error = Exhausted.of("", f"{MAX_WAITING} audits are waiting to be answered", "Ask again later.", limit)
         if error is not None:

@@ -73,8 +73,8 @@ class Connections:
         self._attachments = attachments
         self._saved = dict(saved)
         self._ledger = Ledger()
-        self._finder = Finder(self._ledger.mesh, topology.show, topology.name_of)
-        self._demands = Demands(store, topology, self._ledger, self._paths)
+        self.finder = Finder(self._ledger.mesh, topology.show, topology.name_of)
+        self.demands = Demands(store, topology, self._ledger, self._paths)
         self._steerings = Steerings(store.numbers, set_facts, generation, confirmed)
         self._trouble: dict[str, Trouble] = {}
         self._changed: dict[str, None] = {}
@@ -184,6 +184,11 @@ class Connections:
         """Why a connection has no path, or not all that it asked for."""
         return self._trouble.get(name)
 
+    def routes(self, name: str) -> Routes | None:
+        """The paths that a connection has; None while it has none."""
+        primary, backup = self._ledger.held(name), self._ledger.held(_backup(name))
+        return None if primary is None else Routes(primary.path, backup.path if backup else None)
+
     def moving(self, name: str) -> bool:
         """Whether traffic is not on the path yet, or the backup path is not there yet."""
         return self._steerings.moving(name)
@@ -257,13 +262,13 @@ class Connections:
         self._promote(name)
         demand: Demand | None = None
         if self._ledger.held(name) is None:
-            demand = self._demands.of(connection, a, b)
+            demand = self.demands.of(connection, a, b)
             self._reserve(connection, self._search(demand, or_without=name in self._admitted))
         primary, backup = self._ledger.held(name), self._ledger.held(_backup(name))
         assert primary is not None
         self._trouble.pop(name, None)
         if backup is None and connection.protection.mode != "NONE" and a != b:
-            demand = demand or self._demands.of(connection, a, b)
+            demand = demand or self.demands.of(connection, a, b)
             backup = self._protect(connection, demand, primary.path)
         return Routes(primary.path, backup.path if backup else None)
 
@@ -278,7 +283,7 @@ class Connections:
         """A backup path beside a primary that stays; none: in trouble."""
         assert demand.protect is not None
         try:
-            path = self._finder.beside(demand.request, primary, demand.protect)
+            path = self.finder.beside(demand.request, primary, demand.protect)
         except (Refused, Exhausted) as error:
             state = State.DEGRADED if demand.required else State.PROGRAMMED
             self._trouble[connection.name] = Trouble(state, "Unprotected", str(error.violations[0]))
@@ -295,18 +300,18 @@ class Connections:
                 pass
         if demand.protect is not None and demand.request.source != demand.request.destination:
             try:
-                return Routes(*self._finder.pair(demand.request, demand.protect))
+                return Routes(*self.finder.pair(demand.request, demand.protect))
             except (Refused, Exhausted):
                 if demand.required and not or_without:
                     raise
-        return Routes(self._finder.path(demand.request))
+        return Routes(self.finder.path(demand.request))
 
     def _fitting(self, connection: Connection, new: Mapping[str, Resource]) -> Routes | None:
         a, b = (self._place_of(name, new) for name in (connection.a, connection.b))
         if a is None or b is None:
             return None
         beside = [other for other in new.values() if isinstance(other, Connection)]
-        return self._search(self._demands.of(connection, a, b, beside), or_without=False)
+        return self._search(self.demands.of(connection, a, b, beside), or_without=False)
 
     def _place_of(self, name: str, new: Mapping[str, Resource]) -> Dpid | None:
         port = new.get(name) or self._store.objects.get(name)
@@ -372,7 +377,18 @@ class Connections:
                     continue
 
 
-_REASONS = {"bandwidth": "NoCapacity", "": "NoPath", "protection": "NoProtection", "constraints": "UnknownName"}
+_REASONS = {
+    "bandwidth": "NoCapacity",
+    "": "NoPath",
+    "protection": "NoProtection",
+    "constraints": "UnknownName",
+    "max_latency": "LatencyTooHigh",
+    "max_hops": "TooManyHops",
+    "max_cost": "CostTooHigh",
+    "exclude": "Excluded",
+    "via": "WaypointsNotPossible",
+}
+"""By the first part of the field that stands in the way."""
 _BACKUP = "|backup"
 
 
@@ -398,6 +414,16 @@ def _asks_anew(change: Change) -> bool:
     )
 
 
+_FIELDS = {
+    "max_latency": "constraints.max_latency_us",
+    "max_hops": "constraints.max_hops",
+    "max_cost": "constraints.max_cost",
+    "exclude": "constraints",
+    "via": "constraints.via",
+}
+"""Fields of a PathRequest as those of a connection; others are called the same."""
+
+
 def _placed(error: SdnError, prefix: str) -> SdnError:
-    violations = (v.at((prefix + v.field).rstrip(".")) for v in error.violations)
+    violations = (v.at((prefix + _FIELDS.get(v.field, v.field)).rstrip(".")) for v in error.violations)
     return type(error)(*violations)

@@ -7,36 +7,41 @@ events costs one compile. All that must be durable comes first among the effects
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sdn.controller.attachments import CLAIMS, Attachments, claim_order
 from sdn.controller.audits import Audits, owners_of, report_of
 from sdn.controller.connections import PATHS, Connections
-from sdn.controller.effects import CloseSession, Effect, Persist, Publish, Reply, SendPacket
+from sdn.controller.effects import CloseSession, Effect, Persist, Publish, Reply
 from sdn.controller.events import (
     Audit,
     BatchDone,
     Event,
     PacketIn,
+    PacketsSent,
     PortChanged,
     ReadBack,
     Request,
+    SessionRefused,
     SwitchDown,
     SwitchUp,
     Tick,
 )
 from sdn.controller.faultwatch import FaultWatch
 from sdn.controller.fleet import Fleet, Switch
+from sdn.controller.learning import Learning
 from sdn.controller.logical import Logical
 from sdn.controller.notices import NOTICES, Notices
-from sdn.controller.packets import RejectLog, answer_expired, is_probe
+from sdn.controller.packets import RejectLog, answer_routed, is_probe
 from sdn.controller.progress import Progress
+from sdn.controller.repairs import Repairs
 from sdn.controller.reporter import Reporter
 from sdn.controller.staging import Make, Staged, stage
 from sdn.controller.statuses import DONE, Statuses
+from sdn.controller.timing import Timing
 from sdn.controller.underlay import Underlay
-from sdn.model.command import TransactionResult
+from sdn.model.command import Command, Transaction, TransactionResult
 from sdn.model.errors import SdnError
 from sdn.model.ids import parse_dpid
 from sdn.model.intent import DEFAULT_QUOTA, Port, Quota
@@ -62,8 +67,10 @@ class Settings:
 
     start_grace: seconds to wait after the start for all switches of an earlier life before anything is written.
     audit_interval: seconds between full read-backs, one switch after the other.
-    damping, only_declared: see TopologyState.
+    damping, only_declared, measured_latency: see TopologyState.
+    repair: whether switches send packets round failures by themselves.
     quota: of tenants that have none of their own.
+    learn: full name of the network that unknown hosts are put into, '' for none.
     """
 
     probe_interval: float = 1.0
@@ -72,7 +79,10 @@ class Settings:
     audit_interval: float = 300.0
     damping: DampingRule | None = None
     only_declared: bool = False
+    repair: bool = True
+    measured_latency: bool = False
     quota: Quota = DEFAULT_QUOTA
+    learn: str = ""
 
 
 class Controller:
@@ -101,12 +111,13 @@ class Controller:
             misses=misses,
             damping=self.settings.damping,
             only_declared=self.settings.only_declared,
+            measured=self.settings.measured_latency,
         )
         self.topology.load(records.get(LINKS, {}), now)
         self.compiler = Compiler(SaltTable(records.get(GROUPS, {})))
         self.fleet = Fleet(self.compiler.programs)
         self.progress = Progress()
-        self.attachments = Attachments(self.store, self.topology)
+        self.attachments = Attachments(self.store, self.topology, self.settings.learn)
         self.connections = Connections(
             self.store,
             self.topology,
@@ -116,7 +127,8 @@ class Controller:
             lambda: self.progress.generation + 1,
             self._has_confirmed,
         )
-        self.underlay = Underlay(self.store, self.topology, self.compiler, self.attachments.bound)
+        self.repairs = Repairs(self.compiler, enabled=self.settings.repair)
+        self.underlay = Underlay(self.store, self.topology, self.compiler, self.attachments.bound, self.repairs)
         self.logical = Logical(self.store, self.compiler)
         self.statuses = Statuses(
             self.store,
@@ -130,7 +142,21 @@ class Controller:
         self.notices = Notices(records.get(NOTICES, {}))
         self.reporter = Reporter(self.notices, lambda effect: self._effects.append(effect))
         self.audits = Audits(self.fleet, self.topology.name_of, self.settings.audit_interval, now)
+        self.learning = Learning(
+            self.settings.learn,
+            self.store,
+            self.topology,
+            self.attachments,
+            self.reporter,
+            quarantine=interval * misses / 2,
+            now=now,
+            write=lambda commands: self._write(commands, self._now, self.reporter.wall),
+            session=self.fleet.session,
+            waiting=self._is_waiting,
+        )
+        self._now = now
         self._faults = FaultWatch(self.topology, self.reporter, interval * (misses + 1))
+        self._timing = Timing(self.topology)
         self._random_bytes = random_bytes
         self._rejects = RejectLog()
         self._links = dict(records.get(LINKS, {}))
@@ -149,7 +175,7 @@ class Controller:
         become durable comes as Staged, whose records are durable already.
         now: monotonic seconds; wall: Unix time in seconds, for what users see.
         """
-        self.reporter.wall = wall
+        self.reporter.wall, self._now = wall, now
         self.statuses.conditions.begin_turn(wall)
         for event in events:
             self._take(event, now, wall)
@@ -198,6 +224,9 @@ class Controller:
                 self._batch_done(event, now)
             case PacketIn():
                 self._packet_in(event, now)
+            case PacketsSent():
+                if self.fleet.current(event.dpid, event.session) is not None:
+                    self._timing.sent(event)
             case PortChanged():
                 self._port_changed(event, now)
             case SwitchUp():
@@ -206,6 +235,8 @@ class Controller:
                 self._switch_down(event, now)
             case ReadBack():
                 self._read_back(event)
+            case SessionRefused():
+                self.reporter.session_refused(self.topology.name_of(event.dpid) if event.dpid else "", event)
             case Audit():
                 answer = self.audits.want(event.token, event.switch, self.topology.resolve(event.switch))
                 if answer is not None:
@@ -221,6 +252,7 @@ class Controller:
             return
         self.topology.discovery.switch_up(event.dpid, event.ports, now)
         self.attachments.switch_changed(event.dpid)
+        self.learning.switch_changed(event.dpid, now)
         self.fleet.up(event)
         self.compiler.unblock(event.dpid)
         self.reporter.connected(self.topology.name_of(event.dpid), event)
@@ -228,6 +260,8 @@ class Controller:
     def _switch_down(self, event: SwitchDown, now: float) -> None:
         if self.fleet.down(event):
             self.topology.discovery.switch_down(event.dpid, now)
+            self.topology.latencies.switch_down(event.dpid)
+            self.learning.switch_changed(event.dpid, now)
             self._news.update(dict.fromkeys(self.progress.owners(event.dpid)))
             self._effects.extend(self.audits.lost(event.dpid))
             self.reporter.disconnected(self.topology.name_of(event.dpid), event.reason)
@@ -244,6 +278,7 @@ class Controller:
             discovery.port_changed(event.dpid, event.port, now)
         for interface in {before, event.port.name} - {None}:
             self.attachments.interface_changed((event.dpid, str(interface)))
+            self.learning.interface_changed((event.dpid, str(interface)), now)
         for number in {event.port.number, moved_from} - {None}:
             self.underlay.port_changed(event.dpid, int(number or 0))
 
@@ -252,20 +287,26 @@ class Controller:
             return
         if is_probe(event):
             reject = self.topology.discovery.receive(event.dpid, event.in_port, event.data, now)
-            if reject is not None and self._rejects.is_new(reject, now):
+            if reject is None:
+                self._timing.heard(event)
+                return
+            if reject.kind == "bound-port" and self.learning.link_heard(event, now):
+                return
+            if self._rejects.is_new(reject, now):
                 self.reporter.rejected(self.topology.name_of(event.dpid), reject)
-        else:
-            answer = answer_expired(self.store, event)
-            if answer is not None:
-                self._effects.append(answer)
+            return
+        answer = answer_routed(self.store, event)
+        if answer is not None:
+            self._effects.append(answer)
+        elif self.started:
+            self._effects.extend(self.learning.packet(event, now))
 
     def _tick(self, now: float) -> None:
         self.topology.expire(now)
-        for dpid, port, frame in self.topology.discovery.probes(now, self._random_bytes):
-            session = self.fleet.session(dpid)
-            if session is not None:
-                self._effects.append(SendPacket(session, port, frame))
+        probes = self.topology.discovery.probes(now, self._random_bytes)
+        self._effects.extend(self._timing.packets(probes, self.fleet.session, now))
         if self.started:
+            self.learning.tick(now)
             self._faults.tick(now)
 
     # Requests
@@ -281,6 +322,21 @@ class Controller:
         staged = self.stage((lambda: event,), wall)
         self._puts.update(staged.records)
         self._carry_out(staged, now)
+
+    def _write(self, commands: Sequence[Command], now: float, wall: float) -> SdnError | None:
+        """Carry out a transaction of the controller's own, at once; answers why it was refused."""
+        staged = self.stage((lambda: Request(0, Transaction(tuple(commands))),), wall)
+        (item,) = staged.items
+        if isinstance(item, Reply):
+            return item.result if isinstance(item.result, SdnError) else None
+        self._puts.update(staged.records)
+        self._carry_out(staged, now)
+        return None
+
+    def _is_waiting(self, owners: Iterable[str]) -> bool:
+        """Whether a connected switch has not confirmed what one of these asked for."""
+        waits = (dpid for owner in owners for dpid in self.progress.waits(owner))
+        return any(self.fleet.session(dpid) is not None for dpid in waits)
 
     def _carry_out(self, staged: Staged, now: float) -> None:
         for item in staged.items:
@@ -305,6 +361,7 @@ class Controller:
                 port = change.new if isinstance(change.new, Port) else None
                 for place in self.attachments.port_changed(name, port, now):
                     self.underlay.binding_changed(place)
+                self.learning.port_written(change.old if isinstance(change.old, Port) else None, port, now)
             before = self._written.get(name)
             self._written[name] = change if before is None else Change(before.old, change.new)
             self._news[name] = None
@@ -315,12 +372,14 @@ class Controller:
         self._start_when_ready(now)
         self._follow(now)
         if self.started:
+            self.repairs.follow(now)
             self._compile()
             for switch in self.fleet.waiting():
                 self._adopt(switch)
             # Behind the read-backs: these show what was sent before.
             self._effects.extend(self.audits.questions(now))
             self._effects.extend(self.fleet.batches())
+            self._effects.extend(self.learning.release(now))
         self._publish()
 
     def _follow(self, now: float) -> None:
@@ -330,9 +389,10 @@ class Controller:
             self.underlay.port_moved(before, after)
             self.connections.port_changed(name)
             self._news[name] = None
-        changes, records = self.underlay.follow()
+        changes, records = self.underlay.follow(now)
         if changes.gone or changes.new:
             self.connections.change_links(changes)
+            self.learning.links_changed(changes)
         self._note_links(records)
         self._news.update(dict.fromkeys(self.connections.settle(now)))
 

@@ -60,7 +60,7 @@ class Demands:
             destination=b,
             forward=connection.bandwidth,
             backward=connection.reverse or connection.bandwidth,
-            max_latency=wish.max_latency or None,
+            max_latency=wish.max_latency_us or None,
             max_hops=wish.max_hops or None,
             max_cost=wish.max_cost or None,
             exclude=exclude,
@@ -68,7 +68,7 @@ class Demands:
             strategy=Strategy(wish.strategy),
         )
         protection = connection.protection
-        return Demand(request, _scope(protection), protection.mode == "REQUIRED", wish.target_latency)
+        return Demand(request, _scope(protection), protection.mode == "REQUIRED", wish.target_latency_us)
 
     def _apart(self, path: Path, scope: Protect, ends: set[Dpid]) -> Exclusion:
         """What another connection's path rules out; the switches at the own ends cannot be avoided."""

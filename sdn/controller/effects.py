@@ -22,13 +22,22 @@ class SendBatch:
     batch: Batch
 
 
+TABLE = 0xFFFFFFF9
+"""As ``out_port``: through the switch's own tables, from the first one on (OFPP_TABLE)."""
+
+
 @dataclass(frozen=True, slots=True)
 class SendPacket:
-    """Send a frame out of a port (packet-out)."""
+    """Send a frame out of a port (packet-out), as if it had come from ``in_port`` unless that is None.
+
+    token: not 0 if events.PacketsSent is to tell when it left.
+    """
 
     session: Session
     out_port: int
     data: bytes
+    token: int = 0
+    in_port: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,15 @@ class SwitchDown:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionRefused:
+    """Somebody wanted to be a switch and may not. dpid: that it claimed, 0 if it came to none; peer: its address."""
+
+    dpid: Dpid
+    peer: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class PortChanged:
     """A port was added, changed (``port`` says how it is now) or removed (``removed``)."""
 
@@ -46,7 +55,10 @@ class PortChanged:
 
 @dataclass(frozen=True, slots=True)
 class PacketIn:
-    """A frame punted to the controller. registers: of those OVS reported, number → value; data: the frame."""
+    """A frame punted to the controller. registers: of those OVS reported, number → value; data: the frame.
+
+    at: when it came, in monotonic seconds, 0 if that is not known.
+    """
 
     session: Session
     dpid: Dpid
@@ -55,6 +67,21 @@ class PacketIn:
     cookie: int
     registers: dict[int, int]
     data: bytes
+    at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class PacketsSent:
+    """effects.SendPacket with these tokens have left, and an echo request that went with them was answered.
+
+    at: when they left, in monotonic seconds; round_trip: seconds from then to the answer.
+    """
+
+    session: Session
+    dpid: Dpid
+    tokens: tuple[int, ...]
+    at: float
+    round_trip: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,5 +128,5 @@ class Tick:
     """Time passed; sent about ten times a second."""
 
 
-Event = SwitchUp | SwitchDown | PortChanged | PacketIn | BatchDone | ReadBack | Request | Audit | Tick
-SwitchEvent = SwitchUp | SwitchDown | PortChanged | PacketIn | BatchDone | ReadBack
+SwitchEvent = SwitchUp | SwitchDown | SessionRefused | PortChanged | PacketIn | PacketsSent | BatchDone | ReadBack
+Event = SwitchEvent | Request | Audit | Tick

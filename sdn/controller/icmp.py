@@ -1,4 +1,6 @@
-"""ICMP and ICMPv6 time exceeded, which a router owes to the sender of a packet whose TTL ends there.
+"""What a router owes to the sender of a packet whose TTL ends there, or that is too large where it goes.
+
+ICMP and ICMPv6 time exceeded, ICMP fragmentation needed, ICMPv6 packet too big.
 
 RFC 792 and RFC 1812 (section 4.3.2) for IPv4, RFC 4443 (sections 2.4 and 3.3) for IPv6.
 """
@@ -24,20 +26,33 @@ def time_exceeded(frame: bytes, router_mac: bytes, gateway: bytes) -> bytes | No
     frame: untagged Ethernet, may be cut off. router_mac: 6 bytes. gateway: packed address that the answer comes from;
     of the other IP version there is no answer.
     """
+    return _answer(frame, router_mac, gateway, pack("!BBHI", 11, 0, 0, 0), pack("!BBHI", 3, 0, 0, 0))
+
+
+def too_big(frame: bytes, router_mac: bytes, gateway: bytes, mtu: int) -> bytes | None:
+    """As ``time_exceeded``, for a packet larger than the MTU where it goes: fragmentation needed, or packet too big.
+
+    RFC 1191 (section 4) for IPv4, RFC 4443 (section 3.2) for IPv6. mtu: bytes of IP packet.
+    """
+    return _answer(frame, router_mac, gateway, pack("!BBHHH", 3, 4, 0, 0, mtu), pack("!BBHI", 2, 0, 0, mtu))
+
+
+def _answer(frame: bytes, router_mac: bytes, gateway: bytes, icmp: bytes, icmpv6: bytes) -> bytes | None:
+    """icmp, icmpv6: the first eight bytes of the message, without checksum."""
     kind = frame[12:_ETHERNET]
     if frame[0:1] and frame[0] & 1:
         return None  # sent to a group on the link
     packet = frame[_ETHERNET:]
     if kind == b"\x08\x00" and len(gateway) == 4:
-        answer = _answer_ipv4(packet, gateway)
+        answer = _answer_ipv4(packet, gateway, icmp)
     elif kind == b"\x86\xdd" and len(gateway) == 16:
-        answer = _answer_ipv6(packet, gateway)
+        answer = _answer_ipv6(packet, gateway, icmpv6)
     else:
         return None
     return None if answer is None else frame[6:12] + router_mac + kind + answer
 
 
-def _answer_ipv4(packet: bytes, gateway: bytes) -> bytes | None:
+def _answer_ipv4(packet: bytes, gateway: bytes, head: bytes) -> bytes | None:
     if len(packet) < _IPV4_HEADER or packet[0] >> 4 != 4:
         return None
     header, total = (packet[0] & 15) * 4, unpack_from("!H", packet, 2)[0]
@@ -48,20 +63,20 @@ def _answer_ipv4(packet: bytes, gateway: bytes) -> bytes | None:
     if fragment or is_error or not _may_be_told(IPv4Address(packet[12:16]), IPv4Address(packet[16:20])):
         return None
     quoted = packet[: min(total, _MAX_IPV4 - _IPV4_HEADER - 8)]
-    message = pack("!BBHI", 11, 0, 0, 0) + quoted
+    message = head + quoted
     message = message[:2] + _checksum(message) + message[4:]
     answer = pack("!BBHHHBBH", 0x45, 0xC0, _IPV4_HEADER + len(message), 0, 0, 64, 1, 0) + gateway + packet[12:16]
     return answer[:10] + _checksum(answer) + answer[12:] + message
 
 
-def _answer_ipv6(packet: bytes, gateway: bytes) -> bytes | None:
+def _answer_ipv6(packet: bytes, gateway: bytes, head: bytes) -> bytes | None:
     if len(packet) < _IPV6_HEADER or packet[0] >> 4 != 6:
         return None
     total = _IPV6_HEADER + unpack_from("!H", packet, 4)[0]
     if not _may_be_told(IPv6Address(packet[8:24]), IPv6Address(packet[24:40])) or _is_icmpv6_error(packet):
         return None
     quoted = packet[: min(total, _MAX_IPV6 - _IPV6_HEADER - 8)]
-    message = pack("!BBHI", 3, 0, 0, 0) + quoted
+    message = head + quoted
     pseudo = gateway + packet[8:24] + pack("!IxxxB", len(message), 58)
     message = message[:2] + _checksum(pseudo + message) + message[4:]
     return pack("!IHBB", 6 << 28, len(message), 58, 64) + gateway + packet[8:24] + message

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from sdn.model.intent import Network, Router, StaticRoute, Subnet
 from sdn.pipeline import Compiler
@@ -26,6 +26,7 @@ class Logical:
             resource = change.new or change.old
             if isinstance(resource, Network):
                 self._set_network(resource.name, exists=change.new is not None)
+                routers.update(dict.fromkeys(self._routers_of(change)))
             elif isinstance(resource, Subnet):
                 router = self._store.router_of(resource.name)
                 if router is not None:
@@ -35,6 +36,15 @@ class Logical:
         for name in routers:
             found = self._store.objects.get(name)
             self._compiler.set_router(name, self._router_facts(found) if isinstance(found, Router) else None)
+
+    def _routers_of(self, change: Change) -> Iterator[str]:
+        """The routers to which another MTU of a network means something."""
+        old, new = change
+        if isinstance(old, Network) and isinstance(new, Network) and old.mtu != new.mtu:
+            for subnet in self._store.subnets_of(new.name):
+                router = self._store.router_of(subnet.name)
+                if router is not None:
+                    yield router
 
     def _set_network(self, name: str, *, exists: bool) -> None:
         if not exists:
@@ -49,6 +59,7 @@ class Logical:
         number = self._store.numbers.get("router", router.name)
         assert number is not None
         interfaces, subnets = [], []
+        limits = self._limits(router)
         for name in router.subnets:
             subnet = self._store.objects[name]
             assert isinstance(subnet, Subnet)
@@ -57,14 +68,22 @@ class Logical:
             network = self._store.numbers.get("network", subnet.network)
             assert network is not None
             prefix = subnet.cidr.network_address.packed
-            interfaces.append(InterfaceFacts(network, prefix, subnet.cidr.prefixlen, subnet.gateway.packed))
-        return RouterFacts(number, tuple(interfaces), tuple(self._static(route, subnets) for route in router.routes))
+            limit = limits[subnet.network]
+            interfaces.append(InterfaceFacts(network, prefix, subnet.cidr.prefixlen, subnet.gateway.packed, limit))
+        routes = tuple(self._static(route, subnets, limits) for route in router.routes)
+        return RouterFacts(number, tuple(interfaces), routes)
 
-    def _static(self, route: StaticRoute, subnets: Sequence[Subnet]) -> StaticFacts:
+    def _limits(self, router: Router) -> dict[str, int]:
+        """By network of a router: its MTU, 0 if no other one has a larger one."""
+        names = {s.network for name in router.subnets if isinstance(s := self._store.objects[name], Subnet)}
+        sizes = {name: n.mtu for name in names if isinstance(n := self._store.objects[name], Network)}
+        return {name: mtu if mtu < max(sizes.values()) else 0 for name, mtu in sizes.items()}
+
+    def _static(self, route: StaticRoute, subnets: Sequence[Subnet], limits: Mapping[str, int]) -> StaticFacts:
         prefix, length, hop = route.prefix.network_address.packed, route.prefix.prefixlen, route.next_hop
         if hop is None:
             return StaticFacts(prefix, length)
         network = next(subnet.network for subnet in subnets if inside(hop, subnet.cidr))
         number = self._store.numbers.get("network", network)
         assert number is not None
-        return StaticFacts(prefix, length, number, hop.packed)
+        return StaticFacts(prefix, length, number, hop.packed, limits[network])

@@ -6,7 +6,7 @@ reading other notices under known numbers: they are reserved in blocks, with one
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping
 
 from sdn.model.errors import Gone, SdnError
@@ -31,6 +31,8 @@ class Notices:
         self._first = self._next
         self._kept: deque[Notice] = deque(maxlen=kept)
         self._reserve = False
+        self.counts: Counter[tuple[str, str]] = Counter()
+        """Of all that were added, by (severity, reason)."""
 
     def add(
         self,
@@ -48,6 +50,7 @@ class Notices:
         pairs = tuple((key, _cut(str(value))) for key, value in (details or {}).items())
         self._kept.append(Notice(self._next, wall, severity, reason, object_, _cut(message), pairs))
         self._next += 1
+        self.counts[severity.value, reason] += 1
 
     def records(self) -> dict[str, str]:
         """Records to put into the bucket since the last call."""

@@ -1,4 +1,4 @@
-"""Frames that switches punt: probes of the fabric, and tenant packets whose TTL expires at a router."""
+"""Frames that switches punt: probes of the fabric, and tenant packets of which a router has to tell the sender."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from ipaddress import ip_address
 
 from sdn.controller.effects import SendPacket
 from sdn.controller.events import PacketIn
-from sdn.controller.icmp import time_exceeded
-from sdn.model.intent import Port
-from sdn.pipeline.layout import PUNT_TTL, REASON, ROUTER, SOURCE, Table, router_mac
+from sdn.controller.icmp import time_exceeded, too_big
+from sdn.model.intent import Address, Network, Port
+from sdn.pipeline.layout import NETWORK, PUNT_SIZE, PUNT_TTL, REASON, ROUTER, SOURCE, Table, router_mac
 from sdn.store import Store
 from sdn.topology import Reject
 
-_REGISTER = {field: int(field.name.removeprefix("reg")) for field in (SOURCE, ROUTER, REASON)}
+_REGISTER = {field: int(field.name.removeprefix("reg")) for field in (NETWORK, SOURCE, ROUTER, REASON)}
 _QUIET_SECONDS = 10.0
 _MAX_REMEMBERED = 10_000
 _ETHERNET_HEADER = 14
@@ -23,21 +23,42 @@ def is_probe(event: PacketIn) -> bool:
     return event.table == Table.CLASSIFY
 
 
-def answer_expired(store: Store, event: PacketIn) -> SendPacket | None:
-    """ICMP time exceeded from the gateway of the sender's subnet; None if there is nothing to answer."""
+def answer_routed(store: Store, event: PacketIn) -> SendPacket | None:
+    """What a router answers, from the gateway of the sender's subnet; None if there is nothing to answer.
+
+    ICMP time exceeded, or that the packet is too large. A sender that uses an address of no subnet, as its pairs may
+    allow, is answered by any gateway of its network.
+    """
     registers = {field: event.registers.get(number, 0) for field, number in _REGISTER.items()}
-    if event.table != Table.PUNT or registers[REASON] != PUNT_TTL:
+    if event.table != Table.PUNT or registers[REASON] not in (PUNT_TTL, PUNT_SIZE):
         return None
-    key = store.numbers.key_of("service", registers[SOURCE])
-    port = store.objects.get(key.partition("|")[0]) if key else None
+    name, _, mac = (store.numbers.key_of("service", registers[SOURCE]) or "").partition("|")
+    port = store.objects.get(name)
     source = _source_address(event.data)
     if not isinstance(port, Port) or source is None:
         return None
-    subnet = store.subnet_of(port.network, ip_address(source))
-    if subnet is None or subnet.gateway is None:
+    gateway = _gateway(store, port.network, ip_address(source))
+    if gateway is None:
         return None
-    frame = time_exceeded(event.data, router_mac(registers[ROUTER]), subnet.gateway.packed)
+    router = router_mac(registers[ROUTER])
+    if registers[REASON] == PUNT_TTL:
+        frame = time_exceeded(event.data, router, gateway.packed)
+    else:
+        network = store.objects.get(store.numbers.key_of("network", registers[NETWORK]) or "")
+        if not isinstance(network, Network):
+            return None
+        # It was on its way already: the sender's address is the router's by now.
+        sent = event.data[:6] + bytes.fromhex(mac.replace(":", "")) + event.data[12:]
+        frame = too_big(sent, router, gateway.packed, network.mtu)
     return None if frame is None else SendPacket(event.session, event.in_port, frame)
+
+
+def _gateway(store: Store, network: str, source: Address) -> Address | None:
+    subnet = store.subnet_of(network, source)
+    if subnet is not None:
+        return subnet.gateway
+    gateways = (s.gateway for s in sorted(store.subnets_of(network), key=lambda s: s.name))
+    return next((gateway for gateway in gateways if gateway is not None and gateway.version == source.version), None)
 
 
 def _source_address(frame: bytes) -> bytes | None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
 from sdn.model.command import Transaction, TransactionResult
+from sdn.model.errors import Violation
 from sdn.model.ids import Dpid, Kind
-from sdn.model.intent import Quota, Resource
+from sdn.model.intent import Connection, Constraints, Quota, Resource
 from sdn.model.notice import AuditReport, Filter, Notice, NoticePage
 from sdn.model.plan import Plan
+from sdn.model.request import Protect
 from sdn.model.selector import EVERYTHING, Selector
 from sdn.model.status import ChangeType, PathHop, Status
 from sdn.model.topology import SwitchPort, WiringFault
+from sdn.model.tracing import TraceQuestion, TraceView
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +36,15 @@ class SwitchView:
     pending: int
     alien: int
     alien_groups: int = 0
+    meters: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class LinkView:
     """One link; ends are (switch name, interface name). reserved: bits/s from a to b and from b to a.
 
-    away, damped, unused: see sdn.topology.state.LinkState.
+    away, damped, unused: see sdn.topology.state.LinkState. measured: latency one way and its error in microseconds, and
+    the number of samples; None while it is not known.
     """
 
     a: tuple[str, str]
@@ -53,6 +58,7 @@ class LinkView:
     away: bool = False
     damped: bool = False
     unused: bool = False
+    measured: tuple[int, int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +90,42 @@ class FlowView:
     owner: str
     feature: str
     state: str
+
+
+@dataclass(frozen=True, slots=True)
+class PathQuery:
+    """Paths between two switches (name or datapath id) or bound ports (full name).
+
+    bandwidth, reverse: bits/s to be free there and back (reverse 0: as bandwidth). disjoint: what no two share.
+    """
+
+    source: str
+    destination: str
+    bandwidth: int
+    reverse: int
+    constraints: Constraints
+    count: int
+    disjoint: Protect | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPath:
+    """A path with its cost, its latency in microseconds, and the bits/s that are free there and back."""
+
+    hops: tuple[PathHop, ...]
+    cost: int
+    latency: int
+    free: int
+    reverse_free: int
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedConnection:
+    """The paths that a connection would get (none while an end is attached nowhere), or why it would be refused."""
+
+    path: FoundPath | None
+    backup: FoundPath | None
+    obstacles: tuple[Violation, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +185,20 @@ class Reader(Protocol):
         """All shortest paths (at most 16) between two switches (name or dpid) or two bound ports (full name)."""
         ...
 
+    def check_connection(self, connection: Connection) -> CheckedConnection:
+        """Whether a connection would be admitted now; its name may be empty. Raises SdnError for a wrong request."""
+        ...
+
+    def find_paths(self, query: PathQuery) -> Iterator[FoundPath]:
+        """The best paths, one at a time, each by a bounded search; raises SdnError, also Refused when there is none."""
+        ...
+
     def flows(self, switch: str) -> Iterable[FlowView]:
         """The program of a switch (name or dpid)."""
+        ...
+
+    def trace(self, asked: TraceQuestion) -> TraceView:
+        """What would become of a packet. Raises sdn.model.errors.InvalidInput too, naming the field."""
         ...
 
     def system(self) -> SystemView:

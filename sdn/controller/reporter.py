@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 
 from sdn.controller.effects import Effect, Log
-from sdn.controller.events import SwitchUp
+from sdn.controller.events import SessionRefused, SwitchUp
 from sdn.controller.notices import Notices
 from sdn.model.ids import format_dpid
 from sdn.model.notice import AuditReport, Severity
@@ -32,6 +32,8 @@ class Reporter:
         self.wall = 0.0
         self._notices = notices
         self._emit = emit
+        self.differences = {"missing": 0, "changed": 0, "extra": 0}
+        """Entries that audits found wrong since the start."""
         self._aliens: dict[str, tuple[int, int]] = {}
 
     def log(self, level: str, event: str, **fields: str | int | float) -> None:
@@ -67,6 +69,12 @@ class Reporter:
         message = f"Switch {switch} disconnected: {reason}."
         self._tell(_WARNING, "SwitchDisconnected", switch, message, "switch disconnected", {"reason": reason})
 
+    def session_refused(self, switch: str, event: SessionRefused) -> None:
+        """Somebody wanted to be a switch and may not. switch: '' if it did not say which."""
+        details: Details = {"peer": event.peer, "reason": event.reason}
+        message = f"A switch at {event.peer} was refused: {event.reason}."
+        self._notices.add(self.wall, _WARNING, "SessionRefused", switch, message, details)
+
     def adopted(self, switch: str, found: Adoption) -> None:
         """What a switch held was compared with its program."""
         write = len(found.differences)
@@ -87,6 +95,8 @@ class Reporter:
     def audited(self, report: AuditReport, owners: Collection[str]) -> None:
         """A full read-back was compared. owners: the objects whose entries were wrong."""
         switch = report.switch
+        for kind in self.differences:
+            self.differences[kind] += getattr(report, kind)
         if not report.clean:
             details: Details = {
                 "entries": report.missing + report.changed + report.extra,
@@ -129,6 +139,11 @@ class Reporter:
             return
         message = f"Switch {switch} got a probe on port {reject.port} that is not believed: {reject.message}."
         self._tell(_WARNING, "ProbeRejected", switch, message, "probe rejected", details)
+
+    def learning(self, severity: Severity, reason: str, object_: str, message: str) -> None:
+        """Something about learned ports."""
+        self._notices.add(self.wall, severity, reason, object_, message)
+        self.log(_LEVELS[severity], "learning", reason=reason, object=object_, message=message)
 
     def wiring(self, faults: Sequence[WiringFault], *, cleared: bool) -> None:
         """Differences from the declared topology came, or are gone."""

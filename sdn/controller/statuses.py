@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
@@ -58,13 +59,13 @@ class Statuses:
     def of(self, resource: Resource) -> Status:
         """The status of an object in the store. O(switches it waits for)."""
         status = self._detailed(resource)
-        detached = self._attachments.why_not(resource.name)
+        detached = self._attachments.detached(resource.name)
         return replace(status, conditions=self.conditions.of(resource, status, detached))
 
     def end_start(self) -> None:
         """Switches are written to from now on. O(objects)."""
         for resource in self._store.objects.values():
-            self.conditions.note(resource, self._brief(resource), self._attachments.why_not(resource.name))
+            self.conditions.note(resource, self._brief(resource), self._attachments.detached(resource.name))
         self.starting = ""
 
     def state(self, resource: Resource) -> State:
@@ -86,33 +87,41 @@ class Statuses:
 
     def _brief(self, resource: Resource) -> Status:
         """The status without the names of switches that are connected, which change with every confirmation."""
+        if isinstance(resource, Connection):
+            path, backup = self._connections.hops(resource), self._connections.backup_hops(resource)
+            return replace(self._plain(resource, bool(path)), path=path, backup_path=backup)
+        return self._plain(resource, False)
+
+    def _plain(self, resource: Resource, has_path: bool) -> Status:
+        """The same without the path of a connection."""
         name = resource.name
-        path = self._connections.hops(resource) if isinstance(resource, Connection) else ()
         refusal = self._refusal(name)
         if refusal:
-            return Status(State.FAILED, "SwitchRefused", refusal, path=path)
+            return Status(State.FAILED, "SwitchRefused", refusal)
         if self.starting:
             return Status(State.PENDING, STARTING, self.starting)
         detached = self._attachments.why_not(name)
         if detached is not None:
             return Status(State.PENDING, detached.reason, detached.message)
         trouble = self._connections.trouble(name)
-        if trouble is not None and not path:
+        if trouble is not None and not has_path:
             return Status(trouble.state, trouble.reason, trouble.message)
         waits = self._progress.waits(name)
         if not waits and self._connections.moving(name):
-            return Status(State.PENDING, PROGRAMMING, "", path=path)
+            return Status(State.PENDING, PROGRAMMING)
         if not waits and trouble is not None:
-            return Status(trouble.state, trouble.reason, trouble.message, path=path)
+            return Status(trouble.state, trouble.reason, trouble.message)
         if not waits:
             if isinstance(resource, Router) and resource.routes:
                 return self._routes_of(resource)
-            return Status(State.PROGRAMMED, path=path) if path else DONE
+            if isinstance(resource, Port) and resource.allowed_address_pairs:
+                return self._pairs_of(resource)
+            return DONE
         away = tuple(sorted(self._name_of(Dpid(dpid)) for dpid in waits if self._fleet.session(dpid) is None))
         if away:
-            return Status(State.PENDING, AWAY, "", away, path)
+            return Status(State.PENDING, AWAY, "", away)
         lost = any(self._progress.is_lost(name, dpid) for dpid in waits)
-        return Status(State.PENDING, REPAIRING if lost else PROGRAMMING, "", path=path)
+        return Status(State.PENDING, REPAIRING if lost else PROGRAMMING)
 
     def _routes_of(self, router: Router) -> Status:
         """The status of a router that is in the switches: whether its static routes lead to somebody."""
@@ -122,17 +131,30 @@ class Statuses:
         parts = []
         for route in missing[:_NAMED]:
             hop, prefix = ip_address(route.next_hop), ip_network((route.prefix, route.length))
-            network = self._store.numbers.key_of("network", route.network)
-            holder = self._store.holder_of_address(network, hop) if network else None
-            parts.append(f"{hop} to {prefix} ({f'of {holder}, not attached' if holder else 'no port has it'})")
+            network = self._store.numbers.key_of("network", route.network) or ""
+            holder = self._store.holder_of_address(network, hop)
+            users = self._store.users_of_address(network, hop)
+            why = f"of {holder}, not attached" if holder else "no port has it"
+            if users:
+                why = f"allowed at {_some(sorted(users))}: none active or none attached"
+            parts.append(f"{hop} to {prefix} ({why})")
         more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
         message = f"Packets are dropped for want of the next hop: {', '.join(parts)}{more}."
         return Status(State.DEGRADED, "NextHopMissing", message)
 
+    def _pairs_of(self, port: Port) -> Status:
+        """The status of a port that is in the switches: whether it is known who has its shared addresses."""
+        shared = self._compiler.shared(port.name)
+        if not shared:
+            return DONE
+        named = _some([value.hex(":") if len(value) == 6 else str(ip_address(value)) for value in shared])
+        message = f"Several ports may use {named}, and none is active: routers and virtual MACs do not lead there."
+        return Status(State.DEGRADED, "AddressShared", message)
+
     def news(self, resource: Resource) -> Status | None:
         """The status, if it is another one than when this was asked last."""
         status = self._brief(resource)
-        self.conditions.note(resource, status, self._attachments.why_not(resource.name))
+        self.conditions.note(resource, status, self._attachments.detached(resource.name))
         if self._shown.get(resource.name, DONE) == status:
             return None
         if status == DONE:
@@ -140,6 +162,15 @@ class Statuses:
             return self.of(resource)
         self._shown[resource.name] = status
         return self.of(resource)
+
+    def summary(self) -> Mapping[State, int]:
+        """How many objects are in each state, as was told last. O(objects that are not programmed)."""
+        total = len(self._store.objects)
+        if self.starting:
+            return {State.PENDING: total}
+        states = Counter(status.state for status in self._shown.values())
+        states[State.PROGRAMMED] += total - len(self._shown)
+        return {state: states[state] for state in State}
 
     def forget(self, name: str) -> None:
         """An object was deleted."""
@@ -189,9 +220,10 @@ class Statuses:
             }
         facts = self._attachments.facts(name)
         if facts is not None:
-            yield switch_object(facts.dpid)
-            if facts.ofport is not None:
-                yield port_object(facts.dpid, facts.ofport)
+            for dpid, ofport in facts.sites:
+                yield switch_object(dpid)
+                if ofport is not None:
+                    yield port_object(dpid, ofport)
 
     def _refusal(self, name: str) -> str:
         refused = self._refused.get(name)

@@ -164,10 +164,13 @@ class Steerings:
         """Steer to the wanted path if that is ready."""
         wish = steering.wish
         target = None if wish is None else steering.slot_of(wish.primary)
-        if target == steering.steered or (wish is not None and not self._ready(name, steering, wish.primary)):
-            return
         before = None if steering.steered is None else steering.slots[steering.steered].path
-        steering.left |= {before.switches[0], before.switches[-1]} if before else set()
+        if target != steering.steered and wish is not None and not self._ready(name, steering, wish.primary):
+            # What leads to where an end was before it moved is of no use until then; the shortest way is.
+            target = steering.steered if before is None or _ends(before) == _ends(wish.primary) else None
+        if target == steering.steered:
+            return
+        steering.left |= set(_ends(before)) if before else set()
         steering.steered, steering.turned, steering.removal = target, self._generation(), None
         if target is not None:
             steering.slots[target].used = True
@@ -218,6 +221,10 @@ class Steerings:
         ways = {number: slot.way for number, slot in sorted(steering.slots.items())}
         steered = None if steering.steered is None else ways[steering.steered]
         self._set_facts(name, ConnectionFacts(*steering.ends, tuple(ways.values()), steered))
+
+
+def _ends(path: Path) -> tuple[Dpid, Dpid]:
+    return path.switches[0], path.switches[-1]
 
 
 def keys(name: str, slot: int) -> tuple[str, str]:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from sdn.controller.attachments import Place
+from sdn.controller.repairs import Repairs
 from sdn.model.ids import Dpid, format_dpid, parse_dpid
 from sdn.model.topology import LinkChanges
 from sdn.pipeline import Compiler
@@ -20,13 +21,19 @@ class Underlay:
     """Follows the topology. Switches with attached ports are the destinations of routing."""
 
     def __init__(
-        self, store: Store, topology: TopologyState, compiler: Compiler, bound: Callable[[Place], bool]
+        self,
+        store: Store,
+        topology: TopologyState,
+        compiler: Compiler,
+        bound: Callable[[Place], bool],
+        repairs: Repairs,
     ) -> None:
         """bound: whether a tenant's port is plugged in there."""
         self._store = store
         self._topology = topology
         self._compiler = compiler
         self._bound = bound
+        self._repairs = repairs
         self._links: dict[Dpid, set[int]] = {}
         self._rewired: dict[Dpid, None] = {}
         self._replugged: dict[tuple[Dpid, int], None] = {}
@@ -58,23 +65,25 @@ class Underlay:
 
     def port_moved(self, before: PortFacts | None, after: PortFacts | None) -> None:
         """A port was attached, moved or detached."""
-        if before is not None:
-            self._members[before.dpid] -= 1
-            if not self._members[before.dpid]:
-                del self._members[before.dpid]
+        for dpid in before.dpids if before is not None else ():
+            self._members[dpid] -= 1
+            if not self._members[dpid]:
+                del self._members[dpid]
                 self._moved = True
-        if after is not None:
-            self._moved = self._moved or after.dpid not in self._members
-            self._members[after.dpid] += 1
+        for dpid in after.dpids if after is not None else ():
+            self._moved = self._moved or dpid not in self._members
+            self._members[dpid] += 1
 
-    def follow(self) -> tuple[LinkChanges, dict[str, str | None]]:
+    def follow(self, now: float) -> tuple[LinkChanges, dict[str, str | None]]:
         """Tell the compiler what has changed; answers the links that did, and their records (None: gone)."""
         changes, records = self._topology.take_changes()
         if changes.gone or changes.new:
             self._compiler.set_routes(self.paths.change_links(changes.gone, changes.new))
+            self._repairs.change_links(changes, now)
             self._note_links(changes)
         if self._moved:
             self._moved = False
+            self._repairs.set_destinations(Dpid(dpid) for dpid in self._members)
             self._compiler.set_routes(self.paths.set_destinations(Dpid(dpid) for dpid in self._members))
         self._rewire()
         return changes, records

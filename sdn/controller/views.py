@@ -7,16 +7,28 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
 from sdn.controller.core import Controller
-from sdn.controller.reader import FlowView, LinkView, SwitchView, SystemView, TopologyView
+from sdn.controller.pathviews import PathViews
+from sdn.controller.reader import (
+    CheckedConnection,
+    FlowView,
+    FoundPath,
+    LinkView,
+    PathQuery,
+    SwitchView,
+    SystemView,
+    TopologyView,
+)
+from sdn.controller.tracing import Tracing
 from sdn.model.errors import NotFound, Thing
 from sdn.model.ids import Dpid, Kind, thing_of
-from sdn.model.intent import Port, Quota, Resource
+from sdn.model.intent import Connection, Port, Quota, Resource
 from sdn.model.notation import format_body, format_buckets, format_match, format_meter, split_key
 from sdn.model.notice import Filter, NoticePage
 from sdn.model.program import Entry, Unit, cookie_of
 from sdn.model.selector import EVERYTHING, Selector
 from sdn.model.status import PathHop, Status
 from sdn.model.topology import LinkEnd
+from sdn.model.tracing import TraceQuestion, TraceView
 from sdn.pipeline.layout import TABLE_NAMES
 from sdn.pipeline.program import SwitchProgram
 from sdn.routing import shortest_paths
@@ -30,8 +42,9 @@ class Views:
 
     def __init__(self, controller: Controller, version: str, started: float) -> None:
         self._controller = controller
-        self._version = version
+        self.version = version
         self._started = started
+        self._paths = PathViews(controller.store, controller.connections, self._place)
 
     # Objects
 
@@ -85,6 +98,7 @@ class Views:
             pending=self._pending(dpid),
             alien=switch.alien if switch else 0,
             alien_groups=switch.alien_groups if switch else 0,
+            meters=len(program.meters) if program else 0,
         )
 
     def _pending(self, dpid: Dpid) -> int:
@@ -115,6 +129,7 @@ class Views:
             away=state.away,
             damped=state.damped,
             unused=state.unused,
+            measured=(found.microseconds, found.error, found.samples) if (found := state.measured) else None,
         )
 
     def _is_first(self, end: LinkEnd, state: LinkState) -> bool:
@@ -130,6 +145,14 @@ class Views:
         b, egress = self._place(destination, "destination")
         paths = shortest_paths(self._controller.topology.links(), a, b, _MAX_PATHS)
         return tuple(self._controller.connections.describe(path, ingress, egress) for path in paths)
+
+    def check_connection(self, connection: Connection) -> CheckedConnection:
+        """Whether a connection would be admitted now."""
+        return self._paths.check(connection)
+
+    def find_paths(self, query: PathQuery) -> Iterator[FoundPath]:
+        """The best paths, one at a time."""
+        return self._paths.find(query)
 
     def _place(self, name: str, field: str) -> tuple[Dpid, str]:
         """The switch and (of a port) the interface that a name means."""
@@ -179,6 +202,10 @@ class Views:
             text = format_meter(meter.rate, meter.burst)
             yield FlowView("meter", "", 0, f"meter={number}", text, 0, *_owner(program.owners(entry)), state(entry))
 
+    def trace(self, asked: TraceQuestion) -> TraceView:
+        """What would become of a packet; raises InvalidInput or NotFound."""
+        return Tracing(self._controller, _owner, lambda dpid: self._state_of(Dpid(dpid))).answer(asked)
+
     def _state_of(self, dpid: Dpid) -> Callable[[Entry], str]:
         switch = self._controller.fleet.get(dpid)
         if switch is None or not switch.live:
@@ -200,7 +227,7 @@ class Views:
         states = Counter(str(controller.statuses.state(resource)) for resource in controller.store.objects.values())
         not_ready = tuple(self._not_ready())
         return SystemView(
-            version=self._version,
+            version=self.version,
             started=self._started,
             revision=controller.store.revision,
             switches=len(controller.topology.switches()),
@@ -212,7 +239,8 @@ class Views:
             not_ready=not_ready,
         )
 
-    def _not_ready(self) -> Iterator[str]:
+    def switches_missing(self) -> Iterator[str]:
+        """What switches lack. O(switches)."""
         controller = self._controller
         topology = controller.topology
         if not controller.started:
@@ -223,8 +251,18 @@ class Views:
                 yield f"switch {topology.name_of(dpid)} is not connected"
             elif not switch.live or switch.sync.pending:
                 yield f"switch {topology.name_of(dpid)} has {self._pending(dpid)} entries to confirm"
+        if controller.repairs.busy:
+            yield "repair trees follow a change of links"
         for unit in controller.compiler.blocked_units:
             yield f"switch {topology.name_of(Dpid(unit.dpid))} refuses entries of {unit.object} ({unit.feature})"
+
+    def missing(self) -> Iterator[str]:
+        """What is missing for ready. O(switches + links)."""
+        return self._not_ready()
+
+    def _not_ready(self) -> Iterator[str]:
+        topology = self._controller.topology
+        yield from self.switches_missing()
         for state in topology.link_states():
             if state.link is None:
                 yield f"link {':'.join(state.a)} - {':'.join(state.b)} is not up"

@@ -57,15 +57,17 @@ class Book:
         whole.total, whole.wall = added(whole.total, growth.counts), sample.wall
         whole.ports[name] = None
 
-    def port(self, name: str, now: float) -> Counted:
-        """Of a port. now: monotonic seconds."""
+    def port(self, name: str, created: float, now: float) -> Counted:
+        """Of a port that was created then. now: monotonic seconds."""
         line = self._ports.get(name)
-        return Counted() if line is None else Counted(line.total, self._rates(line, now), line.wall)
+        if line is None or line.created != created:
+            return Counted()
+        return Counted(line.total, self._rates(line, now), line.wall)
 
-    def network(self, name: str, now: float) -> Counted:
-        """Of a network; its rates are those of its ports together. O(ports of it)."""
+    def network(self, name: str, created: float, now: float) -> Counted:
+        """Of a network that was created then; its rates are those of its ports together. O(ports of it)."""
         whole = self._networks.get(name)
-        if whole is None:
+        if whole is None or whole.created != created:
             return Counted()
         each = [self._rates(self._ports[port], now) for port in whole.ports]
         return Counted(whole.total, Rates(*map(sum, zip(*each, strict=True))), whole.wall)

@@ -50,10 +50,12 @@ class Ledger:
     def __init__(self, patience: float) -> None:
         self.patience = patience
         self._switches: dict[Dpid, dict[str, _Line]] = {}
+        self._newest: dict[Dpid, float] = {}
 
     def take(self, sample: PortSample, interface_of: Callable[[int], str | None]) -> Iterator[tuple[int, str, Growth]]:
         """(port number, interface, what was added) for each port that has a name. O(ports); go through all of it."""
         lines = self._switches.setdefault(sample.dpid, {})
+        self._newest[sample.dpid] = sample.wall
         for number, raw in sample.ports.items():
             interface = interface_of(number)
             if interface:
@@ -65,6 +67,10 @@ class Ledger:
         if excess > 0:
             for interface in list(lines)[:excess]:
                 del lines[interface]
+
+    def newest(self, dpid: Dpid) -> float:
+        """Unix time of the newest observation of a switch, 0 if there is none."""
+        return self._newest.get(dpid, 0.0)
 
     def read(self, dpid: Dpid, interface: str, now: float) -> Counted:
         """What is known of an interface. now: monotonic seconds."""

@@ -18,6 +18,8 @@ from sdn.model.intent import DEFAULT_QUOTA, Quota
 SYSTEM_FILE = Path("/etc/sdn/sdnd.toml")
 """Read when it exists and no other file is named."""
 LINK_RULES = ("seen", "declared")
+SWITCH = ("on", "off")
+LATENCY_RULES = ("declared", "measured")
 _ADDRESS = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]+)):([0-9]{1,5})")
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
@@ -35,6 +37,19 @@ class Config:
     )
     topology: str = field(default="", metadata={"help": "declared topology: a file, or NAME:key=value", "show": "SPEC"})
     insecure: bool = field(default=False, metadata={"help": "listen beyond this machine without encryption"})
+    tls_cert: str = field(default="", metadata={"help": "TLS for the API: certificate", "show": "FILE"})
+    tls_key: str = field(default="", metadata={"help": "its private key", "show": "FILE"})
+    tls_client_ca: str = field(
+        default="", metadata={"help": "clients show a certificate of this authority", "show": "FILE"}
+    )
+    openflow_tls_cert: str = field(default="", metadata={"help": "TLS for switches: certificate", "show": "FILE"})
+    openflow_tls_key: str = field(default="", metadata={"help": "its private key", "show": "FILE"})
+    openflow_tls_ca: str = field(
+        default="", metadata={"help": "switches show a certificate of this authority", "show": "FILE"}
+    )
+    tokens: str = field(default="", metadata={"help": "bearer tokens that are valid", "show": "FILE"})
+    require_auth: bool = field(default=False, metadata={"help": "ask callers of this machine too who they are"})
+    audit_log: str = field(default="", metadata={"help": "who wrote what, as lines of JSON", "show": "FILE"})
     log_level: str = field(default="info", metadata={"help": "how much is logged", "choices": LEVELS})
     log_format: str = field(default="text", metadata={"help": "how it is written", "choices": FORMATS})
     probe_interval: float = field(
@@ -47,11 +62,22 @@ class Config:
     use_links: str = field(
         default="seen", metadata={"help": "links that probes see, or of these the declared ones", "choices": LINK_RULES}
     )
+    repair: str = field(
+        default="on", metadata={"help": "switches send packets round failures by themselves", "choices": SWITCH}
+    )
+    link_latency: str = field(
+        default="declared",
+        metadata={"help": "latency of links: as declared, or else as measured", "choices": LATENCY_RULES},
+    )
     start_grace: float = field(
         default=10.0, metadata={"help": "seconds to wait for known switches after a start", "range": (0, 3600)}
     )
     audit_interval: float = field(
         default=300.0, metadata={"help": "seconds between full read-backs of switches", "range": (1, 1e6)}
+    )
+    learn: str = field(
+        default="",
+        metadata={"help": "put unknown hosts into this network and learn them", "show": "tenants/T/networks/N"},
     )
     counter_interval: float = field(
         default=10.0,
@@ -60,6 +86,12 @@ class Config:
             "range": (0.5, 3600),
             "zero": True,
         },
+    )
+    metrics: str = field(
+        default="", metadata={"help": "where Prometheus scrapes and health is asked by HTTP", "show": "HOST:PORT"}
+    )
+    metrics_without_ports: bool = field(
+        default=False, metadata={"help": "no series for single ports, only for networks, links and switches"}
     )
     quota_networks: int = field(
         default=DEFAULT_QUOTA.networks,

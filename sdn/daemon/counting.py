@@ -6,13 +6,15 @@ Rules: reads the controller between its turns, as views do, and changes nothing 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from sdn.controller.core import Controller
 from sdn.counters import Book, Ledger
 from sdn.model.counters import Counted, LinkCounters, PortSample
-from sdn.model.ids import Dpid
-from sdn.model.intent import Port
+from sdn.model.errors import NotFound, Thing
+from sdn.model.ids import Dpid, Kind
+from sdn.model.intent import Network, Port
+from sdn.model.selector import EVERYTHING, Selector
 
 PATIENCE = 3
 """Intervals after which an observation is old."""
@@ -47,25 +49,54 @@ class Counting:
             self._pruned = sample.at
             self._book.prune(objects.__contains__)
 
-    def port(self, name: str) -> Counted:
-        """Of a port by full name, counted since it was first observed in this life of the daemon."""
-        return self._book.port(name, self._clock())
+    def newest(self, dpid: Dpid) -> float:
+        """Unix time at which a switch told its counters last, 0 for never."""
+        return self._ledger.newest(dpid)
 
-    def network(self, name: str) -> Counted:
-        """Of a network by full name: its ports together."""
-        return self._book.network(name, self._clock())
+    def names(self, kind: Kind, tenant: str, selector: Selector = EVERYTHING) -> Sequence[str]:
+        """Full names of the ports or networks that are selected, sorted; ``tenant``: id, '' for all."""
+        store = self._controller.store
+        names = store.names(kind, tenant)
+        if not selector.requirements:
+            return names
+        return [name for name in names if selector.matches(store.objects[name].labels)]
 
-    def links(self) -> tuple[LinkCounters, ...]:
-        """Of all links that are up or declared, ordered by names; so are their ends. O(links log links)."""
+    def read(self, name: str) -> Counted | None:
+        """Of a port or network by full name, counted since it was first observed in this life of the daemon.
+
+        None when there is no such object.
+        """
+        resource = self._controller.store.objects.get(name)
+        if isinstance(resource, Port):
+            return self._book.port(name, resource.created, self._clock())
+        if isinstance(resource, Network):
+            return self._book.network(name, resource.created, self._clock())
+        return None
+
+    def links(self, switch: str = "") -> tuple[LinkCounters, ...]:
+        """Of all links that are up or declared, or those of a switch (name or datapath id); raises NotFound.
+
+        Ordered by names, and so are their ends. O(links log links).
+        """
         now = self._clock()
+        name = self._name_of(switch) if switch else ""
         found = []
         for state in self._controller.topology.link_states():
             facts = state.link or state.declared
             assert facts is not None
             a, b = sorted((state.a, state.b))  # the same way round whether the link is up or not
-            sides = self._side(*a, now), self._side(*b, now)
-            found.append(LinkCounters(a, b, state.link is not None, facts.capacity, *sides))
+            if name in ("", a[0], b[0]):
+                sides = self._side(*a, now), self._side(*b, now)
+                found.append(LinkCounters(a, b, state.link is not None, facts.capacity, *sides))
         return tuple(sorted(found, key=lambda link: (link.a, link.b)))
+
+    def _name_of(self, switch: str) -> str:
+        topology = self._controller.topology
+        dpid = topology.resolve(switch)
+        if dpid is None or dpid not in topology.switches():
+            remedy = "List the topology for names and datapath ids."
+            raise NotFound.of("switch", f"there is no switch {switch!r}", remedy, Thing("Switch", switch))
+        return topology.name_of(dpid)
 
     def _side(self, switch: str, interface: str, now: float) -> Counted:
         dpid = self._controller.topology.resolve(switch)

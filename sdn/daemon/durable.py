@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from sdn.controller.effects import SendBatch, SwitchEffect
+from sdn.daemon.meter import Meter, Unmetered
 from sdn.model.errors import WriteRefused
 
 RETRY_SECONDS = 2.0
@@ -41,8 +43,11 @@ class Durable:
     when one has succeeded again.
     """
 
-    def __init__(self, journal: Journal, perform: Callable[[SwitchEffect], None], tell: Tell) -> None:
+    def __init__(
+        self, journal: Journal, perform: Callable[[SwitchEffect], None], tell: Tell, meter: Meter | None = None
+    ) -> None:
         self._journal = journal
+        self._meter = meter or Unmetered()
         self._perform = perform
         self._tell = tell
         self._held: dict[tuple[str, str], str | None] = {}
@@ -50,6 +55,11 @@ class Durable:
         self._wanted = 0
         self._due = 0.0
         self.trouble: WriteRefused | None = None
+
+    @property
+    def waiting(self) -> tuple[int, int]:
+        """Records that are held because the journal refuses writes, and batches that wait behind them."""
+        return len(self._held), len(self._waiting)
 
     async def offer(self, records: Records, now: float) -> WriteRefused | None:
         """Write these, or nothing of them; returns why not. now: monotonic seconds. Raises what ends the daemon."""
@@ -91,12 +101,15 @@ class Durable:
     async def _write(self, records: Records) -> WriteRefused | None:
         puts = [(bucket, key, text) for (bucket, key), text in records.items() if text is not None]
         deletes = [record for record, text in records.items() if text is None]
+        start = time.monotonic()
+        refused: WriteRefused | None = None
         try:
             # In a thread: a slow disk must not keep echo replies from switches.
             await asyncio.to_thread(self._journal.commit, puts, deletes)
         except WriteRefused as error:
-            return error
-        return None
+            refused = error
+        self._meter.wrote(time.monotonic() - start, refused=refused is not None)
+        return refused
 
     def _refused(self, error: WriteRefused, records: Records, now: float) -> None:
         size = sum(len(bucket) + len(key) + len(text or "") for (bucket, key), text in records.items())

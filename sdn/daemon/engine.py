@@ -19,6 +19,7 @@ from sdn.controller.events import Audit, Event, Request, Tick
 from sdn.controller.reader import Reader, Watched
 from sdn.controller.staging import Staged
 from sdn.daemon.durable import Durable, Journal, Tell
+from sdn.daemon.meter import Latency, Meter, Unmetered
 from sdn.daemon.rehearse import Rehearsals
 from sdn.daemon.watch import NoticeHub, WatchHub
 from sdn.model.command import Transaction, TransactionResult
@@ -46,10 +47,11 @@ class _Waiter:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """make: the transaction, made when all that was asked before is known."""
+    """make: the transaction, made when all that was asked before is known. at: monotonic seconds."""
 
     token: int
     make: Callable[[], Transaction]
+    at: float
 
     def request(self) -> Request:
         """The event for the controller."""
@@ -60,6 +62,7 @@ class Engine:
     """Runs a controller; the Backend of the northbound. All methods belong to the event loop's thread.
 
     perform: carries out an effect that concerns a switch. tell: see Durable. first: see WatchHub.
+    meter: told of the daemon's own work.
     """
 
     def __init__(
@@ -70,10 +73,16 @@ class Engine:
         perform: Callable[[SwitchEffect], None],
         tell: Tell = lambda error: None,
         first: int = 0,
+        *,
+        meter: Meter | None = None,
     ) -> None:
         self.reader = reader
         self._controller = controller
-        self._durable = Durable(journal, perform, tell)
+        self._meter = meter or Unmetered()
+        self._latency = Latency(self._meter)
+        self._asked_at: float | None = None
+        """When the oldest request of this turn came."""
+        self._durable = Durable(journal, perform, tell, self._meter)
         self._asked: list[_Asked] = []
         self._events: list[Event] = []
         self._awake = asyncio.Event()
@@ -118,7 +127,10 @@ class Engine:
         events, self._events = self._events, []
         await self._durable.retry(time.monotonic())
         staged = await self._stage()
-        await self._carry_out(self._controller.turn((staged, *events), time.monotonic(), time.time()))
+        start = time.monotonic()
+        effects = self._controller.turn((staged, *events), start, time.time())
+        self._meter.turned(len(events) + staged.taken, time.monotonic() - start)
+        await self._carry_out(effects)
 
     async def _stage(self) -> Staged:
         """Requests that are durable; those that could not be are answered, and those that must wait stay asked."""
@@ -126,6 +138,7 @@ class Engine:
         limit = None if self._durable.trouble is None else 1
         staged = self._controller.stage((item.request for item in asked), time.time(), limit)
         left = asked[staged.taken :]
+        self._asked_at = asked[0].at if staged.taken else None
         error = await self._durable.offer(staged.records, time.monotonic())
         if error is not None:
             if staged.taken == 1:
@@ -142,6 +155,7 @@ class Engine:
         if effects and isinstance(effects[0], Persist):
             puts = {(bucket, key): text for bucket, key, text in effects[0].puts}
             await self._durable.keep({**puts, **dict.fromkeys(effects[0].deletes)}, time.monotonic())
+        now = time.monotonic()
         for effect in effects:
             match effect:
                 case Persist():
@@ -152,6 +166,7 @@ class Engine:
                     _answer(self._audits.pop(effect.token, None), effect.result)
                 case Publish():
                     self._hub.publish(effect)
+                    self._latency.published(effect, self._asked_at, now)
                 case Log():
                     _log.log(_LEVELS[effect.level], effect.event, extra={"fields": dict(effect.fields)})
                 case _:
@@ -175,6 +190,17 @@ class Engine:
         """All objects by full name; a live view."""
         return self._controller.store.objects
 
+    def queues(self) -> dict[str, int]:
+        """What waits, by what it is."""
+        held, batches = self._durable.waiting
+        return {
+            "inputs": len(self._events),
+            "requests": len(self._asked),
+            "waiters": len(self._waiters),
+            "held_records": held,
+            "held_batches": batches,
+        }
+
     @property
     def revision(self) -> int:
         """Of the store."""
@@ -193,7 +219,7 @@ class Engine:
         self._token += 1
         future: asyncio.Future[TransactionResult] = asyncio.get_running_loop().create_future()
         self._replies[self._token] = future
-        self._asked.append(_Asked(self._token, make))
+        self._asked.append(_Asked(self._token, make, time.monotonic()))
         self._awake.set()
         return await future
 

@@ -7,6 +7,11 @@ import logging
 import sys
 from datetime import UTC, datetime
 
+from sdn.model.errors import InvalidInput, NotFound, Thing
+
+_log = logging.getLogger("sdn")
+_SHOWN = ("sdn", "grpc", "asyncio")
+"""First parts of the names of loggers that can be chosen."""
 FORMATS = ("text", "json")
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -51,6 +56,37 @@ def _shown(value: str | float) -> str:
     text = str(value)
     plain = text.isprintable() and text and not any(char in text for char in ' "=')
     return text if plain else json.dumps(text)
+
+
+class LogLevels:
+    """The levels of all loggers of the daemon, while it runs. Names: '' for the root, ``sdn.southbound``, ..."""
+
+    def levels(self) -> dict[str, str]:
+        """By name; '' for a logger that has the level of the one above it."""
+        known = [name for name in logging.root.manager.loggerDict if name.split(".")[0] in _SHOWN]
+        return {name: _level_of(logging.getLogger(name)) for name in ("", *sorted(known))}
+
+    def set_level(self, logger: str, level: str) -> None:
+        """From this level up; '' for that of the logger above. Raises InvalidInput, NotFound."""
+        known = self.levels()
+        if logger not in known:
+            reason = f"there is no logger {logger[:80]!r}"
+            remedy = f"Choose from {', '.join(name for name in known if name)}, or nothing for all."
+            raise NotFound.of("logger", reason, remedy, Thing("Logger", logger[:80]))
+        if level not in LEVELS and (level or not logger):
+            remedy = f"Give {', '.join(LEVELS)}{', or nothing for that of the logger above' if logger else ''}."
+            raise InvalidInput.of("level", f"{level[:80]!r} is not a level" if level else "not given", remedy)
+        logging.getLogger(logger).setLevel(level.upper() if level else logging.NOTSET)
+        _log.warning("log level", extra={"fields": {"of": logger or "all", "level": level or "as above"}})
+
+    def reset(self, level: str) -> None:
+        """All loggers log from this level up, as after a start."""
+        for name in self.levels():
+            logging.getLogger(name).setLevel(logging.NOTSET if name else level.upper())
+
+
+def _level_of(logger: logging.Logger) -> str:
+    return logging.getLevelName(logger.level).lower() if logger.level else ""
 
 
 def set_up(level: str, form: str) -> None:

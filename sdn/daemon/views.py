@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from sdn.controller.reader import SystemView
@@ -14,10 +15,13 @@ class DaemonViews(Views):
 
     trouble: WriteRefused | None = None
 
+    def missing(self) -> Iterator[str]:
+        """What is missing for ready, the store included."""
+        if self.trouble is not None:
+            yield f"the store refuses writes: {self.trouble.violations[0]}"
+        yield from super().missing()
+
     def system(self) -> SystemView:
         """The daemon at a glance; not ready while writes are refused."""
         view = super().system()
-        if self.trouble is None:
-            return view
-        reason = f"the store refuses writes: {self.trouble.violations[0]}"
-        return replace(view, ready=False, not_ready=(reason, *view.not_ready))
+        return view if self.trouble is None else replace(view, ready=False, not_ready=tuple(self.missing()))

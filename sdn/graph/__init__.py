@@ -15,7 +15,7 @@ imported.py    names and distances       sndlib.py   SNDlib, with demands
 load.py        NAME:key=value, zoo:NAME or a path
 write.py       YAML, JSON, GraphML
 export.py      networkx, both ways
-labels.py, layout.py, dot.py, svg.py     drawings
+labels.py, layout.py, dot.py, svg.py     drawings; drawing.py  of the network as it is
 check.py       sizes and weak points     __main__.py  the command line
 """
 

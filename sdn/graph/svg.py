@@ -8,7 +8,8 @@ are bent. Where very many hosts or very close switches would hide the picture th
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from itertools import pairwise
 from math import atan2, cos, hypot, inf, pi, sin
 from statistics import median
@@ -39,11 +40,27 @@ _STYLE = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a link is drawn. colour: of SVG, '' for the usual one; note: joins its tooltip."""
+
+    colour: str = ""
+    dashed: bool = False
+    note: str = ""
+
+    @property
+    def style(self) -> str:
+        """As an attribute, with a blank before it, or nothing."""
+        parts = [f"stroke:{self.colour};stroke-width:3px"] if self.colour else []
+        parts += ["stroke-dasharray:5 4"] if self.dashed else []
+        return f' style="{";".join(parts)}"' if parts else ""
+
+
 class _Drawing:
     """One picture: places in pixels, and the elements made from them."""
 
-    def __init__(self, topology: DeclaredTopology) -> None:
-        self._topology = topology
+    def __init__(self, topology: DeclaredTopology, looks: Mapping[DeclaredLink, Look], legend: str) -> None:
+        self._topology, self._looks, self._legend = topology, looks, legend
         self._labels = Labels(topology)
         places = switch_places(topology)
         scale, nearest = _scale(topology, places)
@@ -64,11 +81,12 @@ class _Drawing:
         left, top = (min(point[axis] for point in self._seen) - margin for axis in (0, 1))
         right, bottom = (max(point[axis] for point in self._seen) + margin for axis in (0, 1))
         caption = self._labels.caption + ("" if self._hosts_drawn or not self._hosts else " (hosts: see tooltips)")
-        width = max(right - left, 7.5 * len(caption) + 20)
+        width = max(right - left, 7.5 * max(len(caption), len(self._legend)) + 20)
+        height = bottom - top + (50 if self._legend else 30)
         return "\n".join(
             [
-                f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{bottom - top + 30:.0f}"'
-                f' viewBox="{left:.1f} {top:.1f} {width:.1f} {bottom - top + 30:.1f}">',
+                f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}"'
+                f' viewBox="{left:.1f} {top:.1f} {width:.1f} {height:.1f}">',
                 f"<title>{escape(caption)}</title>",
                 f"<style>{_STYLE}</style>",
                 f'<rect class="paper" x="{left:.1f}" y="{top:.1f}" width="100%" height="100%"/>',
@@ -76,10 +94,15 @@ class _Drawing:
                 *hosts,
                 *switches,
                 f'<text class="caption" x="{left + 10:.1f}" y="{bottom + 15:.1f}">{escape(caption)}</text>',
+                *self._legend_elements(left + 10, bottom + 35),
                 "</svg>",
                 "",
             ]
         )
+
+    def _legend_elements(self, x: float, y: float) -> Iterator[str]:
+        if self._legend:
+            yield f'<text class="caption" x="{x:.1f}" y="{y:.1f}">{escape(self._legend)}</text>'
 
     def _links(self) -> Iterator[str]:
         bundles: dict[frozenset[str], list[DeclaredLink]] = defaultdict(list)
@@ -108,8 +131,10 @@ class _Drawing:
         control = _bent(a, b, bend)
         self._seen.append(_bent(a, b, bend / 2))
         way = f"Q{_xy(control)} {_xy(b)}" if bend else f"L{_xy(b)}"
-        title = f"<title>{escape(self._labels.full(link))}</title>"
-        return f'<path class="link" d="M{_xy(a)} {way}">{title}</path>'
+        look = self._looks.get(link, Look())
+        told = self._labels.full(link) + (f", {look.note}" if look.note else "")
+        title = f"<title>{escape(told)}</title>"
+        return f'<path class="link"{look.style} d="M{_xy(a)} {way}">{title}</path>'
 
     def _mark(self, link: DeclaredLink, at: Point) -> str:
         text = self._labels.short(link)
@@ -149,9 +174,9 @@ class _Drawing:
                 yield f'<text class="site" x="{at[0]:.1f}" y="{below:.1f}">{escape((label or name)[:24])}</text>'
 
 
-def to_svg(topology: DeclaredTopology) -> str:
-    """The topology as an SVG picture; the same topology gives the same bytes."""
-    return _Drawing(topology).svg()
+def to_svg(topology: DeclaredTopology, looks: Mapping[DeclaredLink, Look] | None = None, legend: str = "") -> str:
+    """The topology as an SVG picture; the same topology gives the same bytes. legend: joins the caption."""
+    return _Drawing(topology, looks or {}, legend).svg()
 
 
 def _scale(topology: DeclaredTopology, places: dict[str, Point]) -> tuple[float, float]:

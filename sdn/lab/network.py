@@ -158,8 +158,12 @@ class LabNetwork:
     def set_controller(self, controller: str) -> None:
         """Connect every switch to another controller, or to none if empty; also those started later."""
         self._settings = replace(self._settings, controller=controller)
+        batches: dict[PrivateOvs, list[Command]] = {}
         for switch in filter(self.runs, self.topology.switches):
-            self.ovs_of(switch).vsctl_batch(wiring.set_controller(self.bridge_of(switch), self._settings))
+            batch = batches.setdefault(self.ovs_of(switch), [])
+            batch += wiring.set_controller(self.bridge_of(switch), self._settings)
+        for ovs, batch in batches.items():
+            ovs.vsctl_batch(batch)
 
     def connected(self, switch: str) -> bool:
         """Whether the switch has an OpenFlow connection to its controller."""

@@ -26,7 +26,7 @@ _SCHEMAS = ("/usr/share/openvswitch/vswitch.ovsschema", "/usr/local/share/openvs
 _MAX_DIRECTORY = 80
 """Bytes: a socket's path must fit into the 108 of sockaddr_un with a file name behind the directory."""
 _POLL_SECONDS = 0.005
-_COMMANDS_PER_CALL = 4000
+_COMMANDS_PER_CALL = 500
 
 
 class LabError(RuntimeError):

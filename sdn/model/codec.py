@@ -129,13 +129,19 @@ def _decoder(hint: Any) -> _Decoder:
         return _ip_decoder(args)
     if is_dataclass(hint):
         return _object_decoder(hint)
-    scalars: dict[Any, _Decoder] = {str: _decode_str, int: _decode_int, float: _decode_float}
+    scalars: dict[Any, _Decoder] = {str: _decode_str, bool: _decode_bool, int: _decode_int, float: _decode_float}
     return scalars[hint]
 
 
 def _decode_str(value: object, field: str) -> str:
     if not isinstance(value, str):
         raise _wrong(field, "text", value)
+    return value
+
+
+def _decode_bool(value: object, field: str) -> bool:
+    if not isinstance(value, bool):
+        raise _wrong(field, "true or false", value)
     return value
 
 

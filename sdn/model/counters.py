@@ -86,3 +86,7 @@ class LinkCounters:
     capacity: int
     a_side: Counted
     b_side: Counted
+
+    def load(self, side: Counted) -> float:
+        """The part of the capacity that one side sends, 0 without a capacity."""
+        return side.rates.tx_bits / self.capacity if self.capacity else 0.0

@@ -101,6 +101,10 @@ class Exhausted(SdnError):
     """A number space or limit is used up (gRPC RESOURCE_EXHAUSTED)."""
 
 
+class Disabled(SdnError):
+    """The daemon is set up not to do this (gRPC FAILED_PRECONDITION)."""
+
+
 class Unavailable(SdnError):
     """The daemon cannot do this now; trying again later may succeed (gRPC UNAVAILABLE)."""
 
@@ -115,3 +119,11 @@ class WriteRefused(Unavailable):
 
 class StorageFull(WriteRefused):
     """The same because there is no room on the disk (gRPC RESOURCE_EXHAUSTED)."""
+
+
+class Unauthenticated(SdnError):
+    """It is not known who asks, and it must be (gRPC UNAUTHENTICATED)."""
+
+
+class PermissionDenied(SdnError):
+    """Who asks must not do this; says nothing of whether the object exists (gRPC PERMISSION_DENIED)."""

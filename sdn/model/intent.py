@@ -92,31 +92,49 @@ class Binding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Port(Resource):
-    """An attachment of one host: its MAC (lower case, colons) and its addresses, each inside a subnet of the network.
+class AddressPair:
+    """An address or range that a port may use beside its own ones, with its own MAC ('') or another one.
 
-    Frames with another source MAC or address are dropped at the switch where the port is bound.
+    active: of several ports that may use the same address, this one has it now.
+    """
+
+    prefix: Prefix
+    mac: str = ""
+    active: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Port(Resource):
+    """An attachment of one host: its MAC (lower case, colons) and its addresses.
+
+    Each address is inside a subnet of the network, unless the port was learned (label ``learned``).
+
+    Frames with another source MAC or address are dropped at the switch where the port is bound, but for those that the
+    pairs allow: each pair is an address with a MAC, not every address with every MAC. migration_target: where the host
+    moves to; the port is at both places until the target becomes the binding.
     """
 
     network: str
     mac: str
     addresses: tuple[Address, ...] = ()
     binding: Binding | None = None
+    allowed_address_pairs: tuple[AddressPair, ...] = ()
+    migration_target: Binding | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Constraints:
     """What the path of a connection must satisfy besides its bandwidth; 0 and empty: nothing.
 
-    max_latency: microseconds, never more; target_latency: not more if that is possible. max_hops: links; max_cost: sum
-    of link costs. Switches by name or datapath id, links as ``SWITCH:INTERFACE`` of either end. via: switches to pass,
-    in this order. strategy: a name in ``sdn.model.request.Strategy``. diverse_from: connections (full names) with whose
-    paths nothing is shared that ``diversity`` names, a name in ``sdn.model.request.Protect``; it holds in both
-    directions.
+    max_latency_us: microseconds, never more; target_latency_us: not more if that is possible. max_hops: links;
+    max_cost: sum of link costs. Switches by name or datapath id, links as ``SWITCH:INTERFACE`` of either end.
+    via: switches to pass, in this order. strategy: a name in ``sdn.model.request.Strategy``. diverse_from: connections
+    (full names) with whose paths nothing is shared that ``diversity`` names, a name in ``sdn.model.request.Protect``;
+    it holds in both directions.
     """
 
-    max_latency: int = 0
-    target_latency: int = 0
+    max_latency_us: int = 0
+    target_latency_us: int = 0
     max_hops: int = 0
     max_cost: int = 0
     exclude_switches: tuple[str, ...] = ()
@@ -153,6 +171,9 @@ class Connection(Resource):
     constraints: Constraints = Constraints()
     protection: Protection = Protection()
 
+
+LEARNED = "learned"
+"""Label of ports that learning mode made: ``silent`` until the host has been heard, then ``true``."""
 
 KIND_OF: dict[type[Resource], Kind] = {
     Tenant: Kind.TENANT,

@@ -226,6 +226,9 @@ def _nicira(data: bytes) -> str:
         if subtype == 6 and len(data) >= 20:
             bits, source, destination = (int.from_bytes(data[at : at + 2], "big") for at in (6, 8, 10))
             return f"move:{_subfield(_int(data[12:]), source, bits)}->{_subfield(_int(data[16:]), destination, bits)}"
+        if subtype == 49 and len(data) >= 14:
+            length, bit = (int.from_bytes(data[at : at + 2], "big") for at in (6, 8))
+            return f"check_pkt_larger({length})->{_subfield(_int(data[10:]), bit, 1)}"
         if subtype == 14 and len(data) >= 9:
             return f"resubmit(,{data[8]})"
     return f"action(65535,{data.hex()})"

@@ -31,3 +31,18 @@ class Path:
 
     switches: tuple[Dpid, ...]
     links: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RepairHops:
+    """Where a switch sends a packet that is on the red or on the blue tree of a destination.
+
+    red, blue: OpenFlow port numbers; equal where all ways lead over one link (a bridge).
+    """
+
+    red: int
+    blue: int
+
+
+Repair = tuple[Dpid, Dpid, RepairHops | None]
+"""(switch, destination switch, its repair hops from now on; None: no repair tree leads over it)."""

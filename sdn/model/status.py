@@ -48,8 +48,8 @@ class Status:
     """State with a machine-readable reason (CamelCase) and a message for people.
 
     switches_away: names of switches concerned that are not connected. path: of a connection, from a to b.
-    switches_pending: names of those that are connected and have not confirmed yet. conditions: the same in single
-    statements, with times.
+    switches_pending: names of those that are connected and have not confirmed yet. backup_path: of a protected
+    connection. conditions: the same in single statements, with times.
     """
 
     state: State
@@ -58,6 +58,7 @@ class Status:
     switches_away: tuple[str, ...] = ()
     path: tuple[PathHop, ...] = ()
     switches_pending: tuple[str, ...] = ()
+    backup_path: tuple[PathHop, ...] = ()
     conditions: tuple[Condition, ...] = field(default=(), compare=False)
 
 

@@ -19,7 +19,16 @@ apply.py      ApplyService
 plans.py      what a dry run found
 views.py      TopologyService and SystemService
 events.py     EventService
+counters.py   CounterService
+metering.py   counts calls
 admin.py      AdminService: backups
+access.py     AccessService: who the caller is
+guard.py      the door: who calls, whether it may, and the audit log
+policy.py     what every method needs and every role has
+scope.py      what roles with tenants may name and see
+visit.py      one call that was let in
+calls.py      the call that is being served
+tracing.py    TraceService
 """
 
 import os

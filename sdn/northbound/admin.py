@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from hashlib import sha256
 from typing import Protocol
@@ -36,17 +36,51 @@ class Keeper(Protocol):
         ...
 
 
-class AdminService:
-    """AdminService of the API. One call at a time: a snapshot is held in memory."""
+class LogLevels(Protocol):
+    """Who knows how much is logged."""
 
-    def __init__(self, keeper: Keeper | None) -> None:
+    def levels(self) -> Mapping[str, str]:
+        """Level by name of the logger, '' for the root and for no level of its own."""
+        ...
+
+    def set_level(self, logger: str, level: str) -> None:
+        """Change one; raises InvalidInput, NotFound."""
+        ...
+
+
+class AdminService:
+    """AdminService of the API. One backup or restore at a time: a snapshot is held in memory."""
+
+    def __init__(self, keeper: Keeper | None, logs: LogLevels | None = None) -> None:
         self._keeper = keeper
+        self._logs = logs
         self._busy = False
 
     def handler(self) -> grpc.GenericRpcHandler:
         """For the server."""
         service = apb.DESCRIPTOR.services_by_name["AdminService"]
-        return rpc.handler(service, {"Backup": self.backup, "Restore": self.restore})
+        methods: dict[str, rpc.Unary | rpc.Stream] = {
+            "Backup": self.backup,
+            "Restore": self.restore,
+            "GetLogLevels": self.log_levels,
+            "SetLogLevel": self.set_log_level,
+        }
+        return rpc.handler(service, methods)
+
+    async def log_levels(self, request: apb.GetLogLevelsRequest, context: Context) -> Message:
+        """How much is logged."""
+        return _levels(self._known_logs())
+
+    async def set_log_level(self, request: apb.SetLogLevelRequest, context: Context) -> Message:
+        """Log more or less, from now on."""
+        logs = self._known_logs()
+        logs.set_level(request.logger, request.level)
+        return _levels(logs)
+
+    def _known_logs(self) -> LogLevels:
+        if self._logs is None:
+            raise Unavailable.of("", "this server has no log of its own", "Ask the daemon.")
+        return self._logs
 
     @asynccontextmanager
     async def _alone(self) -> AsyncIterator[Keeper]:
@@ -81,6 +115,10 @@ class AdminService:
         return apb.RestoreResponse(
             created=done.created, updated=done.updated, deleted=done.deleted, revision=done.revision
         )
+
+
+def _levels(logs: LogLevels) -> apb.LogLevels:
+    return apb.LogLevels(levels=[apb.LogLevel(logger=name, level=level) for name, level in logs.levels().items()])
 
 
 async def _receive(requests: AsyncIterator[apb.RestoreRequest]) -> tuple[apb.RestoreOptions, bytes]:

@@ -37,6 +37,7 @@ def status(value: Status | None) -> pb.Status:
         switches_away=value.switches_away,
         path=[hop(h) for h in value.path],
         switches_pending=value.switches_pending,
+        backup_path=[hop(h) for h in value.backup_path],
         conditions=[_condition(c) for c in value.conditions],
     )
 
@@ -97,7 +98,12 @@ def _link(view: LinkView) -> tpb.Link:
         away=view.away,
         damped=view.damped,
         unused=view.unused,
+        measured=_measured(*view.measured) if view.measured else None,
     )
+
+
+def _measured(latency: int, error: int, samples: int) -> tpb.LatencyMeasurement:
+    return tpb.LatencyMeasurement(latency_us=latency, error_us=error, samples=samples)
 
 
 def flow(view: FlowView) -> tpb.FlowEntry:

@@ -14,7 +14,7 @@ from sdn.model.command import Command, Delete, Put, Transaction, TransactionResu
 from sdn.model.errors import InvalidInput
 from sdn.model.ids import Kind
 from sdn.model.intent import kind_of
-from sdn.northbound import check, paths, plans, rpc, writes
+from sdn.northbound import calls, check, paths, plans, rpc, writes
 from sdn.northbound.check import Problems
 from sdn.northbound.kinds import BY_FIELD, CODECS, Codec
 from sdn.northbound.rpc import Context
@@ -52,6 +52,7 @@ class ApplyService:
         transaction = Transaction(tuple(commands), request.options.request_id, request.dry_run)
         with paths.translated(paths.of_apply(codecs, len(request.deletes))):
             result = await self._backend.submit(transaction)
+        calls.committed(result.revision)
         if not request.dry_run:
             names = (resource.name for resource in result.resources)
             await writes.wait_for(self._backend, names, wait, context)

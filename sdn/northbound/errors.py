@@ -17,14 +17,17 @@ from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-unty
 from sdn.model.errors import (
     AlreadyExists,
     Conflict,
+    Disabled,
     Exhausted,
     Gone,
     InUse,
     InvalidInput,
     NotFound,
+    PermissionDenied,
     Refused,
     SdnError,
     StorageFull,
+    Unauthenticated,
     Unavailable,
     Violation,
 )
@@ -37,11 +40,14 @@ CODES: dict[type[SdnError], grpc.StatusCode] = {
     AlreadyExists: grpc.StatusCode.ALREADY_EXISTS,
     Conflict: grpc.StatusCode.ABORTED,
     InUse: grpc.StatusCode.FAILED_PRECONDITION,
+    Disabled: grpc.StatusCode.FAILED_PRECONDITION,
     Refused: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Exhausted: grpc.StatusCode.RESOURCE_EXHAUSTED,
     StorageFull: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Unavailable: grpc.StatusCode.UNAVAILABLE,
     Gone: grpc.StatusCode.OUT_OF_RANGE,
+    Unauthenticated: grpc.StatusCode.UNAUTHENTICATED,
+    PermissionDenied: grpc.StatusCode.PERMISSION_DENIED,
 }
 _MAX_DETAILS = 4100
 _MAX_BAD_REQUEST = 2600

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
+from ipaddress import ip_network
 from typing import Any
 
 from sdn.model import intent
 from sdn.model.ids import Kind
 from sdn.model.intent import Address, Prefix
 from sdn.model.status import Status
-from sdn.northbound import answers, check
+from sdn.northbound import answers, check, connection_fields
 from sdn.northbound.check import Problems
 from sdn.v1 import resources_pb2 as pb
 
@@ -165,29 +166,72 @@ def _read_port(message: pb.Port, path: str, problems: Problems) -> Values:
         if problems.full:
             break
         addresses.append(check.address(text, f"{path}addresses[{index}]", problems))
-    binding: intent.Binding | None = None
-    if message.HasField("binding"):
-        binding = intent.Binding(switch=message.binding.switch, interface=message.binding.interface)
-    return {"network": message.network, "mac": message.mac, "addresses": tuple(addresses), "binding": binding}
+    pairs: list[intent.AddressPair | None] = []
+    for index, pair in enumerate(message.allowed_address_pairs):
+        if problems.full:
+            break
+        pairs.append(_read_pair(pair, f"{path}allowed_address_pairs[{index}].", problems))
+    return {
+        "network": message.network,
+        "mac": message.mac,
+        "addresses": tuple(addresses),
+        "binding": _read_binding(message, "binding"),
+        "migration_target": _read_binding(message, "migration_target"),
+        "allowed_address_pairs": tuple(pairs),
+    }
+
+
+def _read_binding(message: pb.Port, field: str) -> intent.Binding | None:
+    if not message.HasField(field):  # type: ignore[arg-type]
+        return None
+    binding = getattr(message, field)
+    return intent.Binding(switch=binding.switch, interface=binding.interface)
+
+
+def _read_pair(message: pb.AddressPair, path: str, problems: Problems) -> intent.AddressPair | None:
+    prefix: Prefix | None
+    if "/" in message.address:
+        prefix = check.prefix(message.address, f"{path}address", problems)
+    else:
+        address = check.address(message.address, f"{path}address", problems)
+        prefix = None if address is None else ip_network(address)
+    return None if prefix is None else intent.AddressPair(prefix=prefix, mac=message.mac, active=message.active)
 
 
 def _write_port(resource: intent.Port, message: pb.Port) -> None:
     message.network = resource.network
     message.mac = resource.mac
     message.addresses.extend(str(a) for a in resource.addresses)
-    if resource.binding is not None:
-        message.binding.switch = resource.binding.switch
-        message.binding.interface = resource.binding.interface
+    for field in ("binding", "migration_target"):
+        binding = getattr(resource, field)
+        if binding is not None:
+            getattr(message, field).CopyFrom(pb.Binding(switch=binding.switch, interface=binding.interface))
+    for pair in resource.allowed_address_pairs:
+        single = pair.prefix.prefixlen == pair.prefix.max_prefixlen
+        text = str(pair.prefix.network_address if single else pair.prefix)
+        message.allowed_address_pairs.add(address=text, mac=pair.mac, active=pair.active)
 
 
 def _read_connection(message: pb.Connection, path: str, problems: Problems) -> Values:
-    return {"a": message.a, "b": message.b, "bandwidth": message.bandwidth_bps}
+    return {
+        "a": message.a,
+        "b": message.b,
+        "bandwidth": message.bandwidth_bps,
+        "reverse": message.reverse_bandwidth_bps,
+        "constraints": connection_fields.read_constraints(message.constraints, f"{path}constraints.", problems),
+        "protection": connection_fields.read_protection(message.protection, f"{path}protection.", problems),
+    }
 
 
 def _write_connection(resource: intent.Connection, message: pb.Connection) -> None:
     message.a = resource.a
     message.b = resource.b
     message.bandwidth_bps = resource.bandwidth
+    message.reverse_bandwidth_bps = resource.reverse
+    if resource.constraints != intent.Constraints():
+        connection_fields.write_constraints(resource.constraints, message.constraints)
+    if resource.protection != intent.Protection():
+        connection_fields.write_protection(resource.protection, message.protection)
 
 
 def _same(*names: str) -> dict[str, str]:
@@ -212,7 +256,7 @@ CODECS: dict[Kind, Codec] = {
         Codec(
             Kind.PORT,
             pb.Port,
-            _same("network", "mac", "addresses", "binding"),
+            _same("network", "mac", "addresses", "binding", "allowed_address_pairs", "migration_target"),
             frozenset({"network"}),
             _read_port,
             _write_port,
@@ -220,7 +264,11 @@ CODECS: dict[Kind, Codec] = {
         Codec(
             Kind.CONNECTION,
             pb.Connection,
-            {"a": "a", "b": "b", "bandwidth_bps": "bandwidth"},
+            {
+                **_same("a", "b", "constraints", "protection"),
+                "bandwidth_bps": "bandwidth",
+                "reverse_bandwidth_bps": "reverse",
+            },
             frozenset({"a", "b"}),
             _read_connection,
             _write_connection,

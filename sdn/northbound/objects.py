@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 from sdn.controller.reader import Backend
 from sdn.model.command import Command, Create, Delete, Transaction, TransactionResult
 from sdn.model.ids import Kind
-from sdn.northbound import check, paging, paths, rpc, writes
+from sdn.northbound import calls, check, paging, paths, rpc, writes
 from sdn.northbound.check import Problems
 from sdn.northbound.kinds import Codec
 from sdn.northbound.rpc import Context
@@ -124,7 +124,9 @@ class ObjectService:
         return message
 
     async def _submit(self, command: Command, request: Any) -> TransactionResult:
-        return await self._backend.submit(Transaction((command,), request.options.request_id))
+        result = await self._backend.submit(Transaction((command,), request.options.request_id))
+        calls.committed(result.revision)
+        return result
 
     async def _answer(self, result: TransactionResult, wait: float, context: Context) -> Message:
         """The object as this write left it, with its status as it is now."""

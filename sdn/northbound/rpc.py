@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import grpc
 import grpc.aio
@@ -19,7 +19,7 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from sdn.model.errors import InvalidInput, SdnError, Unavailable
-from sdn.northbound import errors
+from sdn.northbound import calls, errors
 
 T = TypeVar("T")
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -58,7 +58,7 @@ def _unary(path: str, request: type[Message], method: Unary) -> Callable[[bytes,
         try:
             return await method(decode(request, data), context)
         except SdnError as error:
-            code, message, trailers = errors.status_of(error)
+            code, message, trailers = errors.status_of(calls.shown(error))
         except grpc.aio.AbortError:
             raise
         except Exception:  # whatever it is, the caller must get an answer and the log the reason
@@ -75,7 +75,7 @@ def _collecting(
         try:
             return await method((decode(request, item) async for item in data), context)
         except SdnError as error:
-            code, message, trailers = errors.status_of(error)
+            code, message, trailers = errors.status_of(calls.shown(error))
         except grpc.aio.AbortError:
             raise
         except Exception:  # as above
@@ -92,7 +92,7 @@ def _stream(path: str, request: type[Message], method: Stream) -> Callable[[byte
                 yield item
             return
         except SdnError as error:
-            code, message, trailers = errors.status_of(error)
+            code, message, trailers = errors.status_of(calls.shown(error))
         except grpc.aio.AbortError:
             raise
         except Exception:  # as above
@@ -102,10 +102,17 @@ def _stream(path: str, request: type[Message], method: Stream) -> Callable[[byte
     return call
 
 
-def decode(cls: type[Message], data: bytes) -> Message:
+class Decoded(NamedTuple):
+    """A request that the guard has looked at before, and its bytes."""
+
+    message: Message
+    data: bytes
+
+
+def decode(cls: type[Message], data: bytes | Decoded) -> Message:
     """The message in these bytes; raises InvalidInput."""
     try:
-        message = cls.FromString(data)
+        message, data = data if isinstance(data, Decoded) else (cls.FromString(data), data)
     except (DecodeError, UnicodeDecodeError):
         name = cls.DESCRIPTOR.full_name
         raise InvalidInput.of("", f"not a {name}", "Send a message made from protos/sdn/v1, text as UTF-8.") from None

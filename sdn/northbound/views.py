@@ -13,6 +13,7 @@ from sdn.northbound.check import Problems
 from sdn.northbound.rpc import Context
 from sdn.v1 import topology_pb2 as tpb
 
+PLACE = "Give a switch's name or datapath id, or the full name of a bound port."
 _MAX_NAME = 300
 
 
@@ -43,9 +44,8 @@ class Views:
     async def paths(self, request: tpb.FindPathsRequest, context: Context) -> Message:
         """Shortest paths between two places."""
         problems = Problems()
-        place = "Give a switch's name or datapath id, or the full name of a bound port."
-        _need(request.source, "source", place, problems)
-        _need(request.destination, "destination", place, problems)
+        need(request.source, "source", PLACE, problems)
+        need(request.destination, "destination", PLACE, problems)
         problems.settle()
         found = self._backend.reader.path(request.source, request.destination)
         return tpb.FindPathsResponse(paths=[tpb.Path(hops=[answers.hop(h) for h in path]) for path in found])
@@ -53,7 +53,7 @@ class Views:
     async def flows(self, request: tpb.ListFlowsRequest, context: Context) -> AsyncIterator[Message]:
         """The program of a switch."""
         problems = Problems()
-        _need(request.switch, "switch", "Give a switch's name or datapath id.", problems)
+        need(request.switch, "switch", "Give a switch's name or datapath id.", problems)
         problems.settle()
         # A list at once: the program may change while a slow reader takes its entries.
         for view in list(self._backend.reader.flows(request.switch)):
@@ -62,7 +62,7 @@ class Views:
     async def audit(self, request: tpb.AuditSwitchRequest, context: Context) -> Message:
         """Compare a switch with its program, and repair it."""
         problems = Problems()
-        _need(request.switch, "switch", "Give a switch's name or datapath id.", problems)
+        need(request.switch, "switch", "Give a switch's name or datapath id.", problems)
         problems.settle()
         return answers.audit(await self._backend.audit(request.switch))
 
@@ -71,7 +71,8 @@ class Views:
         return answers.system(self._backend.reader.system())
 
 
-def _need(text: str, field: str, remedy: str, problems: Problems) -> None:
+def need(text: str, field: str, remedy: str, problems: Problems) -> None:
+    """Note a name that is missing or too long."""
     if not text:
         problems.add(field, "not given", remedy)
     elif len(text) > _MAX_NAME:

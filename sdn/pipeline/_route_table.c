@@ -19,6 +19,7 @@ typedef struct {
 typedef struct {
     PyObject *flows, *groups; /* of the program */
     PyObject **routes;        /* by destination; NULL: none */
+    PyObject **repairs;       /* likewise: their repair hops */
     Py_ssize_t room;
     Use *uses; /* by number */
     Py_ssize_t use_count, use_room;
@@ -39,7 +40,7 @@ typedef struct {
 typedef struct {
     PyObject_HEAD
     PyObject *make;
-    PyObject *made;          /* dict: address of next hops -> Route, which holds them */
+    PyObject *made;          /* dict: addresses of next hops and repair hops -> Route, which holds them */
     PyObject *switch_places; /* dict: dpid -> index */
     PyObject *destination_places;
     Switch *switches;
@@ -48,7 +49,7 @@ typedef struct {
     Py_ssize_t destination_count, destination_room;
     Idle *idle;
     Py_ssize_t idle_count, idle_room;
-    PyObject *no_groups;
+    PyObject *no_groups, *no_repairs;
     int busy;
 } RouteTable;
 
@@ -56,6 +57,7 @@ typedef struct {
 #define HOPS(route) PyTuple_GET_ITEM(route, 0)
 #define BODIES(route) PyTuple_GET_ITEM(route, 1)
 #define GROUPS(route) PyTuple_GET_ITEM(route, 2)
+#define REPAIR(route) PyTuple_GET_ITEM(route, 3)
 
 static int grow(void **block, Py_ssize_t *room, Py_ssize_t wanted, size_t size) {
     if (wanted <= *room)
@@ -95,11 +97,11 @@ static int add_place(PyObject *places, PyObject *name, Py_ssize_t place) {
 /* ---- routes ----------------------------------------------------------------------------------------------------- */
 
 /* Ask for the route of next hops; a new reference. */
-static PyObject *make_route(RouteTable *self, PyObject *dpid, PyObject *hops, PyObject *groups) {
-    PyObject *route = PyObject_CallFunctionObjArgs(self->make, dpid, hops, groups, NULL);
+static PyObject *make_route(RouteTable *self, PyObject *dpid, PyObject *hops, PyObject *repair, PyObject *groups) {
+    PyObject *route = PyObject_CallFunctionObjArgs(self->make, dpid, hops, repair, groups, NULL);
     if (route == NULL)
         return NULL;
-    int right = PyTuple_Check(route) && PyTuple_GET_SIZE(route) == 3 && HOPS(route) == hops &&
+    int right = PyTuple_Check(route) && PyTuple_GET_SIZE(route) == 4 && HOPS(route) == hops && REPAIR(route) == repair &&
                 PyTuple_Check(BODIES(route)) && PyTuple_Check(GROUPS(route));
     for (Py_ssize_t i = 0; right && i < PyTuple_GET_SIZE(GROUPS(route)); i++) {
         PyObject *group = PyTuple_GET_ITEM(GROUPS(route), i);
@@ -110,7 +112,7 @@ static PyObject *make_route(RouteTable *self, PyObject *dpid, PyObject *hops, Py
         }
     }
     if (!right) {
-        PyErr_SetString(PyExc_TypeError, "a route is (hops as given, bodies, ((id, group, entry), ...))");
+        PyErr_SetString(PyExc_TypeError, "a route is (hops as given, bodies, ((id, group, entry), ...), repair as given)");
         Py_CLEAR(route);
     }
     return route;
@@ -134,11 +136,15 @@ static Use *use_of(const Switch *sw, unsigned long number) {
     return at < sw->use_count && sw->uses[at].number == number ? &sw->uses[at] : NULL;
 }
 
-/* Whether every group of a route is on the switch as it is, or not at all. */
+/* Whether every group of a route is on the switch as it is, or not at all, and no two of them want the same id. */
 static int fits(PyObject *route, const Switch *sw) {
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(GROUPS(route)); i++) {
         PyObject *group = PyTuple_GET_ITEM(GROUPS(route), i);
-        Use *use = use_of(sw, PyLong_AsUnsignedLong(PyTuple_GET_ITEM(group, 0)));
+        unsigned long number = PyLong_AsUnsignedLong(PyTuple_GET_ITEM(group, 0));
+        for (Py_ssize_t j = 0; j < i; j++)
+            if (PyLong_AsUnsignedLong(PyTuple_GET_ITEM(PyTuple_GET_ITEM(GROUPS(route), j), 0)) == number)
+                return 0;
+        Use *use = use_of(sw, number);
         PyObject *there = use ? use->content : PyDict_GetItemWithError(sw->groups, PyTuple_GET_ITEM(group, 0));
         int right = there == NULL ? (PyErr_Occurred() ? -1 : 1) : same(there, PyTuple_GET_ITEM(group, 1));
         if (right != 1)
@@ -148,26 +154,27 @@ static int fits(PyObject *route, const Switch *sw) {
 }
 
 /* The route of next hops that all switches share; a new reference. */
-static PyObject *shared_route(RouteTable *self, PyObject *hops) {
-    PyObject *address = PyLong_FromVoidPtr(hops);
-    if (address == NULL)
+static PyObject *shared_route(RouteTable *self, PyObject *hops, PyObject *repair) {
+    PyObject *both[] = {hops, repair};
+    PyObject *addresses = PyBytes_FromStringAndSize((const char *)both, sizeof(both));
+    if (addresses == NULL)
         return NULL;
-    PyObject *route = Py_XNewRef(PyDict_GetItemWithError(self->made, address));
+    PyObject *route = Py_XNewRef(PyDict_GetItemWithError(self->made, addresses));
     if (route == NULL && !PyErr_Occurred()) {
         if (PyDict_GET_SIZE(self->made) >= MAX_MADE)
             PyDict_Clear(self->made);
-        route = make_route(self, Py_None, hops, self->no_groups);
-        if (route != NULL && PyDict_SetItem(self->made, address, route) < 0)
+        route = make_route(self, Py_None, hops, repair, self->no_groups);
+        if (route != NULL && PyDict_SetItem(self->made, addresses, route) < 0)
             Py_CLEAR(route);
     }
-    Py_DECREF(address);
+    Py_DECREF(addresses);
     return route;
 }
 
 /* The route of next hops on a switch; a new reference. */
-static PyObject *route_of(RouteTable *self, PyObject *dpid, PyObject *hops, Switch *sw) {
+static PyObject *route_of(RouteTable *self, PyObject *dpid, PyObject *hops, PyObject *repair, Switch *sw) {
     if (!sw->own) {
-        PyObject *route = shared_route(self, hops);
+        PyObject *route = shared_route(self, hops, repair);
         int right = route == NULL ? -1 : fits(route, sw);
         if (right == 1)
             return route;
@@ -176,10 +183,16 @@ static PyObject *route_of(RouteTable *self, PyObject *dpid, PyObject *hops, Swit
             return NULL;
         sw->own = 1;
     }
-    return make_route(self, dpid, hops, sw->groups);
+    return make_route(self, dpid, hops, repair, sw->groups);
 }
 
 /* ---- one reroute ------------------------------------------------------------------------------------------------ */
+
+/* The body that a route has for a key, borrowed; NULL where it has none. */
+static PyObject *body_of(PyObject *route, Py_ssize_t index) {
+    PyObject *body = route ? PyTuple_GET_ITEM(BODIES(route), index) : NULL;
+    return body == Py_None ? NULL : body;
+}
 
 /* Set or delete the flows of a route; those that changed are added to entries. */
 static int write_flows(Switch *sw, const Destination *to, PyObject *old, PyObject *now, PyObject *entries) {
@@ -189,8 +202,7 @@ static int write_flows(Switch *sw, const Destination *to, PyObject *old, PyObjec
         return -1;
     }
     for (Py_ssize_t i = 0; i < count; i++) {
-        PyObject *before = old ? PyTuple_GET_ITEM(BODIES(old), i) : NULL;
-        PyObject *after = now ? PyTuple_GET_ITEM(BODIES(now), i) : NULL;
+        PyObject *before = body_of(old, i), *after = body_of(now, i);
         int equal = before && after ? same(before, after) : before == after;
         if (equal < 0)
             return -1;
@@ -251,30 +263,28 @@ static PyObject *list_of(PyObject *lists, PyObject *name) {
     return status < 0 ? NULL : list;
 }
 
-static int apply(RouteTable *self, PyObject *reroute, PyObject *changed, PyObject *moved, PyObject *unplaced) {
-    if (!PyTuple_Check(reroute) || PyTuple_GET_SIZE(reroute) != 3) {
-        PyErr_SetString(PyExc_TypeError, "a reroute is (switch, destination, next hops or None)");
+/* Make room for a destination among the routes of a switch. */
+static int make_room(Switch *sw, Py_ssize_t to) {
+    Py_ssize_t had = sw->room, room = sw->room;
+    if (to < had)
+        return 0;
+    if (grow((void **)&sw->routes, &room, to + 1, sizeof(PyObject *)) < 0)
         return -1;
-    }
-    PyObject *dpid = PyTuple_GET_ITEM(reroute, 0), *hops = PyTuple_GET_ITEM(reroute, 2);
-    Py_ssize_t from = place_of(self->switch_places, dpid);
-    Py_ssize_t to = place_of(self->destination_places, PyTuple_GET_ITEM(reroute, 1));
-    if (from < 0 || to < 0)
-        return PyErr_Occurred() ? -1 : PyList_Append(unplaced, reroute);
+    room = had;
+    if (grow((void **)&sw->repairs, &room, to + 1, sizeof(PyObject *)) < 0)
+        return -1;
+    for (Py_ssize_t i = had; i < room; i++)
+        sw->routes[i] = sw->repairs[i] = NULL;
+    sw->room = room;
+    return 0;
+}
+
+/* Replace a route; what changes is told by switch, and item among what moved unless that is NULL. Takes over the
+ * reference to now. */
+static int replace(RouteTable *self, PyObject *item, Py_ssize_t from, Py_ssize_t to, PyObject *now, PyObject *changed,
+                   PyObject *moved) {
     Switch *sw = &self->switches[from];
-    PyObject *now = NULL;
-    if (hops != Py_None && (now = route_of(self, dpid, hops, sw)) == NULL)
-        return -1;
-    if (to >= sw->room) {
-        Py_ssize_t had = sw->room;
-        if (grow((void **)&sw->routes, &sw->room, to + 1, sizeof(PyObject *)) < 0) {
-            Py_XDECREF(now);
-            return -1;
-        }
-        for (Py_ssize_t i = had; i < sw->room; i++)
-            sw->routes[i] = NULL;
-    }
-    PyObject *old = sw->routes[to];
+    PyObject *dpid = PyTuple_GET_ITEM(item, 0), *old = sw->routes[to];
     if (old == now) {
         Py_XDECREF(now);
         return 0;
@@ -288,11 +298,44 @@ static int apply(RouteTable *self, PyObject *reroute, PyObject *changed, PyObjec
     if (status == 0 && old != NULL)
         status = leave_groups(self, dpid, from, old);
     if (status == 0 && PyList_GET_SIZE(entries) > count)
-        status = PyList_Append(moved, reroute);
+        status = moved ? PyList_Append(moved, item) : 0;
     else if (status == 0 && count == 0)
         status = PyDict_DelItem(changed, dpid);
     Py_XDECREF(old);
     return status;
+}
+
+/* What apply does: note repair hops, change next hops, or use the repair hops that were noted. */
+enum { NOTE, REROUTE, USE };
+
+/* One step of one change. */
+static int apply(RouteTable *self, PyObject *item, int step, PyObject *changed, PyObject *moved, PyObject *unplaced) {
+    if (!PyTuple_Check(item) || PyTuple_GET_SIZE(item) != 3) {
+        PyErr_SetString(PyExc_TypeError, "a change is (switch, destination, hops or None)");
+        return -1;
+    }
+    PyObject *dpid = PyTuple_GET_ITEM(item, 0), *hops = PyTuple_GET_ITEM(item, 2);
+    Py_ssize_t from = place_of(self->switch_places, dpid);
+    Py_ssize_t to = place_of(self->destination_places, PyTuple_GET_ITEM(item, 1));
+    if (from < 0 || to < 0)
+        return PyErr_Occurred() ? -1 : step == USE ? 0 : PyList_Append(unplaced, item);
+    Switch *sw = &self->switches[from];
+    if (make_room(sw, to) < 0)
+        return -1;
+    hops = hops == Py_None ? NULL : hops;
+    if (step == NOTE) {
+        Py_XSETREF(sw->repairs[to], Py_XNewRef(hops));
+        return 0;
+    }
+    if (step == USE) {
+        if (sw->routes[to] == NULL)
+            return 0;
+        hops = HOPS(sw->routes[to]);
+    }
+    PyObject *repair = sw->repairs[to] ? sw->repairs[to] : Py_None, *now = NULL;
+    if (hops != NULL && (now = route_of(self, dpid, hops, repair, sw)) == NULL)
+        return -1;
+    return replace(self, item, from, to, now, changed, moved);
 }
 
 /* Groups that ended without a user go. */
@@ -331,23 +374,36 @@ static int is_busy(RouteTable *self) {
     return self->busy || self->make == NULL;
 }
 
-static PyObject *table_update(RouteTable *self, PyObject *given) {
-    if (is_busy(self))
+/* One step of all changes of a list. */
+static int apply_all(RouteTable *self, PyObject *changes, int step, PyObject *changed, PyObject *moved,
+                     PyObject *unplaced) {
+    int status = 0;
+    for (Py_ssize_t i = 0; status == 0 && i < PyList_GET_SIZE(changes); i++)
+        status = apply(self, PyList_GET_ITEM(changes, i), step, changed, moved, unplaced);
+    return status;
+}
+
+static PyObject *table_update(RouteTable *self, PyObject *args) {
+    PyObject *reroutes, *repairs = self->no_repairs, *result = NULL;
+    if (is_busy(self) || !PyArg_ParseTuple(args, "O|O", &reroutes, &repairs))
         return NULL;
-    PyObject *reroutes = PySequence_List(given); /* of our own: nobody else changes it meanwhile */
-    PyObject *changed = PyDict_New(), *moved = PyList_New(0), *unplaced = PyList_New(0), *result = NULL;
-    int status = reroutes && changed && moved && unplaced ? 0 : -1;
+    reroutes = PySequence_List(reroutes); /* of our own: nobody else changes it meanwhile */
+    repairs = reroutes ? PySequence_List(repairs) : NULL;
+    PyObject *changed = PyDict_New(), *moved = PyList_New(0), *left = PyList_New(0), *unrepaired = PyList_New(0);
     self->busy = 1;
-    for (Py_ssize_t i = 0; status == 0 && i < PyList_GET_SIZE(reroutes); i++)
-        status = apply(self, PyList_GET_ITEM(reroutes, i), changed, moved, unplaced);
-    if (status == 0 && drop_idle(self, changed) == 0)
-        result = PyTuple_Pack(3, changed, moved, unplaced);
+    if (repairs && changed && moved && left && unrepaired &&
+        apply_all(self, repairs, NOTE, changed, NULL, unrepaired) == 0 &&
+        apply_all(self, reroutes, REROUTE, changed, moved, left) == 0 &&
+        apply_all(self, repairs, USE, changed, NULL, NULL) == 0 && drop_idle(self, changed) == 0)
+        result = PyTuple_Pack(4, changed, moved, left, unrepaired);
     self->busy = 0;
     clear_idle(self);
     Py_XDECREF(reroutes);
+    Py_XDECREF(repairs);
     Py_XDECREF(changed);
     Py_XDECREF(moved);
-    Py_XDECREF(unplaced);
+    Py_XDECREF(left);
+    Py_XDECREF(unrepaired);
     return result;
 }
 
@@ -360,7 +416,7 @@ static PyObject *table_add_switch(RouteTable *self, PyObject *args) {
     if (grow((void **)&self->switches, &self->switch_room, self->switch_count + 1, sizeof(Switch)) < 0 ||
         add_place(self->switch_places, dpid, self->switch_count) < 0)
         return NULL;
-    self->switches[self->switch_count++] = (Switch){Py_NewRef(flows), Py_NewRef(groups), NULL, 0, NULL, 0, 0, own};
+    self->switches[self->switch_count++] = (Switch){Py_NewRef(flows), Py_NewRef(groups), NULL, NULL, 0, NULL, 0, 0, own};
     Py_RETURN_NONE;
 }
 
@@ -413,7 +469,7 @@ static int table_traverse(RouteTable *self, visitproc visit, void *arg) {
         Py_VISIT(sw->flows);
         Py_VISIT(sw->groups);
         for (Py_ssize_t j = 0; j < sw->room; j++)
-            Py_VISIT(sw->routes[j]);
+            Py_VISIT(sw->routes[j]); /* repair hops are frozen values without references of their own */
     }
     return 0;
 }
@@ -425,11 +481,14 @@ static int table_clear(RouteTable *self) {
         Switch *sw = &self->switches[i];
         Py_CLEAR(sw->flows);
         Py_CLEAR(sw->groups);
-        for (Py_ssize_t j = 0; j < sw->room; j++)
+        for (Py_ssize_t j = 0; j < sw->room; j++) {
             Py_CLEAR(sw->routes[j]);
+            Py_CLEAR(sw->repairs[j]);
+        }
         for (Py_ssize_t j = 0; j < sw->use_count; j++)
             Py_CLEAR(sw->uses[j].content);
         PyMem_Free(sw->routes);
+        PyMem_Free(sw->repairs);
         PyMem_Free(sw->uses);
     }
     self->switch_count = 0;
@@ -448,6 +507,7 @@ static void table_dealloc(RouteTable *self) {
     Py_XDECREF(self->switch_places);
     Py_XDECREF(self->destination_places);
     Py_XDECREF(self->no_groups);
+    Py_XDECREF(self->no_repairs);
     PyMem_Free(self->switches);
     PyMem_Free(self->destinations);
     PyMem_Free(self->idle);
@@ -467,7 +527,8 @@ static PyObject *table_new(PyTypeObject *type, PyObject *args, PyObject *named) 
     self->switch_places = PyDict_New();
     self->destination_places = PyDict_New();
     self->no_groups = PyDict_New();
-    if (!self->made || !self->switch_places || !self->destination_places || !self->no_groups)
+    self->no_repairs = PyTuple_New(0);
+    if (!self->made || !self->switch_places || !self->destination_places || !self->no_groups || !self->no_repairs)
         Py_CLEAR(self);
     return (PyObject *)self;
 }
@@ -476,7 +537,7 @@ static PyMethodDef table_methods[] = {
     {"add_switch", (PyCFunction)table_add_switch, METH_VARARGS, "See route_table.RouteTable.add_switch."},
     {"add_destination", (PyCFunction)table_add_destination, METH_VARARGS,
      "See route_table.RouteTable.add_destination."},
-    {"update", (PyCFunction)table_update, METH_O, "See route_table.RouteTable.update."},
+    {"update", (PyCFunction)table_update, METH_VARARGS, "See route_table.RouteTable.update."},
     {"routes", (PyCFunction)table_routes, METH_O, "See route_table.RouteTable.routes."},
     {NULL, NULL, 0, NULL},
 };

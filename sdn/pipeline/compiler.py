@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from sdn.model.ids import Dpid
 from sdn.model.program import Entries, Entry, Unit
-from sdn.model.route import Reroute
+from sdn.model.route import Repair, Reroute
 from sdn.pipeline import attach, base, endpoint, fabric, flood, router, static
 from sdn.pipeline.facts import ConnectionFacts, PortFacts, RouterFacts, StaticFacts, SwitchFacts
 from sdn.pipeline.holders import Holders
@@ -97,6 +97,10 @@ class Compiler:
         """Other routes from now on, each (switch, destination) at most once. O(1)."""
         self._routes.set(reroutes)
 
+    def set_repairs(self, repairs: list[Repair]) -> None:
+        """Other repair hops from now on, each (switch, destination) at most once. O(1)."""
+        self._routes.set_repairs(repairs)
+
     def set_network(self, number: int, name: str | None) -> None:
         """Add a network; None removes it. O(switches with members)."""
         before = self._networks.get(number)
@@ -117,31 +121,38 @@ class Compiler:
         if before is not None:
             self._mark_port(name, before)
             del self._ports[name]
-            self._note_presence(self._members.remove(before.network, before.dpid, name))
+            for dpid in before.dpids:
+                self._note_presence(self._members.remove(before.network, dpid, name))
             self._mark_port(name, before)
         if facts is not None:
             self._ports[name] = facts
-            self._note_presence(self._members.add(facts.network, facts.dpid, name))
+            for dpid in facts.dpids:
+                self._note_presence(self._members.add(facts.network, dpid, name))
             self._mark_port(name, facts)
-        for router_name in list(self._holders.moved(name, before, facts)):
-            self._mark_static(router_name)
+        for asker in sorted(self._holders.moved(name, before, facts)):
+            if asker in self._routers:
+                self._mark_static(asker)
+            else:
+                self._mark_endpoint(asker, self._ports[asker])
 
     def set_router(self, name: str, facts: RouterFacts | None) -> None:
-        """Add or change a router, None removes it. O(ports of its networks x switches); static routes: O(switches)."""
+        """Add or change a router, None removes it. O(switches), if it joins others networks x ports of its networks."""
         before = self._routers.get(name)
         if before == facts:
             return None
         self._holders.ask(name, ((r.network, r.next_hop) for r in facts.routes if r.next_hop) if facts else ())
-        if before and facts and before == replace(facts, routes=before.routes):
+        if before and facts and before.networks == facts.networks:
             self._routers[name] = facts
-            return self._mark_static(name)
-        networks = {i.network for f in (before, facts) if f for i in f.interfaces}
+            for dpid in self._members.reach(name) if before != replace(facts, routes=before.routes) else ():
+                self._mark(ROUTER, name, dpid)
+            return self._mark_static(name) if before.routes != facts.routes else None
+        networks = {number for router in (before, facts) if router for number in router.networks}
         self._mark_routed(name, networks)
         if facts is None:
             self._routers.pop(name, None)
         else:
             self._routers[name] = facts
-        self._members.set_router(name, {i.network for i in facts.interfaces} if facts else set())
+        self._members.set_router(name, facts.networks if facts else set())
         self._mark_routed(name, networks)
         return None
 
@@ -162,6 +173,11 @@ class Compiler:
         facts = self._routers.get(name)
         routes = facts.routes if facts else ()
         return tuple(r for r in routes if r.next_hop and self._holders.of((r.network, r.next_hop)) is None)
+
+    def shared(self, name: str) -> tuple[bytes, ...]:
+        """Addresses and MACs (packed) that a port may use and others too, with none of them active."""
+        port = self._ports.get(name)
+        return tuple(self._holders.shared(port)) if port and port.pairs else ()
 
     def block(self, unit: Unit) -> None:
         """Leave out what a unit contributes, because a switch refused it, until it would be something else."""
@@ -269,11 +285,15 @@ class Compiler:
         self._dirty[Unit(feature, name, dpid)] = None
 
     def _mark_port(self, name: str, facts: PortFacts) -> None:
-        self._mark(ATTACH, name, facts.dpid)
+        self._mark_endpoint(name, facts)
+        for dpid in facts.dpids:
+            self._mark(ATTACH, name, dpid)
+            if facts.network in self._networks:
+                self._mark(FLOOD, self._networks[facts.network], dpid)
+
+    def _mark_endpoint(self, name: str, facts: PortFacts) -> None:
         for dpid in self._members.switches(facts.network) | self._members.routed(facts.network):
             self._mark(ENDPOINT, name, dpid)
-        if facts.network in self._networks:
-            self._mark(FLOOD, self._networks[facts.network], facts.dpid)
 
     def _note_presence(self, presence: tuple[int, int] | None) -> None:
         """A network became present on a switch, or ceased to be."""
@@ -325,7 +345,7 @@ class Compiler:
             return self._make_endpoint(unit)
         if feature == ATTACH:
             port = self._ports.get(name)
-            return attach.compile_attachment(port) if port and port.dpid == dpid else Entries()
+            return attach.compile_attachment(port, dpid) if port else Entries()
         if feature == FLOOD:
             return self._make_flood(unit)
         if feature == ROUTER:
@@ -345,11 +365,17 @@ class Compiler:
 
     def _make_endpoint(self, unit: Unit) -> Entries:
         port = self._ports.get(unit.object)
-        if port is None or not self._known(unit, port.dpid):
+        transports = self._transports(unit, port) if port else ()
+        if port is None or not transports:
             return Entries()
         member = self._members.present(port.network, unit.dpid)
         routed = self._members.reaches(port.network, unit.dpid)
-        return endpoint.compile_endpoint(port, self._labels[port.dpid], member, routed)
+        held = self._holders.held(unit.object, port) if port.pairs else ()
+        return endpoint.compile_endpoint(port, transports, member, routed, held)
+
+    def _transports(self, unit: Unit, port: PortFacts) -> tuple[int, ...]:
+        """Labels of the switches where a port is, those that are known."""
+        return tuple(self._labels[dpid] for dpid in port.dpids if self._known(unit, dpid))
 
     def _make_static(self, unit: Unit) -> Entries:
         facts = self._routers.get(unit.object)
@@ -357,9 +383,11 @@ class Compiler:
             return Entries()
         labels = {}
         for route in facts.routes:
-            port = self._ports.get(self._holders.of((route.network, route.next_hop)) or "")
-            if port is not None and self._known(unit, port.dpid):
-                labels[route] = self._labels[port.dpid] << 24 | port.service
+            holder = self._holders.of((route.network, route.next_hop))
+            port = self._ports[holder[0]] if holder else None
+            if holder and port:
+                service = holder[1].service if holder[1] else port.service
+                labels[route] = [transport << 24 | service for transport in self._transports(unit, port)]
         return static.compile_static(facts, labels)
 
     def _make_flood(self, unit: Unit) -> Entries:

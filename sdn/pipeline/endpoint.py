@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
+
 from sdn.model.oxm import (
     ARP_OP,
     ARP_SHA,
@@ -20,9 +22,9 @@ from sdn.model.oxm import (
 )
 from sdn.model.program import Entries, FlowBody, FlowKey
 from sdn.pipeline.base import ADVERTISEMENT, ARP, ICMPV6, IPV4, IPV6, IS_ROUTER, SOLICITATION
-from sdn.pipeline.facts import PortFacts
+from sdn.pipeline.facts import Held, PortFacts
 from sdn.pipeline.layout import NETWORK, REASON, Table
-from sdn.pipeline.shapes import ARG, IN_PORT_REPLY, Action, Body, Match, load, move, set_field
+from sdn.pipeline.shapes import ARG, IN_PORT_REPLY, Action, Body, Match, load, move, resubmit, set_field
 
 _ARP_ASKED = Match(Table.SERVICES, 100, (ETH_TYPE, ARP), (ARP_OP, 1), (ARP_TPA, ARG), (NETWORK, ARG))
 _ARP_ANSWER = Body(
@@ -63,12 +65,16 @@ def _nd_answer(*extra: Action) -> Body:
     )
 
 
+_TO_L2 = Body(goto=Table.L2)()
 _ND_ANSWER = _nd_answer()
 _ND_ROUTER_ANSWER = _nd_answer(set_field(REASON, IS_ROUTER))
 
 _MAC = Match(Table.L2, 100, (ETH_DST, ARG), (NETWORK, ARG))
 _LABEL = Body([load(ETH_DST, 0, 40, ARG)], goto=Table.STEER)
 """Writes transport and service of a label; STAMP completes it."""
+COPY = (load(ETH_DST, 0, 40, ARG), resubmit(Table.STAMP))
+"""Sends a copy to a second switch, past STEER: connections lead to the first one."""
+_LABELS = Body([*COPY, load(ETH_DST, 0, 40, ARG)], goto=Table.STEER)
 _NEIGHBOR_V4 = Match(Table.NEIGHBOR, 100, (ETH_TYPE, IPV4), (IPV4_DST, ARG), (NETWORK, ARG))
 _NEIGHBOR_V6 = Match(Table.NEIGHBOR, 100, (ETH_TYPE, IPV6), (IPV6_DST, ARG), (NETWORK, ARG))
 
@@ -84,19 +90,49 @@ def answer_nd(network: bytes, address: bytes, mac: bytes, router: bool) -> tuple
     return _ND_ASKED(address, network), answer(mac, address)
 
 
-def compile_endpoint(port: PortFacts, transport: int, member: bool, routed: bool) -> Entries:
+def compile_endpoint(
+    port: PortFacts, transports: Sequence[int], member: bool, routed: bool, held: Iterable[Held] = ()
+) -> Entries:
     """Entries of a port on a switch where its network has members, or a router's other networks have (``routed``).
 
-    transport: label of the switch where the port is.
+    transports: labels of the switches where the port is, one or two. held: what it has by its address pairs.
     """
     network = port.network.to_bytes(4, "big")
-    label = _LABEL((transport << 24 | port.service).to_bytes(8, "big"))
+    label = _to(transports, port.service)
     flows: dict[FlowKey, FlowBody] = {}
     if member:
         flows[_MAC(port.mac, network)] = label
+    if member and not port.learned:  # what was learned may have changed since: hosts answer for themselves
         flows.update(answer_arp(network, address, port.mac) for address in port.v4)
         flows.update(answer_nd(network, address, port.mac, router=False) for address in port.v6)
     if routed:
         flows.update((_NEIGHBOR_V4(address, network), label) for address in port.v4)
         flows.update((_NEIGHBOR_V6(address, network), label) for address in port.v6)
+    for item in held:
+        flows.update(_compile_held(item, network, _to(transports, item.service), member, routed))
     return Entries(flows)
+
+
+def _to(transports: Sequence[int], service: int) -> FlowBody:
+    """To a port with one of its MACs, wherever it is."""
+    labels = [(transport << 24 | service).to_bytes(8, "big") for transport in reversed(transports)]
+    return (_LABEL if len(labels) == 1 else _LABELS)(*labels)
+
+
+def _compile_held(
+    item: Held, network: bytes, label: FlowBody, member: bool, routed: bool
+) -> Iterator[tuple[FlowKey, FlowBody]]:
+    """A MAC or address by a pair. One that is shared is asked for in the network, as on any Ethernet."""
+    value, size = item.value, len(item.value)
+    if size == 6:
+        if member:
+            yield _MAC(value, network), label
+        return
+    if member and item.shared:
+        yield (_ARP_ASKED if size == 4 else _ND_ASKED)(value, network), _TO_L2
+    elif member and size == 4:
+        yield answer_arp(network, value, item.mac)
+    elif member:
+        yield answer_nd(network, value, item.mac, router=False)
+    if routed and not item.shared:
+        yield (_NEIGHBOR_V4 if size == 4 else _NEIGHBOR_V6)(value, network), label

@@ -5,22 +5,26 @@ Core switches hold entries per egress switch and per path, never per endpoint.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from hashlib import blake2b
 
 from sdn.model.oxm import ETH_DST, ETH_TYPE, IN_PORT, VLAN_VID
-from sdn.model.program import Entries, Entry, Group, Meter
-from sdn.model.route import NextHops
+from sdn.model.program import Entries, Entry, FlowBody, FlowKey, Group, Meter
+from sdn.model.route import NextHops, RepairHops
 from sdn.pipeline.base import LLDP
 from sdn.pipeline.ecmp import slots
 from sdn.pipeline.facts import ConnectionFacts, Way
 from sdn.pipeline.layout import (
+    ANY_COLOR,
+    BLUE,
     GROUP_ALIVE,
     GROUP_PATH,
     GROUP_ROUTE,
     KIND_NODE,
+    PRIMARY,
     PROBE_PACKETS_PER_SECOND,
+    RED,
     SOURCE,
     Table,
     node_label,
@@ -29,7 +33,7 @@ from sdn.pipeline.layout import (
 )
 from sdn.pipeline.route_table import Route
 from sdn.pipeline.salts import MAX_SALT, Salts
-from sdn.pipeline.shapes import ARG, Body, Bucket, Match, group, load, output, resubmit, to_controller
+from sdn.pipeline.shapes import ARG, FORGET_IN_PORT, Body, Bucket, Match, group, load, output, resubmit, to_controller
 
 _SELECT, _FAST_FAILOVER = 1, 3
 _TRANSPORT = b"\x00\xff\xff\x00\x00\x00"
@@ -51,10 +55,18 @@ _TO_GROUP = Body([group(ARG)])
 _OWN = Body(goto=Table.DELIVER)()
 _WATCHED = Bucket([output(ARG)], watch_port=ARG, weight=1)
 
+_ARRIVED = Match(Table.FABRIC, 100, (ETH_DST, ARG, ANY_COLOR + b"\xff\xff\x00\x00\x00"))
+_SPREAD = Bucket([group(ARG)], watch_group=ARG)
+_RED, _BLUE = (
+    Bucket([FORGET_IN_PORT, load(ETH_DST, 40, 8, octet0(KIND_NODE, color)), output(ARG)], watch_port=ARG)
+    for color in (RED, BLUE)
+)
+"""Change the color and go on, perhaps out of the port the packet came in by."""
+
 _STEER = Match(Table.STEER, 100, (ETH_DST, ARG, _SERVICE), (SOURCE, ARG))
 _STEERED = Body([load(ETH_DST, 24, 24, ARG)], goto=Table.FABRIC)
 _ALONG = Bucket([output(ARG)], watch_port=ARG)
-_FALLBACK = Bucket([load(ETH_DST, 24, 24, ARG), resubmit(Table.FABRIC)], watch_group=GROUP_ALIVE)
+_FALLBACK = Bucket([FORGET_IN_PORT, load(ETH_DST, 24, 24, ARG), resubmit(Table.FABRIC)], watch_group=GROUP_ALIVE)
 
 
 def compile_wiring(number: int, link: bool, probe: bool) -> Entries:
@@ -69,38 +81,110 @@ def compile_wiring(number: int, link: bool, probe: bool) -> Entries:
     return entries
 
 
+def listen(port: bytes) -> tuple[FlowKey, FlowBody]:
+    """The flow for probes at a port (4 bytes), which needs the meter of that number."""
+    return _PROBE(port), _TO_CONTROLLER(port)
+
+
 def compile_own(transport: int) -> Entries:
-    """A switch delivers what carries its own label."""
-    return Entries(dict.fromkeys(node_keys(transport), _OWN))
-
-
-def node_keys(transport: int) -> tuple[bytes, bytes]:
-    """Keys of the flows that stamp and that forward the label of an egress switch, the same on every switch."""
+    """A switch delivers what carries its own label, in any color."""
     label = node_label(transport) + bytes(3)
-    return _STAMP(b"\x00" + label[1:]), _FORWARD(label)
+    return Entries({_STAMP(b"\x00" + label[1:]): _OWN, _ARRIVED(label): _OWN})
 
 
-def compile_route(hops: NextHops, taken: Mapping[int, Group], salts: Salts) -> Route:
-    """What frames for another switch do; the bodies belong to ``node_keys``.
+def node_keys(transport: int) -> tuple[bytes, ...]:
+    """Keys of the flows that stamp the label of an egress switch and that forward it in each color, on every switch."""
+    stamp = _STAMP(b"\x00" + node_label(transport)[1:] + bytes(3))
+    return stamp, *(_FORWARD(node_label(transport, color) + bytes(3)) for color in (PRIMARY, RED, BLUE))
+
+
+def compile_shared_route(hops: NextHops, repair: RepairHops | None) -> Route:
+    """What frames for another switch do, with the ids that groups want; the bodies belong to ``node_keys``."""
+    return _compile(hops, repair, _place)
+
+
+def compile_route(hops: NextHops, repair: RepairHops | None, taken: Mapping[int, Group], salts: Salts) -> Route:
+    """As ``compile_shared_route``, on a switch where ids are taken.
 
     taken: groups of the switch, to find a free id for a new one, and the salts of those whose first choice was not
     free.
     """
-    if len(hops.ports) == 1:
-        return Route(hops, (_STAMPED, _OUT(hops.ports[0].to_bytes(4, "big"))), ())
-    content, number = _spreading(hops)
-    if salts or taken.get(number, content) != content:
-        number = hashed_group(GROUP_ROUTE, content, taken, salts)
-    return Route(hops, (_STAMPED, _TO_GROUP(number.to_bytes(4, "big"))), ((number, content, Entry("group", number)),))
+    known = dict(taken)
+
+    def place(content: Group) -> _Placed:
+        number = hashed_group(GROUP_ROUTE, content, known, salts)
+        known[number] = content
+        return _placed(number, content)
+
+    return _compile(hops, repair, place)
+
+
+_Placed = tuple[bytes, tuple[int, Group, Entry]]
+"""A group's id as bytes; id, content and name."""
+
+
+def _placed(number: int, content: Group) -> _Placed:
+    return number.to_bytes(4, "big"), (number, content, Entry("group", number))
+
+
+@lru_cache(maxsize=1 << 15)
+def _place(content: Group) -> _Placed:
+    """A group with the id of its first choice."""
+    return _placed(hashed_group(GROUP_ROUTE, content, {}, Salts()), content)
+
+
+def _compile(hops: NextHops, repair: RepairHops | None, place: Callable[[Group], _Placed]) -> Route:
+    """place: gives groups their ids."""
+    groups: list[tuple[int, Group, Entry]] = []
+    port = hops.ports[0].to_bytes(4, "big")
+    primary, first = _OUT(port), _ALONG(port, port)
+    if len(hops.ports) > 1:
+        number, group_ = place(_spreading(hops))
+        groups.append(group_)
+        primary, first = _TO_GROUP(number), _SPREAD(number, number)
+    if repair is None:
+        return Route(hops, (_STAMPED, primary, None, None), tuple(groups), None)
+    backup, along_red = _repairing(hops.ports, repair), _along_red(repair)
+    if backup:
+        number, group_ = place(Group(_FAST_FAILOVER, first + backup))
+        groups.append(group_)
+        primary = _TO_GROUP(number)
+    blue = red = _OUT(repair.blue.to_bytes(4, "big"))
+    if along_red is not None:
+        number, group_ = place(along_red)
+        if group_ not in groups:
+            groups.append(group_)
+        red = _TO_GROUP(number)
+    return Route(hops, (_STAMPED, primary, red, blue), tuple(groups), repair)
 
 
 @lru_cache(maxsize=1 << 14)
-def _spreading(hops: NextHops) -> tuple[Group, int]:
-    """The group of next hops and its id where that is free; the same next hops come and go with links."""
+def _repairing(dead: tuple[int, ...], repair: RepairHops) -> bytes:
+    """Buckets for when these ports are dead: red, then blue, but over no port that is dead too."""
+    backup = b""
+    for color, port in ((_RED, repair.red), (_BLUE, repair.blue)):
+        if port not in dead:
+            packed = port.to_bytes(4, "big")
+            backup += color(packed, packed)
+            dead = *dead, port
+    return backup
+
+
+@lru_cache(maxsize=1 << 14)
+def _along_red(repair: RepairHops) -> Group | None:
+    """The group of packets that are red already; None where red has no other way than blue."""
+    if repair.red == repair.blue:
+        return None
+    port = repair.red.to_bytes(4, "big")
+    return Group(_FAST_FAILOVER, _ALONG(port, port) + _repairing((repair.red,), repair))
+
+
+@lru_cache(maxsize=1 << 14)
+def _spreading(hops: NextHops) -> Group:
+    """The group of next hops; the same ones come and go with links."""
     packed = {port: port.to_bytes(4, "big") for port in hops.ports}
     buckets = {port: _WATCHED(number, number) for port, number in packed.items()}
-    content = Group(_SELECT, b"".join(map(buckets.__getitem__, slots(hops))))
-    return content, hashed_group(GROUP_ROUTE, content, {}, Salts())
+    return Group(_SELECT, b"".join(map(buckets.__getitem__, slots(hops))))
 
 
 def compile_connection(

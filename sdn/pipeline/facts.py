@@ -23,8 +23,27 @@ class SwitchFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class PairFacts:
+    """An address (with all bits) or range that a port may use beside its own. service: of the port with this MAC."""
+
+    prefix: bytes
+    length: int
+    mac: bytes
+    service: int
+    active: bool = False
+
+    @property
+    def single(self) -> bool:
+        """Whether it is one address."""
+        return self.length == len(self.prefix) * 8
+
+
+@dataclass(frozen=True, slots=True)
 class PortFacts:
-    """An attached tenant port. ofport: None while the switch's port numbers are not known (it is away)."""
+    """An attached tenant port. ofport: None while the switch's port numbers are not known (it is away).
+
+    asks: it is in the network that learns hosts, so it may talk to hosts not known yet. learned: it is learned itself.
+    """
 
     network: int
     service: int
@@ -33,26 +52,64 @@ class PortFacts:
     v6: tuple[bytes, ...]
     dpid: int
     ofport: int | None
+    pairs: tuple[PairFacts, ...] = ()
+    target: tuple[int, int | None] | None = None
+    """Where the port moves to, as (dpid, ofport): it is at both places for the time being."""
+
+    asks: bool = False
+    learned: bool = False
+
+    @property
+    def sites(self) -> tuple[tuple[int, int | None], ...]:
+        """(dpid, ofport) of all places where the port is, the one it moves to at last."""
+        here = (self.dpid, self.ofport)
+        return (here,) if self.target is None or self.target == here else (here, self.target)
+
+    @property
+    def dpids(self) -> tuple[int, ...]:
+        """The switches where it is."""
+        return tuple(dict.fromkeys(dpid for dpid, _ in self.sites))
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An address or MAC (packed) that a port has by a pair; mac and service: with which it is used.
+
+    shared: others may use it too and none is active, so that the network must be asked who has it.
+    """
+
+    value: bytes
+    mac: bytes
+    service: int
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class InterfaceFacts:
-    """A router's interface in a subnet. network: number; prefix and gateway: packed; length: of the prefix in bits."""
+    """A router's interface in a subnet. network: number; prefix and gateway: packed; length: of the prefix in bits.
+
+    limit: largest IP packet of the network in bytes, 0 where the router gets no larger ones.
+    """
 
     network: int
     prefix: bytes
     length: int
     gateway: bytes
+    limit: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class StaticFacts:
-    """A static route. network: number of the one in which the next hop is looked for; next_hop: packed, b'' to drop."""
+    """A static route. network: number of the one in which the next hop is looked for; next_hop: packed, b'' to drop.
+
+    limit: as of the interface in that network.
+    """
 
     prefix: bytes
     length: int
     network: int = 0
     next_hop: bytes = b""
+    limit: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +119,11 @@ class RouterFacts:
     number: int
     interfaces: tuple[InterfaceFacts, ...]
     routes: tuple[StaticFacts, ...] = ()
+
+    @property
+    def networks(self) -> set[int]:
+        """The networks it joins."""
+        return {interface.network for interface in self.interfaces}
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,8 @@ class Table(IntEnum):
     """Destination MAC within the network."""
     L3 = 24
     """Longest prefix within the router."""
+    SIZE = 25
+    """Packets too large for the network behind the router."""
     NEIGHBOR = 26
     """Address within the network behind the router."""
     STEER = 30
@@ -50,11 +52,17 @@ class Table(IntEnum):
 
 TABLE_NAMES = {int(table): table.name.lower() for table in Table}
 
-NETWORK, SOURCE, ROUTER, REASON, DESTINATION = REG[:5]
-"""reg0: network number; reg1: service number of the sender; reg2: router number; reg3: why punted; reg4: service."""
+NETWORK, SOURCE, ROUTER, REASON, DESTINATION, SIZED = REG[:6]
+"""reg0: network number; reg1: service number of the sender; reg2: router number; reg3: why punted; reg4: service; reg5:
+for SIZE."""
 
-PUNT_TTL = 1
-"""REASON of a packet whose TTL expires at a router."""
+PUNT_TTL, PUNT_SIZE = 1, 2
+"""REASON of a packet whose TTL expires at a router, and of one that is too large for the network where it goes."""
+TOO_LARGE, LABELLED, COPY = 1, 2, 4
+"""Bits of SIZED: the packet is too large; it has its label; it is the copy for the second place of a port."""
+
+PUNT_LEARN, PUNT_UNKNOWN = 2, 3
+"""REASON of a packet from an unknown MAC or address, and of one to an unknown MAC, in the network that learns."""
 
 KIND_NODE, KIND_PATH, KIND_TREE = 1, 2, 3
 """What ``transport`` means: the egress switch, an engineered path, a multicast tree."""
@@ -65,7 +73,7 @@ FLOOD_BIT = 1 << 23
 """Set in the service of a flood set; the other bits are the network's number."""
 
 GROUP_ROUTE = 2 << 30
-"""Groups that spread over next hops; low bits: a hash of the content."""
+"""Groups that spread over next hops, and that choose between them and repair; low bits: a hash of the content."""
 GROUP_PATH = 3 << 30
 """Groups of engineered paths; low bits: a hash of the content."""
 GROUP_FLOOD = 1 << 30
@@ -90,9 +98,13 @@ def octet0(kind: int, color: int = PRIMARY, epoch: int = 0) -> int:
     return kind << 6 | color << 4 | epoch << 2 | 0b10
 
 
-def node_label(transport: int) -> bytes:
+ANY_COLOR = bytes([0xFF & ~octet0(0, 3) | 0b10])
+"""Mask of octet 0 that leaves the color out."""
+
+
+def node_label(transport: int, color: int = PRIMARY) -> bytes:
     """First three octets of the label of an egress switch."""
-    return bytes([octet0(KIND_NODE)]) + transport.to_bytes(2, "big")
+    return bytes([octet0(KIND_NODE, color)]) + transport.to_bytes(2, "big")
 
 
 def path_label(transport: int) -> bytes:

@@ -1,4 +1,6 @@
-"""Flows whose key follows from a destination and whose instructions from next hops. The compiled twin: _route_table.c.
+"""Flows whose key follows from a destination and whose instructions from next hops and repair hops.
+
+The compiled twin is _route_table.c.
 
 A switch has such flows for every destination, and one failure changes thousands of them, so nothing is made per flow:
 what a destination is to match, and what next hops are to do, is compiled once and shared by all switches.
@@ -13,22 +15,27 @@ from typing import NamedTuple
 
 from sdn.model.ids import Dpid
 from sdn.model.program import Entry, FlowBody, FlowKey, Group
-from sdn.model.route import NextHops, Reroute
+from sdn.model.route import NextHops, Repair, RepairHops, Reroute
 
 _MAX_MADE = 1 << 16
 
 
 class Route(NamedTuple):
-    """What next hops do on a switch: one body for each key of a destination; groups: (id, content, its entry)."""
+    """What next hops do on a switch, with the repair hops beside them.
+
+    bodies: one for each key of a destination, None where there is no flow; groups: (id, content, its entry).
+    """
 
     hops: NextHops
-    bodies: tuple[FlowBody, ...]
+    bodies: tuple[FlowBody | None, ...]
     groups: tuple[tuple[int, Group, Entry], ...]
+    repair: RepairHops | None
 
 
-Outcome = tuple[dict[Dpid, list[Entry]], list[Reroute], list[Reroute]]
-"""Entries that changed, by switch; the reroutes that changed any; those of unknown switches or destinations."""
-Make = Callable[[Dpid | None, NextHops, Mapping[int, Group]], Route]
+Outcome = tuple[dict[Dpid, list[Entry]], list[Reroute], list[Reroute], list[Repair]]
+"""Entries that changed, by switch; the reroutes that changed any; reroutes, and repairs, of unknown switches or
+destinations."""
+Make = Callable[[Dpid | None, NextHops, RepairHops | None, Mapping[int, Group]], Route]
 
 
 class _Switch:
@@ -37,19 +44,20 @@ class _Switch:
     def __init__(self, flows: dict[FlowKey, FlowBody], groups: dict[int, Group], own: bool) -> None:
         self.flows, self.groups, self.own = flows, groups, own
         self.routes: dict[Dpid, Route] = {}
+        self.repairs: dict[Dpid, RepairHops] = {}
         self.users: dict[int, int] = {}
 
 
 class RouteTable:
     """All routes of all switches, written into the flows and groups of their programs.
 
-    make: the route of next hops; asked with None and no groups for the one that all switches share, or with a switch
-    and its groups for one of its own, because an id of a shared one is taken there.
+    make: the route of next hops and repair hops; asked with None and no groups for the one that all switches share, or
+    with a switch and its groups for one of its own, because an id of a shared one is taken there.
     """
 
     def __init__(self, make: Make) -> None:
         self._make = make
-        self._made: dict[int, Route] = {}
+        self._made: dict[tuple[int, int], Route] = {}
         self._switches: dict[Dpid, _Switch] = {}
         self._keys: dict[Dpid, tuple[tuple[FlowKey, Entry], ...]] = {}
 
@@ -63,53 +71,86 @@ class RouteTable:
         """A destination that was not there, with its flows by their entries, the same on every switch."""
         self._keys[destination] = tuple((entry.key, entry) for entry in entries if isinstance(entry.key, bytes))
 
-    def update(self, reroutes: Iterable[Reroute]) -> Outcome:
-        """Change routes, each (switch, destination) at most once. O(reroutes)."""
+    def update(self, reroutes: Iterable[Reroute], repairs: Sequence[Repair] = ()) -> Outcome:
+        """Change routes and repair hops, each (switch, destination) at most once in either. O(changes).
+
+        Repair hops are kept for a route that is still to come.
+        """
+        unrepaired = [repair for repair in repairs if not self._note(repair)]
         changed: dict[Dpid, list[Entry]] = {}
         moved: list[Reroute] = []
-        unplaced: list[Reroute] = []
         idle: list[tuple[Dpid, int, Entry]] = []
+        unplaced = []
         for reroute in reroutes:
-            dpid, destination, hops = reroute
-            switch, keys = self._switches.get(dpid), self._keys.get(destination)
-            if switch is None or keys is None:
+            entries = self._replace(reroute[0], reroute[1], reroute[2], idle)
+            if entries is None:
                 unplaced.append(reroute)
-                continue
-            old = switch.routes.pop(destination, None)
-            new = None if hops is None else self._route(dpid, hops, switch)
-            if new is not None:
-                switch.routes[destination] = new
-            entries = [*_write_flows(switch, keys, old, new), *_take_groups(switch, new)]
-            idle += [(dpid, number, entry) for number, entry in _leave_groups(switch, old)]
+            elif entries:
+                changed.setdefault(reroute[0], []).extend(entries)
+                moved.append(reroute)
+        for dpid, destination, _ in repairs:
+            switch = self._switches.get(dpid)
+            route = switch.routes.get(destination) if switch else None
+            entries = self._replace(dpid, destination, route.hops, idle) if route else None
             if entries:
                 changed.setdefault(dpid, []).extend(entries)
-                moved.append(reroute)
         for dpid, number, entry in idle:
             switch = self._switches[dpid]
             if not switch.users.get(number, 1):
                 del switch.users[number], switch.groups[number]
                 changed[dpid].append(entry)
-        return changed, moved, unplaced
+        return changed, moved, unplaced, unrepaired
+
+    def _note(self, repair: Repair) -> bool:
+        """Keep repair hops for the route there is or will be; whether switch and destination are known."""
+        dpid, destination, backup = repair
+        switch = self._switches.get(dpid)
+        if switch is None or destination not in self._keys:
+            return False
+        if backup is None:
+            switch.repairs.pop(destination, None)
+        else:
+            switch.repairs[destination] = backup
+        return True
+
+    def _replace(
+        self, dpid: Dpid, destination: Dpid, hops: NextHops | None, idle: list[tuple[Dpid, int, Entry]]
+    ) -> list[Entry] | None:
+        """Replace one route; answers the entries that changed, None for a switch or destination that is not known."""
+        switch, keys = self._switches.get(dpid), self._keys.get(destination)
+        if switch is None or keys is None:
+            return None
+        old = switch.routes.pop(destination, None)
+        new = None if hops is None else self._route(dpid, hops, switch.repairs.get(destination), switch)
+        if new is not None:
+            switch.routes[destination] = new
+        entries = [*_write_flows(switch, keys, old, new), *_take_groups(switch, new)]
+        idle += [(dpid, number, entry) for number, entry in _leave_groups(switch, old)]
+        return entries
 
     def routes(self, dpid: Dpid) -> dict[Dpid, Route]:
         """The routes of a switch by destination. O(destinations)."""
         switch = self._switches.get(dpid)
         return dict(switch.routes) if switch else {}
 
-    def _route(self, dpid: Dpid, hops: NextHops, switch: _Switch) -> Route:
+    def _route(self, dpid: Dpid, hops: NextHops, repair: RepairHops | None, switch: _Switch) -> Route:
         if not switch.own:
-            made = self._shared(hops)
-            if all(switch.groups.get(number, content) == content for number, content, _ in made.groups):
+            made = self._shared(hops, repair)
+            wanted = {number: content for number, content, _ in made.groups}
+            there = switch.groups
+            if len(wanted) == len(made.groups) and all(there.get(n, c) == c for n, c in wanted.items()):
                 return made
             switch.own = True
-        return self._make(dpid, hops, switch.groups)
+        return self._make(dpid, hops, repair, switch.groups)
 
-    def _shared(self, hops: NextHops) -> Route:
-        made = self._made.get(id(hops))
+    def _shared(self, hops: NextHops, repair: RepairHops | None) -> Route:
+        key = id(hops), id(repair)
+        made = self._made.get(key)
         if made is None:
             if len(self._made) >= _MAX_MADE:
                 self._made.clear()
-            made = self._made[id(hops)] = self._make(None, hops, {})  # holds its hops, so that the id stays theirs
+            # It holds what it was made of, so that the ids stay theirs.
+            made = self._made[key] = self._make(None, hops, repair, {})
         return made
 
 

@@ -24,6 +24,7 @@ from sdn.pipeline.endpoint import answer_arp, answer_nd
 from sdn.pipeline.facts import RouterFacts
 from sdn.pipeline.layout import NETWORK, ROUTER, Table, link_local, router_mac
 from sdn.pipeline.shapes import ARG, DEC_TTL, IN_PORT_REPLY, Body, Match, move, set_field
+from sdn.pipeline.size import CHECK, compile_sizes, length_of
 from sdn.pipeline.static import match
 
 _ROUTER_MAC = Match(Table.L2, 110, (ETH_DST, ARG), (NETWORK, ARG))
@@ -40,6 +41,7 @@ _OWN_V4 = Match(Table.L3, 290, (ETH_TYPE, IPV4), (IPV4_DST, ARG), (ROUTER, ARG))
 _OWN_V6 = Match(Table.L3, 290, (ETH_TYPE, IPV6), (IPV6_DST, ARG), (ROUTER, ARG))
 
 _FORWARD = Body([DEC_TTL, set_field(ETH_SRC, ARG), set_field(NETWORK, ARG)], goto=Table.NEIGHBOR)
+_FORWARD_SIZED = Body([CHECK, DEC_TTL, set_field(ETH_SRC, ARG), set_field(NETWORK, ARG)], goto=Table.SIZE)
 
 
 def compile_router(router: RouterFacts) -> Entries:
@@ -58,5 +60,10 @@ def compile_router(router: RouterFacts) -> Entries:
                 flows.update([answer_nd(network, address, mac, router=True)])
                 flows[_ECHO_V6(address, number)] = _ECHO_V6_REPLY(address, mac)
                 flows[_OWN_V6(address, number)] = DROP
-        flows[match(interface.prefix, interface.length, number)] = _FORWARD(mac, network)
+        forward = _FORWARD(mac, network)
+        if interface.limit:
+            forward = _FORWARD_SIZED(length_of(interface.limit), mac, network)
+        flows[match(interface.prefix, interface.length, number)] = forward
+    if any(interface.limit for interface in router.interfaces):
+        flows.update(compile_sizes(number))
     return Entries(flows)

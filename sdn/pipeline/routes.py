@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from sdn.model.ids import Dpid, format_dpid, parse_dpid
 from sdn.model.program import Entry, FlowKey, Group, Unit
-from sdn.model.route import NextHops, Reroute, RouteKey
+from sdn.model.route import NextHops, Repair, RepairHops, Reroute, RouteKey
 from sdn.pipeline import fabric, route_table
 from sdn.pipeline.program import SwitchProgram
-from sdn.pipeline.salts import Salts, SaltTable
+from sdn.pipeline.salts import SaltTable
 
 try:
     from sdn.pipeline._route_table import RouteTable as _RouteTable
@@ -45,6 +45,9 @@ class Routes:
         self._changes: list[list[Reroute]] = []
         self._waiting: dict[Dpid, dict[RouteKey, NextHops | None]] = {}
         """By the switch that is missing: routes from it or to it."""
+        self._repairs: list[list[Repair]] = []
+        self._unrepaired: dict[Dpid, dict[RouteKey, RepairHops | None]] = {}
+        """As ``_waiting``, of repair hops."""
         self._refused: dict[RouteKey, NextHops] = {}
         self._left_out: dict[RouteKey, None] = {}
         """Of these, what is still to be taken out of the program."""
@@ -61,22 +64,42 @@ class Routes:
         waited = self._waiting.pop(dpid, {})
         if waited:
             self._changes.insert(0, [(*key, hops) for key, hops in waited.items()])
+        unrepaired = self._unrepaired.pop(dpid, {})
+        if unrepaired:
+            self._repairs.insert(0, [(*key, hops) for key, hops in unrepaired.items()])
 
     def set(self, reroutes: list[Reroute]) -> None:
         """These are other routes from now on, each (switch, destination) at most once. O(1)."""
         if reroutes:
             self._changes.append(reroutes)
 
+    def set_repairs(self, repairs: list[Repair]) -> None:
+        """These are other repair hops from now on, each (switch, destination) at most once. O(1)."""
+        if repairs:
+            self._repairs.append(repairs)
+
     def compile(self) -> tuple[dict[Dpid, list[Entry]], list[Reroute]]:
-        """Write what changed into programs; answers the entries by switch, and which routes changed any."""
-        reroutes = self._take_changes()
-        if not reroutes:
+        """Write what changed into programs; answers the entries by switch, and which reroutes changed any."""
+        reroutes, repairs = self._take_changes(), self._take_repairs()
+        if not reroutes and not repairs:
             return {}, []
-        entries, moved, unplaced = self._table.update(reroutes)
+        entries, moved, unplaced, unrepaired = self._table.update(reroutes, repairs)
         for dpid, destination, hops in unplaced:
-            missing = destination if dpid in self._known else dpid
-            self._waiting.setdefault(missing, {})[dpid, destination] = hops
+            self._waiting.setdefault(self._missing(dpid, destination), {})[dpid, destination] = hops
+        for dpid, destination, backup in unrepaired:
+            self._unrepaired.setdefault(self._missing(dpid, destination), {})[dpid, destination] = backup
         return entries, moved
+
+    def _missing(self, dpid: Dpid, destination: Dpid) -> Dpid:
+        return destination if dpid in self._known else dpid
+
+    def _take_repairs(self) -> list[Repair]:
+        """Each (switch, destination) once."""
+        repairs, self._repairs = self._repairs, []
+        if len(repairs) <= 1:
+            return repairs[0] if repairs else []
+        last = {(dpid, destination): hops for some in repairs for dpid, destination, hops in some}
+        return [(*key, hops) for key, hops in last.items()]
 
     def _take_changes(self) -> Iterable[Reroute]:
         """Each (switch, destination) once, without what a switch refuses as it is."""
@@ -96,8 +119,12 @@ class Routes:
         del self._refused[key]
         return True
 
-    def _make(self, dpid: Dpid | None, hops: NextHops, taken: Mapping[int, Group]) -> route_table.Route:
-        return fabric.compile_route(hops, taken, Salts() if dpid is None else self._salts.of(dpid))
+    def _make(
+        self, dpid: Dpid | None, hops: NextHops, repair: RepairHops | None, taken: Mapping[int, Group]
+    ) -> route_table.Route:
+        if dpid is None:
+            return fabric.compile_shared_route(hops, repair)
+        return fabric.compile_route(hops, repair, taken, self._salts.of(dpid))
 
     # What switches refuse
 

@@ -170,12 +170,22 @@ def move(source: Field, destination: Field, bits: int, source_bit: int = 0, dest
     return _nicira(6, rest, 24)
 
 
+def check_larger(length: Value, field: Field, bit: int) -> Action:
+    """Set a bit of a register if the frame has more bytes than ``length`` (2 bytes if ARG), clear it otherwise.
+
+    NXAST_CHECK_PKT_LARGER, ovs-actions(7) "check_pkt_larger"; Open vSwitch 2.12 and newer.
+    """
+    return _nicira(49, _literal(length, 2) + _u16(bit) + _nxm_header(field) + bytes(6), 24)
+
+
 def resubmit(table: int) -> Action:
     """Look the packet up in a table as it is now, then go on (NXAST_RESUBMIT_TABLE)."""
     return _nicira(14, b"\xff\xf8" + _literal(table, 1) + bytes(3), 16)
 
 
 DEC_TTL = Action(b"\x00\x18\x00\x08" + bytes(4), 8)
+FORGET_IN_PORT = _nicira(7, _u16(15) + b"\x00\x00\x00\x02" + b"\xff\xff".rjust(8, b"\0"), 24)
+"""Set the port the packet came in by to none (NXM_OF_IN_PORT, 16 bits): Open vSwitch sends no packet back otherwise."""
 IN_PORT_REPLY = output(0xFFFFFFF8)
 """Send back out of the port the packet came from (OFPP_IN_PORT)."""
 

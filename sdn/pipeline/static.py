@@ -6,14 +6,15 @@ A route whose next hop nobody has drops its packets; shorter prefixes do not get
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sdn.model.oxm import ETH_DST, ETH_SRC, ETH_TYPE, IPV4_DST, IPV6_DST
 from sdn.model.program import Entries, FlowBody, FlowKey
+from sdn.pipeline import size
 from sdn.pipeline.base import DROP, IPV4, IPV6
 from sdn.pipeline.facts import RouterFacts, StaticFacts
 from sdn.pipeline.layout import NETWORK, PREFIX_PRIORITY, ROUTER, Table, router_mac
-from sdn.pipeline.shapes import ARG, DEC_TTL, Body, Match, load, set_field
+from sdn.pipeline.shapes import ARG, DEC_TTL, Body, Match, load, resubmit, set_field
 
 # A mask of no bits or of all does not come back from Open vSwitch: docs/ovs-readback.md.
 _ANY = {
@@ -28,10 +29,13 @@ _HOST = {
     4: Match(Table.L3, PREFIX_PRIORITY + 32, (ETH_TYPE, IPV4), (IPV4_DST, ARG), (ROUTER, ARG)),
     16: Match(Table.L3, PREFIX_PRIORITY + 128, (ETH_TYPE, IPV6), (IPV6_DST, ARG), (ROUTER, ARG)),
 }
-_SEND = Body(
-    [DEC_TTL, set_field(ETH_SRC, ARG), set_field(NETWORK, ARG), load(ETH_DST, 0, 40, ARG)],
-    goto=Table.STEER,
-)
+_ROUTED = (DEC_TTL, set_field(ETH_SRC, ARG), set_field(NETWORK, ARG))
+_LABEL = load(ETH_DST, 0, 40, ARG)
+_SEND = Body([*_ROUTED, _LABEL], goto=Table.STEER)
+_SEND_TWICE = Body([*_ROUTED, _LABEL, resubmit(Table.STAMP), _LABEL], goto=Table.STEER)
+"""To a port that moves: as in ``endpoint.py``."""
+_SEND_SIZED = Body([size.CHECK, *_ROUTED, *size.LABELLED_TO_SIZE], goto=Table.SIZE)
+_SEND_TWICE_SIZED = Body([size.CHECK, *_ROUTED, *size.BOTH_TO_SIZE], goto=Table.SIZE)
 
 
 def mask(length: int, size: int) -> bytes:
@@ -50,16 +54,20 @@ def match(prefix: bytes, length: int, router: bytes) -> FlowKey:
     return _PREFIX[size]((PREFIX_PRIORITY + length).to_bytes(2, "big"), prefix, mask(length, size), router)
 
 
-def compile_static(router: RouterFacts, labels: Mapping[StaticFacts, int]) -> Entries:
+def compile_static(router: RouterFacts, labels: Mapping[StaticFacts, Sequence[int]]) -> Entries:
     """Entries on a switch where one of the router's networks has members.
 
-    labels: transport and service of whoever has a route's next hop; routes without one drop.
+    labels: transport and service of whoever has a route's next hop, two if it moves; routes without one drop.
     """
     number, mac = router.number.to_bytes(4, "big"), router_mac(router.number)
     flows: dict[FlowKey, FlowBody] = {}
     for route in router.routes:
-        label, body = labels.get(route), DROP
-        if label is not None:
-            body = _SEND(mac, route.network.to_bytes(4, "big"), label.to_bytes(8, "big"))
+        found, body = [label.to_bytes(8, "big") for label in labels.get(route, ())], DROP
+        if found:
+            values = mac, route.network.to_bytes(4, "big"), *found[::-1]
+            if route.limit:
+                body = (_SEND_SIZED if len(found) == 1 else _SEND_TWICE_SIZED)(size.length_of(route.limit), *values)
+            else:
+                body = (_SEND if len(found) == 1 else _SEND_TWICE)(*values)
         flows[match(route.prefix, route.length, number)] = body
     return Entries(flows)

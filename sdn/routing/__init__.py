@@ -5,6 +5,7 @@ whatever the order in which links were found.
 Must not know: how links are discovered, how next hops become flows, who asks, clocks, any I/O.
 
 spf.py        shortest-path DAG per destination, updated incrementally (dags.py, _dags.c)
+repair.py     red and blue repair trees per destination (blocks.py, redundant.py)
 paths.py      all shortest paths between two switches
 admission.py  bandwidth ledger
 mesh.py       the links as searches see them, with what is free on each
@@ -17,6 +18,7 @@ finder.py     these for requests, or why there is none and what would be possibl
 from sdn.routing.admission import Ledger
 from sdn.routing.finder import Finder
 from sdn.routing.paths import shortest_paths
+from sdn.routing.repair import RepairTrees
 from sdn.routing.spf import ShortestPaths
 
-__all__ = ["Finder", "Ledger", "ShortestPaths", "shortest_paths"]
+__all__ = ["Finder", "Ledger", "RepairTrees", "ShortestPaths", "shortest_paths"]

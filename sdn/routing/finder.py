@@ -67,6 +67,10 @@ class Finder:
             raise Refused.of("protection", reason, "Add a link around it, or ask without protection.")
         return path_of(request.source, way)
 
+    def shared(self, path: Path, protect: Protect) -> Exclusion:
+        """What a path that protects this one must not use."""
+        return self._mesh.shared(path, protect)
+
     def paths(self, request: PathRequest) -> Iterator[Path]:
         """All paths, the best first, one at a time; none when there is none."""
         check_bandwidth(request.forward, request.backward)

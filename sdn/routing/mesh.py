@@ -83,6 +83,12 @@ class Mesh:
         arcs = (arc for end in ends for arc in self.arcs(end.dpid) if arc.end == end)
         return frozenset(risk for arc in arcs for risk in arc.link.risk_groups)
 
+    def total(self, path: Path) -> tuple[int, int]:
+        """(cost, latency in microseconds) of a path whose links are there."""
+        steps = zip(path.switches, path.links, strict=False)
+        links = [arc.link for at, (out, _) in steps for arc in self.arcs(at) if arc.end.port == out]
+        return sum(link.cost for link in links), sum(link.latency for link in links)
+
     def shared(self, path: Path, protect: Protect) -> Exclusion:
         """What another path must not use. Switches: those between the ends."""
         ends = frozenset(

@@ -7,8 +7,11 @@ Must not know: why a flow is written, the store, the API, how the controller dec
 
 server.py   accepts switches, finds the session of an effect, settles who owns a datapath id
 session.py  one connection
+gate.py     TLS, before there is a session
+refusals.py peers that did not get one
 batch.py    a batch as a state machine without I/O
 polling.py  counters of ports, asked for again and again
+outbox.py   packets that leave together, and when
 pump.py     writing with back-pressure
 limits.py   every deadline and bound
 """

@@ -11,8 +11,10 @@ class Limits:
 
     connections: int = 4096
     """Open connections, those in the handshake included; more are closed at once."""
+    greetings: int = 1024
+    """TLS greetings at a time; with more, the oldest of the address that has most of them is dropped."""
     hello_seconds: float = 5.0
-    """From the connection to the features reply."""
+    """From the connection to the features reply; with TLS also the time of its greeting."""
     handshake_seconds: float = 60.0
     """From the connection to the end of the read-back."""
     idle_seconds: float = 5.0
@@ -25,5 +27,7 @@ class Limits:
     """Standstill of a batch or a read-back that ends the session."""
     packet_ins_per_second: float = 1000.0
     """Packet-ins of one session that are passed on, also the burst; more are dropped and counted."""
+    refusals_seconds: float = 60.0
+    """A refusal of the same peer for the same reason is told once in this time."""
     waiting_bytes: int = 1 << 20
     """A switch that takes nothing and asks for more answers than this is disconnected."""

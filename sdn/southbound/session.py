@@ -13,12 +13,22 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from sdn.controller.effects import SendBatch
-from sdn.controller.events import BatchDone, PacketIn, PortChanged, ReadBack, SwitchDown, SwitchEvent, SwitchUp
+from sdn.controller.events import (
+    BatchDone,
+    PacketIn,
+    PacketsSent,
+    PortChanged,
+    ReadBack,
+    SwitchDown,
+    SwitchEvent,
+    SwitchUp,
+)
 from sdn.model.ids import Dpid
 from sdn.openflow import Framer, Handshake, MessageTooLong, ProtocolError, Reading, State, decode, encode, wire
 from sdn.openflow.messages import (
     BarrierReply,
     BundleReply,
+    EchoReply,
     EchoRequest,
     Error,
     Message,
@@ -29,6 +39,7 @@ from sdn.openflow.messages import (
 from sdn.southbound.batch import BatchRun, Stage
 from sdn.southbound.convert import installed_of, port_of
 from sdn.southbound.limits import Limits
+from sdn.southbound.outbox import Outbox
 from sdn.southbound.polling import Polling, PortPoll
 from sdn.southbound.pump import Pump
 from sdn.southbound.rate import Rate
@@ -67,6 +78,10 @@ class Session(asyncio.Protocol):
         self.peer = "?"
         self.up = False
         self.ended = False
+        self.bound: frozenset[Dpid] | None = None
+        """Datapath ids that its certificate permits, None without TLS."""
+        self.serial = ""
+        """Of the certificate."""
         self.packets_dropped = 0
         """Packet-ins over the rate and packet-outs that the connection could not take."""
         self._owner = owner
@@ -94,8 +109,8 @@ class Session(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._pump = Pump(transport, self._sent)
-        host, port = (transport.get_extra_info("peername") or ("?", 0))[:2]
-        self.peer = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        self._outbox = Outbox(transport.write, self._take_xids, self._packets_left)
+        self.peer = peer_of(transport)
         transport.set_write_buffer_limits(high=_HIGH_WATER)
         if not self._owner.opened(self):
             self.close(f"more than {self._limits.connections} connections")
@@ -119,6 +134,7 @@ class Session(asyncio.Protocol):
         if self._poll is not None:
             self._poll.stop()
         self._pump.stop()
+        self._outbox.stop()
         self._jobs.clear()
         # With unsent bytes a close would wait for a peer that may never read.
         if self._transport.get_write_buffer_size():
@@ -258,6 +274,7 @@ class Session(asyncio.Protocol):
                         *(self.number, self.dpid, message.in_port, message.table, message.cookie),
                         registers=message.registers,
                         data=message.data,
+                        at=self._heard_at,
                     )
                 )
             case PortStatus():
@@ -270,6 +287,8 @@ class Session(asyncio.Protocol):
                 self._poll.take(message)
             case Error():
                 log.debug("switch reports an error", extra={"fields": self.fields | {"error": str(message)}})
+            case EchoReply():
+                self._outbox.answered(message.xid, self._heard_at)
             case _:
                 pass  # What nobody asked for.
 
@@ -277,21 +296,26 @@ class Session(asyncio.Protocol):
 
     def send_batch(self, effect: SendBatch) -> None:
         """Write a batch when those before it are done."""
+        self._outbox.flush()
         self._jobs.append(effect)
         self._next_job()
 
     def read_back(self) -> None:
         """Read the whole switch when the batches before are done."""
+        self._outbox.flush()
         self._jobs.append(None)
         self._next_job()
 
-    def send_packet(self, out_port: int, frame: bytes) -> None:
-        """Packet-out; dropped and counted when the switch does not take its bytes."""
+    def send_packet(self, out_port: int, frame: bytes, in_port: int | None = None, token: int = 0) -> None:
+        """Packet-out at the end of this turn; dropped and counted when the switch does not take its bytes.
+
+        in_port, token: see SendPacket.
+        """
         if self._pump.paused:
             self.packets_dropped += 1
             return
         try:
-            self._transport.write(encode.packet_out(self._take_xids(1), out_port, frame))
+            self._outbox.put(out_port, frame, wire.PORT_CONTROLLER if in_port is None else in_port, token)
         except MessageTooLong as error:
             log.warning("packet-out refused", extra={"fields": self.fields | {"reason": str(error)}})
 
@@ -351,8 +375,17 @@ class Session(asyncio.Protocol):
             self._owner.emit(ReadBack(self.number, self.dpid, installed_of(reading.contents, with_bodies=True)))
             self._next_job()
 
+    def _packets_left(self, tokens: tuple[int, ...], at: float, round_trip: float) -> None:
+        self._owner.emit(PacketsSent(self.number, self.dpid, tokens, at, round_trip))
+
     def _sent(self) -> None:
         self._progress_at = self._loop.time()
+
+
+def peer_of(transport: asyncio.BaseTransport) -> str:
+    """The other end's address, for people."""
+    host, port = (transport.get_extra_info("peername") or ("?", 0))[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _shaken() -> Handshake:

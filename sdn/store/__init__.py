@@ -8,6 +8,7 @@ Must not know: switches, topology, programs, how records are kept, clocks (time 
 names.py       what a resource refers to and which unique keys it claims
 forms.py       forms of single values, whoever holds them
 rules.py       checks and normal forms of one resource by itself
+pairs.py       checks of allowed address pairs
 static_routes.py   checks of a router's static routes
 resolve.py     commands to final resources
 draft.py       the state as it would be: an overlay over the index

@@ -10,7 +10,7 @@ from sdn.model.intent import Address, Network, Port, Resource, Router, Subnet
 from sdn.store.addresses import AddressPool
 from sdn.store.draft import Draft
 from sdn.store.index import offset, subnet_of
-from sdn.store.names import Problems, address_claim, mac_claim, service_key
+from sdn.store.names import Problems, address_claim, mac_claim, service_keys
 from sdn.store.numbers import NumbersDraft
 
 _MAX_MACS_TRIED = 10_000
@@ -18,12 +18,13 @@ OWNED_POOLS: dict[type[Resource], str] = {Network: "network", Router: "router", 
 """The pools from which resources get their number."""
 
 
-def number_key(resource: Resource) -> tuple[str, str] | None:
-    """(pool, key) of a resource's number; None for kinds without one."""
-    pool = OWNED_POOLS.get(type(resource))
-    if pool is None:
-        return None
-    return pool, service_key(resource) if isinstance(resource, Port) else resource.name
+def number_keys(resource: Resource | None) -> tuple[tuple[str, str], ...]:
+    """(pool, key) of a resource's numbers; empty for kinds without any."""
+    pool = OWNED_POOLS.get(type(resource)) if resource is not None else None
+    if resource is None or pool is None:
+        return ()
+    keys = service_keys(resource) if isinstance(resource, Port) else (resource.name,)
+    return tuple((pool, key) for key in keys)
 
 
 def keep_addresses(draft: Draft) -> None:
@@ -100,15 +101,16 @@ def assign_numbers(draft: Draft, numbers: NumbersDraft, problems: Problems) -> N
     """Release numbers of what goes, give numbers to what comes, and MACs made from them where none was given."""
     for target in draft.targets.values():
         with problems.at(target.name):
-            before = None if target.old is None else number_key(target.old)
+            before = number_keys(target.old)
             if isinstance(target.new, Port) and not target.new.mac:
                 target.new = replace(target.new, mac=_free_mac(draft, target.new, numbers))
-            after = None if target.new is None else number_key(target.new)
-            if before != after:
-                if before is not None:
-                    numbers.drop(*before)
-                if after is not None:
-                    numbers.take(*after)
+            after = number_keys(target.new)
+            for key in before:
+                if key not in after:
+                    numbers.drop(*key)
+            for key in after:
+                if key not in before:
+                    numbers.take(*key)
 
 
 def _free_mac(draft: Draft, port: Port, numbers: NumbersDraft) -> str:

@@ -10,8 +10,10 @@ from sdn.model.intent import Address, Port, Resource, Subnet, kind_of
 from sdn.store.addresses import AddressPool
 from sdn.store.forms import inside
 from sdn.store.names import Claim, claims, references, tenant_of
+from sdn.store.pairs import paired_addresses
 
 _T = TypeVar("_T")
+_K = TypeVar("_K")
 
 
 class Change(NamedTuple):
@@ -37,12 +39,18 @@ class Index:
         self.users: dict[str, dict[str, None]] = {}
         self.subnets: dict[str, dict[str, Subnet]] = {}
         self.pools: dict[str, AddressPool] = {}
+        self.paired: dict[tuple[str, int], dict[str, None]] = {}
+        """By network and address: the ports that may use it beside their own."""
         self._members: dict[tuple[Kind, str], dict[str, Resource]] = {}
         self._sorted: dict[tuple[Kind, str], tuple[str, ...]] = {}
 
     def members(self, kind: Kind, tenant: str) -> Collection[Resource]:
         """Resources of a kind, of one tenant or ('') of all, in no particular order."""
         return self._members.get((kind, tenant), {}).values()
+
+    def subnets_of(self, network: str) -> Collection[Subnet]:
+        """The subnets of a network; a live view."""
+        return self.subnets.get(network, {}).values()
 
     def names(self, kind: Kind, tenant: str) -> Sequence[str]:
         """The sorted names of these; sorted again only after one was added or removed."""
@@ -91,10 +99,12 @@ class Index:
             self.users.setdefault(target, {})[name] = None
         if isinstance(resource, Port):
             for address in resource.addresses:
-                subnet = subnet_of(self.subnets.get(resource.network, {}).values(), address)
-                assert subnet is not None
-                self.users.setdefault(subnet.name, {})[name] = None
-                self.pools[subnet.name].take(offset(subnet, address))
+                subnet = subnet_of(self.subnets_of(resource.network), address)
+                if subnet is not None:  # an address of a learned port may be in none
+                    self.users.setdefault(subnet.name, {})[name] = None
+                    self.pools[subnet.name].take(offset(subnet, address))
+            for place in paired_addresses(resource):
+                self.paired.setdefault(place, {})[name] = None
         for key in _member_keys(resource):
             members = self._members.setdefault(key, {})
             if name not in members:
@@ -109,10 +119,12 @@ class Index:
             _discard(self.users, target, name)
         if isinstance(resource, Port):
             for address in resource.addresses:
-                subnet = subnet_of(self.subnets[resource.network].values(), address)
-                assert subnet is not None
-                _discard(self.users, subnet.name, name)
-                self.pools[subnet.name].free(offset(subnet, address))
+                subnet = subnet_of(self.subnets_of(resource.network), address)
+                if subnet is not None:
+                    _discard(self.users, subnet.name, name)
+                    self.pools[subnet.name].free(offset(subnet, address))
+            for place in paired_addresses(resource):
+                _discard(self.paired, place, name)
 
     def _forget(self, resource: Resource) -> None:
         name = resource.name
@@ -130,7 +142,7 @@ def _member_keys(resource: Resource) -> tuple[tuple[Kind, str], ...]:
     return ((kind, ""), (kind, tenant_of(resource.name)))
 
 
-def _discard(table: dict[str, dict[str, _T]], key: str, name: str) -> None:
+def _discard(table: dict[_K, dict[str, _T]], key: _K, name: str) -> None:
     """Remove an entry of a table of tables, and the inner table with its last one."""
     inner = table.get(key)
     if inner is not None:

@@ -43,6 +43,24 @@ def pair_claim(a: str, b: str) -> Claim:
     return ("pair", *sorted((a, b)))
 
 
+def active_claim(network: str, what: int | str) -> Claim:
+    """An address (as a number) or MAC that several ports of a network may use has one active port at most."""
+    return ("active", network, str(what))
+
+
+def _active(port: Port) -> Iterator[tuple[str, Claim]]:
+    seen: set[Claim] = set()
+    for index, pair in enumerate(port.allowed_address_pairs):
+        if pair.active:
+            found = [active_claim(port.network, int(pair.prefix.network_address))]
+            if pair.mac and pair.mac != port.mac:
+                found.append(active_claim(port.network, pair.mac))
+            for claim in found:
+                if claim not in seen:
+                    yield f"allowed_address_pairs[{index}].active", claim
+            seen.update(found)
+
+
 def claims(resource: Resource) -> Iterator[tuple[str, Claim]]:
     """The (field, claim) pairs of a resource; what was not given yet claims nothing."""
     if isinstance(resource, Port):
@@ -52,6 +70,10 @@ def claims(resource: Resource) -> Iterator[tuple[str, Claim]]:
             yield f"addresses[{index}]", address_claim(resource.network, int(address))
         if resource.binding is not None:
             yield "binding", binding_claim(resource.binding.switch, resource.binding.interface)
+        if resource.migration_target is not None:
+            target = resource.migration_target
+            yield "migration_target", binding_claim(target.switch, target.interface)
+        yield from _active(resource)
     elif isinstance(resource, Subnet):
         if resource.gateway is not None:
             yield "gateway", address_claim(resource.network, int(resource.gateway))
@@ -83,9 +105,15 @@ def tenant_of(name: str) -> str:
     return name.split("/", 2)[1]
 
 
-def service_key(port: Port) -> str:
-    """The key of a port's number in the pool "service"."""
-    return f"{port.name}|{port.mac}"
+def service_key(port: Port, mac: str = "") -> str:
+    """The key of a port's number in the pool "service", with its own MAC or another one that it may use."""
+    return f"{port.name}|{mac or port.mac}"
+
+
+def service_keys(port: Port) -> tuple[str, ...]:
+    """The keys of all numbers of a port, its own first."""
+    macs = dict.fromkeys(("", *(pair.mac for pair in port.allowed_address_pairs)))
+    return tuple(dict.fromkeys(service_key(port, mac) for mac in macs))
 
 
 class Problems:

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sdn.model.errors import Exhausted, InUse, InvalidInput, Limit, NotFound, SdnError, Thing, UsedBy
-from sdn.model.intent import Network, Port, Resource, Router, Subnet
+from sdn.model.intent import Binding, Network, Port, Resource, Router, Subnet
 from sdn.store.draft import Draft, Target
-from sdn.store.forms import check_host_address
+from sdn.store.forms import check_free_address, check_host_address, inside, is_learned
 from sdn.store.index import subnet_of
 from sdn.store.names import Problems, claims, references, routed_claim
+from sdn.store.pairs import single
 from sdn.store.rules import MAX_SUBNETS_PER_NETWORK, MIN_MTU_IPV6
 from sdn.store.static_routes import check_gateway_free, check_next_hops
 
@@ -155,17 +156,65 @@ def conflict_class(draft: Draft, other: str) -> type[SdnError]:
 
 
 def check_addresses(draft: Draft, problems: Problems) -> None:
-    """Every address of a port is a host address of one of its network's subnets."""
+    """Every address of a port is a host address of one of its network's subnets, and no pair is a gateway.
+
+    An address of a learned port may be in no subnet.
+    """
     for target, new in draft.kept():
         if isinstance(new, Port):
             with problems.at(target.name):
                 _check_addresses(draft, new)
+                _check_pairs(draft, new)
+        elif isinstance(new, Subnet):
+            with problems.at(target.name):
+                if new.gateway is not None:
+                    _check_gateway_unused(draft, new)
+                if target.old is None:
+                    _check_new_subnet(draft, new)
+
+
+def _check_new_subnet(draft: Draft, subnet: Subnet) -> None:
+    """No learned port has an address in it already: that would not be counted as taken."""
+    for name in draft.index.users.get(subnet.network, ()):
+        port = draft.index.objects[name]
+        taken = isinstance(port, Port) and next((a for a in port.addresses if inside(a, subnet.cidr)), None)
+        if taken:
+            raise InUse.of(
+                "cidr",
+                f"{taken} of it belongs to {name}, a learned port",
+                "Delete that port first; it is learned again.",
+            )
+
+
+def _check_pairs(draft: Draft, port: Port) -> None:
+    gateways = {subnet.gateway: subnet for subnet in draft.subnets_of(port.network)}
+    for index, pair in enumerate(port.allowed_address_pairs):
+        subnet = gateways.get(pair.prefix.network_address) if single(pair) else None
+        if subnet is not None:
+            raise conflict_class(draft, subnet.name).of(
+                f"allowed_address_pairs[{index}].address",
+                f"{subnet.gateway} is the gateway of {subnet.name}",
+                "Use another address, or create the subnet without a gateway.",
+                UsedBy("", (subnet.name,), 1),
+            )
+
+
+def _check_gateway_unused(draft: Draft, subnet: Subnet) -> None:
+    """Ports that the transaction names are looked at themselves."""
+    assert subnet.gateway is not None
+    for name in draft.index.paired.get((subnet.network, int(subnet.gateway)), ()):
+        if not draft.touched(name):
+            remedy = "Take the pair out of that port first."
+            raise InUse.of("gateway", f"{name} may use {subnet.gateway}", remedy, UsedBy(subnet.name, (name,), 1))
 
 
 def _check_addresses(draft: Draft, port: Port) -> None:
     subnets = draft.subnets_of(port.network)
     for index, address in enumerate(port.addresses):
         subnet = subnet_of(subnets, address)
+        if subnet is None and is_learned(port) and subnet_of(draft.index.subnets_of(port.network), address) is None:
+            check_free_address(f"addresses[{index}]", address)
+            continue
         if subnet is None:
             ranges = ", ".join(str(s.cidr) for s in subnets[:10])
             raise InvalidInput.of(
@@ -192,9 +241,12 @@ def _taken(draft: Draft, field: str, what: str, resource: Resource, holder: str)
         return error.of("", f"{holder} already joins these ports", "Change that connection instead.", fact)
     if what == "routed":
         return error.of(field, f"{holder} already routes this subnet", "A subnet has one router at most.", fact)
-    if what == "binding" and isinstance(resource, Port) and resource.binding is not None:
-        where = f"interface {resource.binding.interface} of switch {resource.binding.switch}"
+    binding = getattr(resource, field, None) if what == "binding" else None
+    if isinstance(binding, Binding):
+        where = f"interface {binding.interface} of switch {binding.switch}"
         return error.of(field, f"{where} belongs to {holder}", "Unbind that port or use another interface.", fact)
+    if what == "active":
+        return error.of(field, f"{holder} is the active port", "Make that port inactive in the same request.", fact)
     if what == "mac":
         remedy = "Use a MAC that is free in this network, or none."
         return error.of(field, f"the address belongs to {holder}", remedy, fact)

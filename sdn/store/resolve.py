@@ -10,6 +10,7 @@ from sdn.model.errors import AlreadyExists, Conflict, InvalidInput, NotFound, Th
 from sdn.model.ids import parse_name, thing_of
 from sdn.model.intent import KIND_OF, Port, Resource, kind_of
 from sdn.store.draft import Target
+from sdn.store.forms import is_learned
 from sdn.store.rules import check_immutable, normal
 
 USER_FIELDS: dict[type[Resource], frozenset[str]] = {
@@ -39,7 +40,7 @@ def resolve(command: Command, objects: Mapping[str, Resource]) -> Target:
         return _replaced(stored, resource, command.fields)
     if stored is None:
         new = normal(replace(resource, revision=0, created=0.0))
-        return Target(new.name, None, new, isinstance(new, Port) and not new.addresses)
+        return Target(new.name, None, new, _is_open(new))
     if isinstance(command, Create):
         thing = Thing(kind_of(resource).value, resource.name)
         raise AlreadyExists.of("name", f"{resource.name} exists already", "Update it, or choose another name.", thing)
@@ -58,8 +59,12 @@ def _replaced(old: Resource, resource: Resource, names: frozenset[str] | None) -
         new = replace(new, mac=old.mac)
     new = normal(new)
     check_immutable(old, new)
-    fill = isinstance(new, Port) and not new.addresses and "addresses" in names
-    return Target(new.name, old, new, fill)
+    return Target(new.name, old, new, "addresses" in names and _is_open(new))
+
+
+def _is_open(new: Resource) -> bool:
+    """Whether addresses are to be chosen; the host of a learned port chooses its own."""
+    return isinstance(new, Port) and not new.addresses and not is_learned(new)
 
 
 def _existing(name: str, objects: Mapping[str, Resource]) -> Resource:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Any
@@ -25,8 +24,9 @@ from sdn.model.intent import (
 )
 from sdn.model.request import Protect, Strategy
 from sdn.model.selector import LABEL_KEY
-from sdn.store.forms import NOT_FOR_TENANTS, check_host_address, no_repetition, overlap, scoped
+from sdn.store.forms import NOT_FOR_TENANTS, check_host_address, check_mac, no_repetition, overlap, scoped
 from sdn.store.names import tenant_of
+from sdn.store.pairs import check_pairs
 from sdn.store.static_routes import check_routes
 
 MIN_MTU, MAX_MTU, DEFAULT_MTU = 576, 9000, 1500
@@ -42,6 +42,7 @@ PROTECTION_MODES = ("NONE", "PREFERRED", "REQUIRED")
 MAX_CONSTRAINTS = 64
 """Entries of each list of a connection's constraints."""
 MAX_CONSTRAINT_TEXT = 128
+_BOUNDS = {"max_latency_us": 10**9, "target_latency_us": 10**9, "max_hops": 65535, "max_cost": 2**40}
 MAX_LABELS = 64
 MAX_LABEL_VALUE = 255
 MAX_DESCRIPTION = 1024
@@ -51,10 +52,6 @@ MAX_ADDRESSES_PER_PORT = 64
 MAX_SWITCH_NAME = 64
 MAX_INTERFACE_NAME = 15
 """IFNAMSIZ of Linux less the final zero; OpenFlow 1.3 carries no more either."""
-ROUTER_MAC_PREFIX = "06:00:00:"
-"""First half of the MAC addresses of routers; the other half is the router's number."""
-
-_MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}|[0-9a-f]{2}(?:-[0-9a-f]{2}){5}")
 
 
 def normal(resource: Resource) -> Resource:
@@ -168,29 +165,24 @@ def _port(port: Port) -> dict[str, Any]:
         )
     no_repetition("addresses", port.addresses)
     if port.binding is not None:
-        _binding(port.binding)
-    return {"network": network, "mac": _mac(port.mac)}
+        _binding("binding", port.binding)
+    if port.migration_target is not None:
+        _binding("migration_target", port.migration_target)
+        if port.binding is None:
+            raise InvalidInput.of(
+                "migration_target",
+                "the port is not bound",
+                "Give the place where it is as binding, or bind it at once.",
+            )
+        if port.migration_target == port.binding:
+            raise InvalidInput.of(
+                "migration_target", "it is the binding", "Leave it out: the port is there, or its move is done."
+            )
+    mac = check_mac("mac", port.mac)
+    return {"network": network, "mac": mac, "allowed_address_pairs": check_pairs(port.allowed_address_pairs)}
 
 
-def _mac(text: str) -> str:
-    if not text:
-        return ""
-    mac = text.lower()
-    if not _MAC.fullmatch(mac):
-        raise InvalidInput.of(
-            "mac", f"{text[:40]!r} is not a MAC address", "Give six pairs of hexadecimal digits with colons between."
-        )
-    mac = mac.replace("-", ":")
-    if mac == "00:00:00:00:00:00" or int(mac[:2], 16) & 1:
-        raise InvalidInput.of("mac", f"{mac} is not a unicast address", "Give the address of one host.")
-    if mac.startswith(ROUTER_MAC_PREFIX):
-        raise InvalidInput.of(
-            "mac", f"{mac} is reserved for routers", f"Use an address that does not begin with {ROUTER_MAC_PREFIX}."
-        )
-    return mac
-
-
-def _binding(binding: Binding) -> None:
+def _binding(path: str, binding: Binding) -> None:
     for field, value, limit in (
         ("switch", binding.switch, MAX_SWITCH_NAME),
         ("interface", binding.interface, MAX_INTERFACE_NAME),
@@ -198,7 +190,7 @@ def _binding(binding: Binding) -> None:
         plain = value.isprintable() and "/" not in value and not any(char.isspace() for char in value)
         if not 1 <= len(value) <= limit or not plain:
             raise InvalidInput.of(
-                f"binding.{field}",
+                f"{path}.{field}",
                 f"{value[:80]!r} is not a name of a {field}" if value else "not given",
                 f"Use 1 to {limit} printable characters without spaces and '/'.",
             )
@@ -220,7 +212,12 @@ def _connection(connection: Connection) -> dict[str, Any]:
 
 def _constraints(connection: Connection) -> Constraints:
     wish = connection.constraints
-    for field, most in (("max_latency", 10**9), ("target_latency", 10**9), ("max_hops", 65535), ("max_cost", 2**40)):
+    for field, most in (
+        ("max_latency_us", 10**9),
+        ("target_latency_us", 10**9),
+        ("max_hops", 65535),
+        ("max_cost", 2**40),
+    ):
         value = getattr(wish, field)
         if not 0 <= value <= most:
             raise InvalidInput.of(f"constraints.{field}", f"{value} is out of range", f"Give 0 to {most}.")

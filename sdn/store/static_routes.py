@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sdn.model.errors import InUse, InvalidInput
+from sdn.model.errors import InUse, InvalidInput, UsedBy
 from sdn.model.intent import Prefix, Router, StaticRoute, Subnet
 from sdn.store.forms import NOT_FOR_TENANTS, check_host_address, inside, scoped
 
@@ -85,4 +85,5 @@ def check_gateway_free(router: Router, subnet: Subnet) -> None:
                 "gateway",
                 f"{subnet.gateway} is the next hop to {route.prefix} of {router.name}",
                 "Change that route first, or in the same transaction.",
+                UsedBy(subnet.name, (router.name,), 1),
             )

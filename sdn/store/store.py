@@ -104,7 +104,7 @@ class Store:
 
     def subnets_of(self, network: str) -> Collection[Subnet]:
         """The subnets of a network; a live view."""
-        return self._index.subnets.get(network, {}).values()
+        return self._index.subnets_of(network)
 
     def subnet_of(self, network: str, address: Address) -> Subnet | None:
         """The subnet of a network in which an address lies."""
@@ -121,6 +121,10 @@ class Store:
     def holder_of_address(self, network: str, address: Address) -> str | None:
         """The name of the port with an address, or of the subnet whose gateway it is."""
         return self._index.claims.get(address_claim(network, int(address)))
+
+    def users_of_address(self, network: str, address: Address) -> Collection[str]:
+        """Names of the ports that may use an address beside their own; a live view."""
+        return self._index.paired.get((network, int(address)), {}).keys()
 
     def port_by_binding(self, switch: str, interface: str) -> str | None:
         """The name of the port bound to an interface; ``switch`` as the port names it."""
@@ -332,9 +336,8 @@ def _check_numbers(targets: Mapping[str, Target], numbers: Numbers) -> None:
     wanted: dict[str, set[str]] = {pool: set() for pool in defaults.OWNED_POOLS.values()}
     for target in targets.values():
         assert target.new is not None
-        key = defaults.number_key(target.new)
-        if key is not None:
-            wanted[key[0]].add(key[1])
+        for pool, key in defaults.number_keys(target.new):
+            wanted[pool].add(key)
     for pool, keys in wanted.items():
         held = {key for key, _ in numbers.items(pool)}
         if keys != held:

@@ -10,6 +10,7 @@ inventory.py  switches and ports
 schedule.py   when which port is probed
 discovery.py  links from probes and port status
 damping.py    links that come and go
+latency.py    how long frames take
 records.py    links as text, to survive a restart
 declared.py   comparison with a declared topology
 state.py      the whole: names, ports, links for routing, wiring faults

@@ -18,7 +18,7 @@ Rules
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -70,6 +70,9 @@ class Discovery(Inventory):
         self._suspects: set[End] = set()
         self._schedule = Schedule(interval)
         self._counter = 0
+        self._flying: dict[bytes, End] = {}
+        """Whole frames that left lately: what is equal to one of them needs no other proof that it is ours."""
+        self._flights: deque[tuple[float, bytes]] = deque()
         self._touched: dict[End, None] = {}
         self.revision = 0
         self.rejects: Counter[str] = Counter()
@@ -187,6 +190,8 @@ class Discovery(Inventory):
         random_bytes: gives so many unpredictable bytes.
         """
         due = []
+        while self._flights and now - self._flights[0][0] > self._misses * self._interval:
+            del self._flying[self._flights.popleft()[1]]
         for when, end in self._schedule.due(now):
             port = self._port(end)
             if port is None or port.due != when or not self._probing(end):
@@ -195,9 +200,10 @@ class Discovery(Inventory):
             nonce = self._counter.to_bytes(8, "big") + random_bytes(lldp.NONCE_SIZE - 8)
             self._remember(end, port, nonce, now)
             source = port.port.mac if len(port.port.mac) == 6 else _SOURCE
-            due.append(
-                (end.dpid, port.port.number, lldp.build(self._key, *end, source=source, nonce=nonce, ttl=self._ttl))
-            )
+            frame = lldp.build(self._key, *end, source=source, nonce=nonce, ttl=self._ttl)
+            due.append((end.dpid, port.port.number, frame))
+            self._flying[frame] = end
+            self._flights.append((now, frame))
             self._schedule.push_next(end, port, now)
         return due
 
@@ -270,6 +276,16 @@ class Discovery(Inventory):
         """(sender, receiver) where probes have gone in one direction only since before that time."""
         return self._adjacency.one_way(before)
 
+    def heard(self, end: End) -> bool:
+        """Whether a probe of, or at, a port has been heard: it is part of a link, or of one direction of it."""
+        return self._adjacency.knows(end)
+
+    def hurry(self, end: End, now: float) -> None:
+        """Probe a port twice per interval for once, because it is to be known soon what is there."""
+        port = self._port(end)
+        if port is not None and self._probing(end):
+            self._schedule.hurry(end, port, now)
+
     def bound(self, end: End) -> bool:
         """Whether the port is marked as belonging to a host."""
         return end in self._bound
@@ -281,17 +297,19 @@ class Discovery(Inventory):
     # Inside
 
     def _judge(self, dpid: Dpid, in_port: int, frame: bytes, now: float) -> tuple[str, str] | None:
-        try:
-            probe = lldp.parse(frame)
-        except lldp.BadFrame as error:
-            return ("foreign" if error.foreign else "malformed"), error.reason
-        if not lldp.verify(self._key, probe):
-            return "forged", f"the tag of a probe in the name of {format_dpid(probe.dpid)} is wrong"
-        sender = End(probe.dpid, probe.interface)
+        sender, nonce = self._flying.get(frame), lldp.nonce_of(frame)
+        if sender is None:  # padded on its way, old, or not ours
+            try:
+                probe = lldp.parse(frame)
+            except lldp.BadFrame as error:
+                return ("foreign" if error.foreign else "malformed"), error.reason
+            if not lldp.verify(self._key, probe):
+                return "forged", f"the tag of a probe in the name of {format_dpid(probe.dpid)} is wrong"
+            sender, nonce = End(probe.dpid, probe.interface), probe.nonce
         switch = self._switches.get(dpid)
         name = switch.names.get(in_port) if switch is not None and switch.connected else None
         known = self._port(sender)
-        index = self._outstanding(known, probe.nonce, now)
+        index = self._outstanding(known, nonce, now)
         if known is None or index is None:
             return "stale", f"a probe of {sender} that is not under way"
         if name is None or switch is None or not switch.ports[name].port.up:
@@ -315,6 +333,8 @@ class Discovery(Inventory):
             return "reflected", f"a probe of {sender} came back to it"
         if receiver.dpid == sender.dpid:
             return "same-switch", f"a probe of {sender} came back to {receiver}"
+        if self._adjacency.receiver(sender) == receiver:
+            return None  # as ever; a port has one peer, so neither has another
         for end, other in ((sender, receiver), (receiver, sender)):
             peer = self._live_peer(end)
             if peer not in (None, other):

@@ -37,6 +37,7 @@ _CONTEXT = b"sdn lldp probe 1\x00"
 _CHASSIS, _PORT, _TTL, _END, _SPECIFIC = 1, 2, 3, 0, 127
 _LOCALLY_ASSIGNED = 7
 _INTERFACE_NAME = 5
+_NONCE_FROM_END = -2 - TAG_SIZE - NONCE_SIZE
 _DPID = re.compile(rb"[0-9a-f]{16}")
 
 
@@ -113,6 +114,16 @@ def parse(frame: bytes) -> Probe:
     nonce = specific[4 : 4 + NONCE_SIZE]
     dpid = Dpid(int(chassis[1:], 16))
     return Probe(dpid, interface, int.from_bytes(ttl, "big"), nonce, specific[4 + NONCE_SIZE :])
+
+
+def number_of(frame: bytes) -> int:
+    """The first half of the nonce of a probe as it left ``build``: unpadded, and not checked."""
+    return int.from_bytes(nonce_of(frame)[:8], "big")
+
+
+def nonce_of(frame: bytes) -> bytes:
+    """The nonce of a probe as it left ``build``."""
+    return frame[_NONCE_FROM_END : _NONCE_FROM_END + NONCE_SIZE]
 
 
 def verify(key: bytes, probe: Probe) -> bool:

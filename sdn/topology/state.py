@@ -23,11 +23,15 @@ from sdn.topology import declared as wiring
 from sdn.topology.adjacency import End
 from sdn.topology.damping import Damping, DampingRule
 from sdn.topology.discovery import Discovery
+from sdn.topology.latency import Latencies, Latency
 from sdn.topology.records import key
 
 PENALTY = 1_000_000
 """Added to the cost of a link for each end whose switch is away, and while it is damped: taken only where there is no
 other way."""
+
+_STEP = 100
+"""Microseconds by which a measured latency must differ from the one in use, at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,8 @@ class LinkState:
 
     link: as observed, without penalty, None when it is declared but not seen. declared: None when it was not declared.
     away: a switch at one of its ends is not connected, so that it cannot be probed. damped: avoided, because it was
-    lost too often. unused: seen, but not taken for a link, because only declared ones are.
+    lost too often. unused: seen, but not taken for a link, because only declared ones are. measured: None while that is
+    not known.
     """
 
     a: tuple[str, str]
@@ -46,6 +51,7 @@ class LinkState:
     away: bool = False
     damped: bool = False
     unused: bool = False
+    measured: Latency | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +69,8 @@ class TopologyState:
     key, interval, misses: see Discovery. hold: seconds for which a switch may be away before routing avoids it as
     transit (its flows cannot be changed; its links stay). restart_hold: the same for switches that have not returned
     since ``load``; longer, because all come back one by one and nothing may be rerouted meanwhile. damping: of links
-    that come and go. only_declared: a link that was not declared is shown, and not used.
+    that come and go. only_declared: a link that was not declared is shown, and not used. measured: where no latency is
+    declared, that of a link is what is measured.
     """
 
     def __init__(
@@ -77,6 +84,7 @@ class TopologyState:
         restart_hold: float = 15.0,
         damping: DampingRule | None = None,
         only_declared: bool = False,
+        measured: bool = False,
     ) -> None:
         self.discovery = Discovery(key, interval, misses)
         self.declared = declared
@@ -89,6 +97,10 @@ class TopologyState:
         self._wiring = wiring.Wiring(declared)
         self._only_declared = only_declared and declared is not None
         self._damping = Damping[wiring.SeenLink](damping or DampingRule())
+        self._measured = measured
+        self._latency: dict[wiring.SeenLink, int] = {}
+        """As measured when it was taken over, in microseconds."""
+        self.latencies = Latencies()
         self._damping_changes: dict[wiring.SeenLink, DampingChange] = {}
         self._pairs: dict[End, wiring.SeenLink] = {}
         self._plain: dict[wiring.SeenLink, Link] = {}
@@ -117,6 +129,9 @@ class TopologyState:
         for pair in self._damping.expire(now):
             self._note_damping(pair, damped=False)
             self._use(pair)
+        self._refresh()
+        for pair in self.latencies.take_changed():
+            self._note_latency(pair)
 
     def load(self, records: Mapping[str, str], now: float) -> None:
         """Take over links learned before a restart; raises InvalidInput. Call it before any event."""
@@ -235,7 +250,19 @@ class TopologyState:
             away=not all(self.discovery.connected(end.dpid) for end in pair),
             damped=self._damping.suppressed(pair),
             unused=pair not in self._now_used,
+            measured=self.latencies.of(pair),
         )
+
+    def _note_latency(self, pair: wiring.SeenLink) -> None:
+        """Take a measured latency over when it is clearly another one: each change is a change of the network."""
+        link, found = self._plain.get(pair), self.latencies.of(pair) if self._measured else None
+        if link is None or found is None:
+            return
+        known = self._latency.get(pair)
+        if known is None or abs(found.microseconds - known) > max(found.error, known // 2, _STEP):
+            self._latency[pair] = found.microseconds
+            self._plain[pair] = self._link(pair, self._wiring.declared(pair))
+            self._use(pair)
 
     def _note_damping(self, pair: wiring.SeenLink, *, damped: bool) -> None:
         penalty = round(self._damping.penalty(pair, self._now))
@@ -256,6 +283,9 @@ class TopologyState:
                     del self._pairs[end]
             if not up and self._plain.pop(pair, None) is not None and self._damping.lost(pair, self._now):
                 self._note_damping(pair, damped=True)
+            if not up:
+                self.latencies.forget(pair)
+                self._latency.pop(pair, None)
             for other in self._wiring.update(pair, up):
                 if other != pair or up:
                     self._plain[other] = self._link(other, self._wiring.declared(other))
@@ -286,9 +316,10 @@ class TopologyState:
             if port.speed:
                 speeds.append(port.speed)
         a, b = sorted(ends)
+        latency = (declared.latency if declared is not None else 0) or self._latency.get(pair, 0)
         if declared is None:
-            return Link(a, b, capacity=min(speeds, default=DEFAULT_CAPACITY))
-        return Link(a, b, declared.cost, declared.capacity, declared.latency, declared.risk_groups)
+            return Link(a, b, capacity=min(speeds, default=DEFAULT_CAPACITY), latency=latency)
+        return Link(a, b, declared.cost, declared.capacity, latency, declared.risk_groups)
 
     def _penalised(self, link: Link, *, damped: bool) -> Link:
         reasons = (link.a.dpid in self._avoided) + (link.b.dpid in self._avoided) + damped

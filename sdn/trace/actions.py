@@ -66,7 +66,16 @@ class Move:
     bits: int
 
 
-Action = Output | ToGroup | Resubmit | DecTtl | SetTtl | Load | Move
+@dataclass(frozen=True, slots=True)
+class CheckLarger:
+    """A bit of a field: whether the frame has more bytes than ``length``."""
+
+    length: int
+    field: Known
+    bit: int
+
+
+Action = Output | ToGroup | Resubmit | DecTtl | SetTtl | Load | Move | CheckLarger
 FINAL = (Output, ToGroup, Resubmit)
 """Actions of which a bucket may have one, at its end."""
 
@@ -155,6 +164,8 @@ def _nicira(subtype: int, data: bytes) -> Action:
         bits, source, destination = (_u16(data, at) for at in (6, 8, 10))
         origin, target = _part(_u32(data, 12), source, bits), _part(_u32(data, 16), destination, bits)
         return Move(origin, source, target, destination, bits)
+    if subtype == 49 and len(data) >= 14:
+        return CheckLarger(_u16(data, 6), _part(_u32(data, 10), _u16(data, 8), 1), _u16(data, 8))
     if subtype == 14 and len(data) >= 9 and _u16(data, 6) == 0xFFF8:
         return Resubmit(data[8])
     raise UnknownError(f"action(nicira {subtype},{data.hex()})")

@@ -71,6 +71,19 @@ class _Draft:
     note: str = ""
     meters: list[int] = field(default_factory=list)
     changes: tuple[Change, ...] = ()
+    values: Values = field(default_factory=dict)
+
+    def done(self) -> Step:
+        """The step."""
+        return replace(
+            self.step,
+            next=tuple(self.next),
+            why=self.why,
+            note=self.note,
+            meters=tuple(self.meters),
+            changes=self.changes,
+            values=self.values,
+        )
 
 
 @dataclass(slots=True)
@@ -91,10 +104,7 @@ class _Tracer:
         self._arrived: dict[tuple[Place, bytes], int] = {}
 
     def steps(self) -> tuple[Step, ...]:
-        return tuple(
-            replace(d.step, next=tuple(d.next), why=d.why, note=d.note, meters=tuple(d.meters), changes=d.changes)
-            for d in self._drafts
-        )
+        return tuple(draft.done() for draft in self._drafts)
 
     def arrive(self, place: Place, frame: bytes) -> int:
         """The step at which this frame enters by this port, told once."""
@@ -173,6 +183,7 @@ class _Tracer:
             self._end(number, Why.NO_MATCH)
         else:
             return number, self._instructions(visit, values, bodies.pop(), number, depth)
+        self._drafts[number].values = dict(values)
         return number, None
 
     def _instructions(self, visit: _Visit, values: Values, body: bytes, number: int, depth: int) -> int | None:
@@ -195,6 +206,7 @@ class _Tracer:
         draft = self._drafts[number]
         if draft.why is None and goto is None and not draft.next:
             self._end(number, Why.NO_OUTPUT if body else Why.DROPPED)
+            draft.values = before
         return goto if goes_on and draft.why is None else None
 
     def _note_changes(self, number: int, before: Values, values: Values) -> None:
@@ -219,6 +231,9 @@ class _Tracer:
                     self._end(number, Why.TTL)
                     return False
                 values["nw_ttl"] -= 1
+            elif isinstance(action, act.CheckLarger):
+                larger = len(visit.packet.frame) > action.length
+                act.change(act.Load(action.field, larger << action.bit, 1 << action.bit), values)
             else:
                 act.change(action, values)
         return True

@@ -96,7 +96,7 @@ def _arp(packet: Packet, at: int) -> None:
 def _ipv4(packet: Packet, at: int) -> None:
     data, fields = packet.frame, packet.fields
     size = len(data) - at
-    if size < 20 or data[at] >> 4 != 4:
+    if size < 20:  # the version is not looked at, there as here
         return
     header, total = (data[at] & 15) * 4, _u16(data, at + 2)
     if header < 20 or header > size or total > size or header > total or size - total > 0xFFFF:

@@ -6,11 +6,14 @@ what comes then is told once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from itertools import product
+from typing import TypeVar
+
+T = TypeVar("T")
 
 CONTROLLER = 0xFFFFFFFD
 """OFPP_CONTROLLER (OpenFlow 1.3.5, section 7.2.1)."""
@@ -81,6 +84,7 @@ class Step:
     key: the flow of a TABLE step, None where none matched; group: id, of GROUP and BUCKET. kind: type of the group.
     port: where the frame came in (ARRIVE) or goes out. bucket: which, from 0; share: of all of a select group's live
     buckets so many are alike, of so many. meters: that the packet passed. frame: of ARRIVE, and of what leaves.
+    values: fields of the packet in a table that ends it.
     why: set where nothing follows. next: numbers of the steps that follow.
     """
 
@@ -97,6 +101,7 @@ class Step:
     meters: tuple[int, ...] = ()
     changes: tuple[Change, ...] = ()
     frame: bytes = b""
+    values: Mapping[str, int] = field(default_factory=dict)
     why: Why | None = None
     note: str = ""
     next: tuple[int, ...] = ()
@@ -142,12 +147,20 @@ class Trace:
 
     def must(self, goal: Callable[[Step], bool]) -> bool:
         """Whether every way leads to a step like this, whatever select groups choose."""
-        sure: list[bool] = [False] * len(self.steps)
+        return bool(self.certain(lambda step: goal(step) or None))
+
+    def certain(self, name: Callable[[Step], T | None]) -> frozenset[T]:
+        """What happens on every way: the names of steps that do (None: of no interest). O(steps x names)."""
+        found: list[frozenset[T]] = [frozenset()] * len(self.steps)
         for number in self._upwards:
             step = self.steps[number]
-            below = [sure[n] for n in step.next]
-            sure[number] = goal(step) or (bool(below) and (all(below) if step.is_choice else any(below)))
-        return sure[0]
+            below = [found[n] for n in step.next]
+            if below:
+                found[number] = below[0].intersection(*below[1:]) if step.is_choice else below[0].union(*below[1:])
+            own = name(step)
+            if own is not None:
+                found[number] |= {own}
+        return found[0]
 
     @property
     def sure(self) -> bool:

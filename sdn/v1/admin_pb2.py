@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x12sdn/v1/admin.proto\x12\x06sdn.v1\"\x0f\n\rBackupRequest\",\n\x0cSnapshotInfo\x12\x0c\n\x04size\x18\x01 \x01(\x04\x12\x0e\n\x06sha256\x18\x02 \x01(\x0c\"N\n\x0e\x42\x61\x63kupResponse\x12\x0e\n\x04\x64\x61ta\x18\x01 \x01(\x0cH\x00\x12$\n\x04info\x18\x02 \x01(\x0b\x32\x14.sdn.v1.SnapshotInfoH\x00\x42\x06\n\x04part\"1\n\x0eRestoreOptions\x12\x0e\n\x06sha256\x18\x01 \x01(\x0c\x12\x0f\n\x07\x64ry_run\x18\x02 \x01(\x08\"S\n\x0eRestoreRequest\x12)\n\x07options\x18\x01 \x01(\x0b\x32\x16.sdn.v1.RestoreOptionsH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"V\n\x0fRestoreResponse\x12\x0f\n\x07\x63reated\x18\x01 \x03(\t\x12\x0f\n\x07updated\x18\x02 \x03(\t\x12\x0f\n\x07\x64\x65leted\x18\x03 \x03(\t\x12\x10\n\x08revision\x18\x04 \x01(\x04\x32\x87\x01\n\x0c\x41\x64minService\x12\x39\n\x06\x42\x61\x63kup\x12\x15.sdn.v1.BackupRequest\x1a\x16.sdn.v1.BackupResponse0\x01\x12<\n\x07Restore\x12\x16.sdn.v1.RestoreRequest\x1a\x17.sdn.v1.RestoreResponse(\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x12sdn/v1/admin.proto\x12\x06sdn.v1\"\x0f\n\rBackupRequest\",\n\x0cSnapshotInfo\x12\x0c\n\x04size\x18\x01 \x01(\x04\x12\x0e\n\x06sha256\x18\x02 \x01(\x0c\"N\n\x0e\x42\x61\x63kupResponse\x12\x0e\n\x04\x64\x61ta\x18\x01 \x01(\x0cH\x00\x12$\n\x04info\x18\x02 \x01(\x0b\x32\x14.sdn.v1.SnapshotInfoH\x00\x42\x06\n\x04part\"1\n\x0eRestoreOptions\x12\x0e\n\x06sha256\x18\x01 \x01(\x0c\x12\x0f\n\x07\x64ry_run\x18\x02 \x01(\x08\"S\n\x0eRestoreRequest\x12)\n\x07options\x18\x01 \x01(\x0b\x32\x16.sdn.v1.RestoreOptionsH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"V\n\x0fRestoreResponse\x12\x0f\n\x07\x63reated\x18\x01 \x03(\t\x12\x0f\n\x07updated\x18\x02 \x03(\t\x12\x0f\n\x07\x64\x65leted\x18\x03 \x03(\t\x12\x10\n\x08revision\x18\x04 \x01(\x04\")\n\x08LogLevel\x12\x0e\n\x06logger\x18\x01 \x01(\t\x12\r\n\x05level\x18\x02 \x01(\t\"\x15\n\x13GetLogLevelsRequest\"-\n\tLogLevels\x12 \n\x06levels\x18\x01 \x03(\x0b\x32\x10.sdn.v1.LogLevel\"3\n\x12SetLogLevelRequest\x12\x0e\n\x06logger\x18\x01 \x01(\t\x12\r\n\x05level\x18\x02 \x01(\t2\x85\x02\n\x0c\x41\x64minService\x12>\n\x0cGetLogLevels\x12\x1b.sdn.v1.GetLogLevelsRequest\x1a\x11.sdn.v1.LogLevels\x12<\n\x0bSetLogLevel\x12\x1a.sdn.v1.SetLogLevelRequest\x1a\x11.sdn.v1.LogLevels\x12\x39\n\x06\x42\x61\x63kup\x12\x15.sdn.v1.BackupRequest\x1a\x16.sdn.v1.BackupResponse0\x01\x12<\n\x07Restore\x12\x16.sdn.v1.RestoreRequest\x1a\x17.sdn.v1.RestoreResponse(\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,6 +43,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RESTOREREQUEST']._serialized_end=307
   _globals['_RESTORERESPONSE']._serialized_start=309
   _globals['_RESTORERESPONSE']._serialized_end=395
-  _globals['_ADMINSERVICE']._serialized_start=398
-  _globals['_ADMINSERVICE']._serialized_end=533
+  _globals['_LOGLEVEL']._serialized_start=397
+  _globals['_LOGLEVEL']._serialized_end=438
+  _globals['_GETLOGLEVELSREQUEST']._serialized_start=440
+  _globals['_GETLOGLEVELSREQUEST']._serialized_end=461
+  _globals['_LOGLEVELS']._serialized_start=463
+  _globals['_LOGLEVELS']._serialized_end=508
+  _globals['_SETLOGLEVELREQUEST']._serialized_start=510
+  _globals['_SETLOGLEVELREQUEST']._serialized_end=561
+  _globals['_ADMINSERVICE']._serialized_start=564
+  _globals['_ADMINSERVICE']._serialized_end=825
 # @@protoc_insertion_point(module_scope)

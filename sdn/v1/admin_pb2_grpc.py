@@ -34,6 +34,16 @@ class AdminServiceStub:
         Args:
             channel: A grpc.Channel.
         """
+        self.GetLogLevels = channel.unary_unary(
+                '/sdn.v1.AdminService/GetLogLevels',
+                request_serializer=sdn_dot_v1_dot_admin__pb2.GetLogLevelsRequest.SerializeToString,
+                response_deserializer=sdn_dot_v1_dot_admin__pb2.LogLevels.FromString,
+                _registered_method=True)
+        self.SetLogLevel = channel.unary_unary(
+                '/sdn.v1.AdminService/SetLogLevel',
+                request_serializer=sdn_dot_v1_dot_admin__pb2.SetLogLevelRequest.SerializeToString,
+                response_deserializer=sdn_dot_v1_dot_admin__pb2.LogLevels.FromString,
+                _registered_method=True)
         self.Backup = channel.unary_stream(
                 '/sdn.v1.AdminService/Backup',
                 request_serializer=sdn_dot_v1_dot_admin__pb2.BackupRequest.SerializeToString,
@@ -48,6 +58,19 @@ class AdminServiceStub:
 
 class AdminServiceServicer:
     """Missing associated documentation comment in .proto file."""
+
+    def GetLogLevels(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetLogLevel(self, request, context):
+        """Until the daemon ends. The answer is what GetLogLevels answers afterwards.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
 
     def Backup(self, request, context):
         """A consistent snapshot of everything durable, taken while the daemon runs: an SQLite database. It holds secrets.
@@ -67,6 +90,16 @@ class AdminServiceServicer:
 
 def add_AdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'GetLogLevels': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetLogLevels,
+                    request_deserializer=sdn_dot_v1_dot_admin__pb2.GetLogLevelsRequest.FromString,
+                    response_serializer=sdn_dot_v1_dot_admin__pb2.LogLevels.SerializeToString,
+            ),
+            'SetLogLevel': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetLogLevel,
+                    request_deserializer=sdn_dot_v1_dot_admin__pb2.SetLogLevelRequest.FromString,
+                    response_serializer=sdn_dot_v1_dot_admin__pb2.LogLevels.SerializeToString,
+            ),
             'Backup': grpc.unary_stream_rpc_method_handler(
                     servicer.Backup,
                     request_deserializer=sdn_dot_v1_dot_admin__pb2.BackupRequest.FromString,
@@ -87,6 +120,60 @@ def add_AdminServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class AdminService:
     """Missing associated documentation comment in .proto file."""
+
+    @staticmethod
+    def GetLogLevels(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sdn.v1.AdminService/GetLogLevels',
+            sdn_dot_v1_dot_admin__pb2.GetLogLevelsRequest.SerializeToString,
+            sdn_dot_v1_dot_admin__pb2.LogLevels.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetLogLevel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sdn.v1.AdminService/SetLogLevel',
+            sdn_dot_v1_dot_admin__pb2.SetLogLevelRequest.SerializeToString,
+            sdn_dot_v1_dot_admin__pb2.LogLevels.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
 
     @staticmethod
     def Backup(request,

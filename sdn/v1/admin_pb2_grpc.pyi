@@ -31,6 +31,9 @@ class AdminServiceStub:
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> AdminServiceAsyncStub: ...
+    GetLogLevels: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetLogLevelsRequest, _admin_pb2.LogLevels]
+    SetLogLevel: _grpc.UnaryUnaryMultiCallable[_admin_pb2.SetLogLevelRequest, _admin_pb2.LogLevels]
+    """Until the daemon ends. The answer is what GetLogLevels answers afterwards."""
     Backup: _grpc.UnaryStreamMultiCallable[_admin_pb2.BackupRequest, _admin_pb2.BackupResponse]
     """A consistent snapshot of everything durable, taken while the daemon runs: an SQLite database. It holds secrets."""
     Restore: _grpc.StreamUnaryMultiCallable[_admin_pb2.RestoreRequest, _admin_pb2.RestoreResponse]
@@ -41,6 +44,9 @@ class AdminServiceStub:
 @_typing.type_check_only
 class AdminServiceAsyncStub(AdminServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
+    GetLogLevels: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetLogLevelsRequest, _admin_pb2.LogLevels]  # type: ignore[assignment]
+    SetLogLevel: _aio.UnaryUnaryMultiCallable[_admin_pb2.SetLogLevelRequest, _admin_pb2.LogLevels]  # type: ignore[assignment]
+    """Until the daemon ends. The answer is what GetLogLevels answers afterwards."""
     Backup: _aio.UnaryStreamMultiCallable[_admin_pb2.BackupRequest, _admin_pb2.BackupResponse]  # type: ignore[assignment]
     """A consistent snapshot of everything durable, taken while the daemon runs: an SQLite database. It holds secrets."""
     Restore: _aio.StreamUnaryMultiCallable[_admin_pb2.RestoreRequest, _admin_pb2.RestoreResponse]  # type: ignore[assignment]
@@ -49,6 +55,21 @@ class AdminServiceAsyncStub(AdminServiceStub):
     """
 
 class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
+    @_abc_1.abstractmethod
+    def GetLogLevels(
+        self,
+        request: _admin_pb2.GetLogLevelsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.LogLevels, _abc.Awaitable[_admin_pb2.LogLevels]]: ...
+
+    @_abc_1.abstractmethod
+    def SetLogLevel(
+        self,
+        request: _admin_pb2.SetLogLevelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.LogLevels, _abc.Awaitable[_admin_pb2.LogLevels]]:
+        """Until the daemon ends. The answer is what GetLogLevels answers afterwards."""
+
     @_abc_1.abstractmethod
     def Backup(
         self,

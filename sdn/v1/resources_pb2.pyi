@@ -76,6 +76,85 @@ CONDITION_UNKNOWN: ConditionStatus.ValueType  # 3
 """It cannot be said at present; the reason says why."""
 Global___ConditionStatus: _TypeAlias = ConditionStatus  # noqa: Y015
 
+class _PathStrategy:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PathStrategyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PathStrategy.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PATH_STRATEGY_UNSPECIFIED: _PathStrategy.ValueType  # 0
+    """COST."""
+    COST: _PathStrategy.ValueType  # 1
+    """Least sum of link costs."""
+    LATENCY: _PathStrategy.ValueType  # 2
+    """Least sum of latencies."""
+    FREE: _PathStrategy.ValueType  # 3
+    """Least sum of utilisations, so that load spreads."""
+
+class PathStrategy(_PathStrategy, metaclass=_PathStrategyEnumTypeWrapper):
+    """Which of the paths that satisfy everything is best."""
+
+PATH_STRATEGY_UNSPECIFIED: PathStrategy.ValueType  # 0
+"""COST."""
+COST: PathStrategy.ValueType  # 1
+"""Least sum of link costs."""
+LATENCY: PathStrategy.ValueType  # 2
+"""Least sum of latencies."""
+FREE: PathStrategy.ValueType  # 3
+"""Least sum of utilisations, so that load spreads."""
+Global___PathStrategy: _TypeAlias = PathStrategy  # noqa: Y015
+
+class _Scope:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ScopeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Scope.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SCOPE_UNSPECIFIED: _Scope.ValueType  # 0
+    """LINK."""
+    LINK: _Scope.ValueType  # 1
+    SWITCH: _Scope.ValueType  # 2
+    """No switch but those at the ends, and no link."""
+    RISK_GROUP: _Scope.ValueType  # 3
+    """No shared-risk group of a link, and no link."""
+
+class Scope(_Scope, metaclass=_ScopeEnumTypeWrapper):
+    """What two paths must not share."""
+
+SCOPE_UNSPECIFIED: Scope.ValueType  # 0
+"""LINK."""
+LINK: Scope.ValueType  # 1
+SWITCH: Scope.ValueType  # 2
+"""No switch but those at the ends, and no link."""
+RISK_GROUP: Scope.ValueType  # 3
+"""No shared-risk group of a link, and no link."""
+Global___Scope: _TypeAlias = Scope  # noqa: Y015
+
+class _ProtectionMode:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ProtectionModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ProtectionMode.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PROTECTION_MODE_UNSPECIFIED: _ProtectionMode.ValueType  # 0
+    """NONE."""
+    NONE: _ProtectionMode.ValueType  # 1
+    PREFERRED: _ProtectionMode.ValueType  # 2
+    """A backup path if there is one."""
+    REQUIRED: _ProtectionMode.ValueType  # 3
+    """Refused without a backup path; DEGRADED while there is none any more."""
+
+class ProtectionMode(_ProtectionMode, metaclass=_ProtectionModeEnumTypeWrapper): ...
+
+PROTECTION_MODE_UNSPECIFIED: ProtectionMode.ValueType  # 0
+"""NONE."""
+NONE: ProtectionMode.ValueType  # 1
+PREFERRED: ProtectionMode.ValueType  # 2
+"""A backup path if there is one."""
+REQUIRED: ProtectionMode.ValueType  # 3
+"""Refused without a backup path; DEGRADED while there is none any more."""
+Global___ProtectionMode: _TypeAlias = ProtectionMode  # noqa: Y015
+
 @_typing.final
 class PathHop(_message.Message):
     """One switch of a path."""
@@ -158,6 +237,7 @@ class Status(_message.Message):
     SWITCHES_AWAY_FIELD_NUMBER: _builtins.int
     PATH_FIELD_NUMBER: _builtins.int
     SWITCHES_PENDING_FIELD_NUMBER: _builtins.int
+    BACKUP_PATH_FIELD_NUMBER: _builtins.int
     CONDITIONS_FIELD_NUMBER: _builtins.int
     state: Global___State.ValueType
     reason: _builtins.str
@@ -177,6 +257,10 @@ class Status(_message.Message):
         """Switches concerned that are connected and have not confirmed yet."""
 
     @_builtins.property
+    def backup_path(self) -> _containers.RepeatedCompositeFieldContainer[Global___PathHop]:
+        """Backup path, of a protected connection."""
+
+    @_builtins.property
     def conditions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Condition]:
         """For each kind always the same types."""
 
@@ -189,11 +273,12 @@ class Status(_message.Message):
         switches_away: _abc.Iterable[_builtins.str] | None = ...,
         path: _abc.Iterable[Global___PathHop] | None = ...,
         switches_pending: _abc.Iterable[_builtins.str] | None = ...,
+        backup_path: _abc.Iterable[Global___PathHop] | None = ...,
         conditions: _abc.Iterable[Global___Condition] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conditions", b"conditions", "message", b"message", "path", b"path", "reason", b"reason", "state", b"state", "switches_away", b"switches_away", "switches_pending", b"switches_pending"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backup_path", b"backup_path", "conditions", b"conditions", "message", b"message", "path", b"path", "reason", b"reason", "state", b"state", "switches_away", b"switches_away", "switches_pending", b"switches_pending"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -230,10 +315,15 @@ class Metadata(_message.Message):
     ETAG_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     description: _builtins.str
+    """At most 1024 characters; printable ones, newlines and tabs."""
     etag: _builtins.str
     """Output only, but for updates and deletions: if given there, the write fails unless it still is the stored one."""
     @_builtins.property
-    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """At most 64. Keys: 1 to 63 of A-Z, a-z, 0-9, '.', '_', '/' and '-', beginning and ending with a letter or digit;
+        values: at most 255 printable characters.
+        """
+
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """Output only."""
@@ -350,7 +440,11 @@ class Network(_message.Message):
     name: _builtins.str
     """tenants/T/networks/N"""
     mtu: _builtins.int
-    """Largest IP packet, in bytes; 1500 if not given."""
+    """Largest IP packet, in bytes: 576 to 9000, at least 1280 where there is an IPv6 subnet; 1500 if not given. What hosts
+    have to be set to. Within the network it is not checked. A router that joins networks of different MTU does not
+    deliver larger packets into the smaller one, and tells the sender (ICMP fragmentation needed, ICMPv6 packet too
+    big); it never fragments. Links between switches must carry 14 bytes more than the largest MTU.
+    """
     @_builtins.property
     def metadata(self) -> Global___Metadata: ...
     @_builtins.property
@@ -388,7 +482,7 @@ class Subnet(_message.Message):
     network: _builtins.str
     """Full name or, within the tenant, the id alone."""
     cidr: _builtins.str
-    """10.0.0.0/24 or 2001:db8::/64; host bits must be zero."""
+    """10.0.0.0/24 or 2001:db8::/64, /8 to /30 or /48 to /126; host bits must be zero. A network has at most 64 subnets."""
     gateway: _builtins.str
     """Address of the router in this subnet: the first host address if not given, 'none' for no gateway."""
     @_builtins.property
@@ -460,7 +554,7 @@ class Router(_message.Message):
     def status(self) -> Global___Status: ...
     @_builtins.property
     def subnets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The router owns the gateway address of each; a subnet has at most one router."""
+        """The router owns the gateway address of each; a subnet has at most one router. At most 64."""
 
     @_builtins.property
     def routes(self) -> _containers.RepeatedCompositeFieldContainer[Global___StaticRoute]:
@@ -510,6 +604,43 @@ class Binding(_message.Message):
 Global___Binding: _TypeAlias = Binding  # noqa: Y015
 
 @_typing.final
+class AddressPair(_message.Message):
+    """An address or range that a port may use beside its own ones: as sender, also in ARP and neighbour discovery.
+    A single address leads to the port as its own would; a range does not, but routes to the port may.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    MAC_FIELD_NUMBER: _builtins.int
+    ACTIVE_FIELD_NUMBER: _builtins.int
+    address: _builtins.str
+    """10.0.0.100 or 10.244.0.0/16, of either IP version, in a subnet of the network or not; host bits must be zero.
+    Not the gateway of a subnet of the network.
+    """
+    mac: _builtins.str
+    """The MAC with which the address is used; the port's own if not given. Each pair permits its address with its MAC."""
+    active: _builtins.bool
+    """Several ports of a network may use the same address or MAC (VRRP). It leads to the one that is active; at most one
+    is. While none is and several may, questions by ARP and ND go to the whole network and whoever has the address
+    answers; routers and virtual MACs lead nowhere then, and the ports are DEGRADED with the reason AddressShared.
+    """
+    def __init__(
+        self,
+        *,
+        address: _builtins.str = ...,
+        mac: _builtins.str = ...,
+        active: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "address", b"address", "mac", b"mac"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AddressPair: _TypeAlias = AddressPair  # noqa: Y015
+
+@_typing.final
 class Port(_message.Message):
     """An attachment of one host."""
 
@@ -522,6 +653,8 @@ class Port(_message.Message):
     MAC_FIELD_NUMBER: _builtins.int
     ADDRESSES_FIELD_NUMBER: _builtins.int
     BINDING_FIELD_NUMBER: _builtins.int
+    ALLOWED_ADDRESS_PAIRS_FIELD_NUMBER: _builtins.int
+    MIGRATION_TARGET_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """tenants/T/ports/P"""
     network: _builtins.str
@@ -534,10 +667,22 @@ class Port(_message.Message):
     def status(self) -> Global___Status: ...
     @_builtins.property
     def addresses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Each inside a subnet of the network; the lowest free one of each subnet if none is given."""
+        """Each inside a subnet of the network, at most 64; the lowest free one of each subnet if none is given. A port with
+        the label "learned" has the addresses that its host chose, in a subnet or not.
+        """
 
     @_builtins.property
     def binding(self) -> Global___Binding: ...
+    @_builtins.property
+    def allowed_address_pairs(self) -> _containers.RepeatedCompositeFieldContainer[Global___AddressPair]:
+        """At most 64."""
+
+    @_builtins.property
+    def migration_target(self) -> Global___Binding:
+        """Where the host moves to while it runs. While it is set, frames to the port come to both places, and it may send from
+        both; the port is PROGRAMMED when both are ready. The move is done by making it the binding, in one update.
+        """
+
     def __init__(
         self,
         *,
@@ -548,18 +693,112 @@ class Port(_message.Message):
         mac: _builtins.str = ...,
         addresses: _abc.Iterable[_builtins.str] | None = ...,
         binding: Global___Binding | None = ...,
+        allowed_address_pairs: _abc.Iterable[Global___AddressPair] | None = ...,
+        migration_target: Global___Binding | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["binding", b"binding", "metadata", b"metadata", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["binding", b"binding", "metadata", b"metadata", "migration_target", b"migration_target", "status", b"status"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "binding", b"binding", "mac", b"mac", "metadata", b"metadata", "name", b"name", "network", b"network", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "allowed_address_pairs", b"allowed_address_pairs", "binding", b"binding", "mac", b"mac", "metadata", b"metadata", "migration_target", b"migration_target", "name", b"name", "network", b"network", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Port: _TypeAlias = Port  # noqa: Y015
 
 @_typing.final
+class Constraints(_message.Message):
+    """What a path must satisfy besides its bandwidth; what is not given does not matter. At most 64 entries in each list."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MAX_LATENCY_US_FIELD_NUMBER: _builtins.int
+    TARGET_LATENCY_US_FIELD_NUMBER: _builtins.int
+    MAX_HOPS_FIELD_NUMBER: _builtins.int
+    MAX_COST_FIELD_NUMBER: _builtins.int
+    EXCLUDE_SWITCHES_FIELD_NUMBER: _builtins.int
+    EXCLUDE_LINKS_FIELD_NUMBER: _builtins.int
+    EXCLUDE_RISK_GROUPS_FIELD_NUMBER: _builtins.int
+    VIA_FIELD_NUMBER: _builtins.int
+    STRATEGY_FIELD_NUMBER: _builtins.int
+    DIVERSE_FROM_FIELD_NUMBER: _builtins.int
+    DIVERSITY_FIELD_NUMBER: _builtins.int
+    max_latency_us: _builtins.int
+    """Sum of the links' latencies, in microseconds, that is never exceeded."""
+    target_latency_us: _builtins.int
+    """Not exceeded if that is possible."""
+    max_hops: _builtins.int
+    """Links."""
+    max_cost: _builtins.int
+    """Sum of link costs."""
+    strategy: Global___PathStrategy.ValueType
+    diversity: Global___Scope.ValueType
+    @_builtins.property
+    def exclude_switches(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names or datapath ids."""
+
+    @_builtins.property
+    def exclude_links(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """SWITCH:INTERFACE of either end."""
+
+    @_builtins.property
+    def exclude_risk_groups(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def via(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Switches to pass, in this order."""
+
+    @_builtins.property
+    def diverse_from(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Other connections of the tenant (full name or id) from whose paths this one keeps away, and they from its."""
+
+    def __init__(
+        self,
+        *,
+        max_latency_us: _builtins.int = ...,
+        target_latency_us: _builtins.int = ...,
+        max_hops: _builtins.int = ...,
+        max_cost: _builtins.int = ...,
+        exclude_switches: _abc.Iterable[_builtins.str] | None = ...,
+        exclude_links: _abc.Iterable[_builtins.str] | None = ...,
+        exclude_risk_groups: _abc.Iterable[_builtins.str] | None = ...,
+        via: _abc.Iterable[_builtins.str] | None = ...,
+        strategy: Global___PathStrategy.ValueType = ...,
+        diverse_from: _abc.Iterable[_builtins.str] | None = ...,
+        diversity: Global___Scope.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["diverse_from", b"diverse_from", "diversity", b"diversity", "exclude_links", b"exclude_links", "exclude_risk_groups", b"exclude_risk_groups", "exclude_switches", b"exclude_switches", "max_cost", b"max_cost", "max_hops", b"max_hops", "max_latency_us", b"max_latency_us", "strategy", b"strategy", "target_latency_us", b"target_latency_us", "via", b"via"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Constraints: _TypeAlias = Constraints  # noqa: Y015
+
+@_typing.final
+class Protection(_message.Message):
+    """A second path, reserved and installed beside the first, to which traffic changes over when that breaks."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODE_FIELD_NUMBER: _builtins.int
+    SCOPE_FIELD_NUMBER: _builtins.int
+    mode: Global___ProtectionMode.ValueType
+    scope: Global___Scope.ValueType
+    def __init__(
+        self,
+        *,
+        mode: Global___ProtectionMode.ValueType = ...,
+        scope: Global___Scope.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["mode", b"mode", "scope", b"scope"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Protection: _TypeAlias = Protection  # noqa: Y015
+
+@_typing.final
 class Connection(_message.Message):
-    """Traffic between two ports takes a path of its own with a bandwidth reserved in each direction."""
+    """Traffic between two ports takes a path of its own with bandwidth reserved along it."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -569,6 +808,9 @@ class Connection(_message.Message):
     A_FIELD_NUMBER: _builtins.int
     B_FIELD_NUMBER: _builtins.int
     BANDWIDTH_BPS_FIELD_NUMBER: _builtins.int
+    REVERSE_BANDWIDTH_BPS_FIELD_NUMBER: _builtins.int
+    CONSTRAINTS_FIELD_NUMBER: _builtins.int
+    PROTECTION_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """tenants/T/connections/C"""
     a: _builtins.str
@@ -576,11 +818,17 @@ class Connection(_message.Message):
     b: _builtins.str
     """Port at the other end."""
     bandwidth_bps: _builtins.int
-    """bits/s in each direction, at least 1."""
+    """bits/s from a to b, at least 1."""
+    reverse_bandwidth_bps: _builtins.int
+    """bits/s from b to a; bandwidth_bps if not given."""
     @_builtins.property
     def metadata(self) -> Global___Metadata: ...
     @_builtins.property
     def status(self) -> Global___Status: ...
+    @_builtins.property
+    def constraints(self) -> Global___Constraints: ...
+    @_builtins.property
+    def protection(self) -> Global___Protection: ...
     def __init__(
         self,
         *,
@@ -590,10 +838,13 @@ class Connection(_message.Message):
         a: _builtins.str = ...,
         b: _builtins.str = ...,
         bandwidth_bps: _builtins.int = ...,
+        reverse_bandwidth_bps: _builtins.int = ...,
+        constraints: Global___Constraints | None = ...,
+        protection: Global___Protection | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["constraints", b"constraints", "metadata", b"metadata", "protection", b"protection", "status", b"status"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["a", b"a", "b", b"b", "bandwidth_bps", b"bandwidth_bps", "metadata", b"metadata", "name", b"name", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["a", b"a", "b", b"b", "bandwidth_bps", b"bandwidth_bps", "constraints", b"constraints", "metadata", b"metadata", "name", b"name", "protection", b"protection", "reverse_bandwidth_bps", b"reverse_bandwidth_bps", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from sdn.v1 import resources_pb2 as sdn_dot_v1_dot_resources__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15sdn/v1/topology.proto\x12\x06sdn.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16sdn/v1/resources.proto\"I\n\nSwitchPort\x12\x0e\n\x06number\x18\x01 \x01(\r\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\n\n\x02up\x18\x03 \x01(\x08\x12\x11\n\tspeed_bps\x18\x04 \x01(\x04\"\xc3\x01\n\x06Switch\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x64pid\x18\x02 \x01(\t\x12\x11\n\tconnected\x18\x03 \x01(\x08\x12\x0c\n\x04peer\x18\x04 \x01(\t\x12!\n\x05ports\x18\x05 \x03(\x0b\x32\x12.sdn.v1.SwitchPort\x12\r\n\x05\x66lows\x18\x06 \x01(\x04\x12\x0e\n\x06groups\x18\x07 \x01(\x04\x12\x0f\n\x07pending\x18\x08 \x01(\x04\x12\x13\n\x0b\x61lien_flows\x18\t \x01(\x04\x12\x14\n\x0c\x61lien_groups\x18\n \x01(\x04\",\n\x07LinkEnd\x12\x0e\n\x06switch\x18\x01 \x01(\t\x12\x11\n\tinterface\x18\x02 \x01(\t\"\xf4\x01\n\x04Link\x12\x1a\n\x01\x61\x18\x01 \x01(\x0b\x32\x0f.sdn.v1.LinkEnd\x12\x1a\n\x01\x62\x18\x02 \x01(\x0b\x32\x0f.sdn.v1.LinkEnd\x12\n\n\x02up\x18\x03 \x01(\x08\x12\x10\n\x08\x64\x65\x63lared\x18\x04 \x01(\x08\x12\x0c\n\x04\x63ost\x18\x05 \x01(\r\x12\x14\n\x0c\x63\x61pacity_bps\x18\x06 \x01(\x04\x12\x12\n\nlatency_us\x18\x07 \x01(\r\x12\x17\n\x0freserved_ab_bps\x18\x08 \x01(\x04\x12\x17\n\x0freserved_ba_bps\x18\t \x01(\x04\x12\x0c\n\x04\x61way\x18\x14 \x01(\x08\x12\x0e\n\x06\x64\x61mped\x18\x15 \x01(\x08\x12\x0e\n\x06unused\x18\x16 \x01(\x08\"d\n\x0bWiringFault\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x1a\n\x01\x61\x18\x14 \x01(\x0b\x32\x0f.sdn.v1.LinkEnd\x12\x1a\n\x01\x62\x18\x15 \x01(\x0b\x32\x0f.sdn.v1.LinkEnd\"\x14\n\x12GetTopologyRequest\"\x83\x01\n\x08Topology\x12 \n\x08switches\x18\x01 \x03(\x0b\x32\x0e.sdn.v1.Switch\x12\x1b\n\x05links\x18\x02 \x03(\x0b\x32\x0c.sdn.v1.Link\x12#\n\x06\x66\x61ults\x18\x03 \x03(\x0b\x32\x13.sdn.v1.WiringFault\x12\x13\n\x0b\x64\x65\x63laration\x18\x14 \x01(\t\"7\n\x10\x46indPathsRequest\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65stination\x18\x02 \x01(\t\"%\n\x04Path\x12\x1d\n\x04hops\x18\x01 \x03(\x0b\x32\x0f.sdn.v1.PathHop\"0\n\x11\x46indPathsResponse\x12\x1b\n\x05paths\x18\x01 \x03(\x0b\x32\x0c.sdn.v1.Path\"\"\n\x10ListFlowsRequest\x12\x0e\n\x06switch\x18\x01 \x01(\t\"\x99\x01\n\tFlowEntry\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\r\n\x05table\x18\x02 \x01(\t\x12\x10\n\x08priority\x18\x03 \x01(\r\x12\r\n\x05match\x18\x04 \x01(\t\x12\x0f\n\x07\x61\x63tions\x18\x05 \x01(\t\x12\x0e\n\x06\x63ookie\x18\x06 \x01(\x06\x12\r\n\x05owner\x18\x07 \x01(\t\x12\x0f\n\x07\x66\x65\x61ture\x18\x08 \x01(\t\x12\r\n\x05state\x18\t \x01(\t\"$\n\x12\x41uditSwitchRequest\x12\x0e\n\x06switch\x18\x01 \x01(\t\"j\n\x0c\x41uditFinding\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\r\n\x05\x65ntry\x18\x02 \x01(\t\x12\r\n\x05table\x18\x03 \x01(\t\x12\x10\n\x08priority\x18\x04 \x01(\r\x12\r\n\x05match\x18\x05 \x01(\t\x12\r\n\x05owner\x18\x06 \x01(\t\"\xb2\x01\n\x0b\x41uditReport\x12\x0e\n\x06switch\x18\x01 \x01(\t\x12\x0f\n\x07\x63hecked\x18\x02 \x01(\x04\x12\x0f\n\x07missing\x18\x03 \x01(\x04\x12\x0f\n\x07\x63hanged\x18\x04 \x01(\x04\x12\r\n\x05\x65xtra\x18\x05 \x01(\x04\x12\x13\n\x0b\x61lien_flows\x18\x06 \x01(\x04\x12\x14\n\x0c\x61lien_groups\x18\x07 \x01(\x04\x12&\n\x08\x66indings\x18\x08 \x03(\x0b\x32\x14.sdn.v1.AuditFinding\"\x18\n\x16GetSystemStatusRequest\"\x9f\x03\n\x0cSystemStatus\x12\x0f\n\x07version\x18\x01 \x01(\t\x12.\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08revision\x18\x03 \x01(\x04\x12\x10\n\x08switches\x18\x04 \x01(\r\x12\x1a\n\x12switches_connected\x18\x05 \x01(\r\x12\r\n\x05links\x18\x06 \x01(\r\x12\x32\n\x07objects\x18\x07 \x03(\x0b\x32!.sdn.v1.SystemStatus.ObjectsEntry\x12\x42\n\x10objects_by_state\x18\x08 \x03(\x0b\x32(.sdn.v1.SystemStatus.ObjectsByStateEntry\x12\r\n\x05ready\x18\t \x01(\x08\x12\x11\n\tnot_ready\x18\n \x03(\t\x1a.\n\x0cObjectsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x1a\x35\n\x13ObjectsByStateEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x32\x8c\x02\n\x0fTopologyService\x12;\n\x0bGetTopology\x12\x1a.sdn.v1.GetTopologyRequest\x1a\x10.sdn.v1.Topology\x12@\n\tFindPaths\x12\x18.sdn.v1.FindPathsRequest\x1a\x19.sdn.v1.FindPathsResponse\x12:\n\tListFlows\x12\x18.sdn.v1.ListFlowsRequest\x1a\x11.sdn.v1.FlowEntry0\x01\x12>\n\x0b\x41uditSwitch\x12\x1a.sdn.v1.AuditSwitchRequest\x1a\x13.sdn.v1.AuditReport2X\n\rSystemService\x12G\n\x0fGetSystemStatus\x12\x1e.sdn.v1.GetSystemStatusRequest\x1a\x14.sdn.v1.SystemStatusb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15sdn/v1/topology.proto\x12\x06sdn.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16sdn/v1/resources.proto\"I\n\nSwitchPort\x12\x0e\n\x06number\x18\x01 \x01(\r\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\n\n\x02up\x18\x03 \x01(\x08\x12\x11\n\tspeed_bps\x18\x04 \x01(\x04\"\xc3\x01\n\x06Switch\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x64pid\x18\x02 \x01(\t\x12\x11\n\tconnected\x18\x03 \x01(\x08\x12\x0c\n\x04peer\x18\x04 \x01(\t\x12!\n\x05ports\x18\x05 \x03(\x0b\x32\x12.sdn.v1.SwitchPort\x12\r\n\x05\x66lows\x18\x06 \x01(\x04\x12\x0e\n\x06groups\x18\x07 \x01(\x04\x12\x0f\n\x07pending\x18\x08 \x01(\x04\x12\x13\n\x0b\x61lien_flows\x18\t \x01(\x04\x12\x14\n\x0c\x61lien_groups\x18\n \x01(\x04\",\n\x07LinkEnd\x12\x0e\n\x06switch\x18\x01 \x01(\t\x12\x11\n\tinterface\x18\x02 \x01(\t\"K\n\x12LatencyMeasurement\x12\x12\n\nlatency_us\x18\x01 \x01(\r\x12\x10\n\x08\x65rror_us\x18\x02 \x01(\r\x12\x0f\n\x07samples\x18\x03 \x01(\r\"\xa2\x02\n\x04Link\x12\x1a\n\x01\x61\x18\x01 \x01(\x0b\x32\x0f.sdn.v1.LinkEnd\x12\x1a\n\x01\x62\x18\x02 \x01(\x0b\x32\x0f.sdn.v1.LinkEnd\x12\n\n\x02up\x18\x03 \x01(\x08\x12\x10\n\x08\x64\x65\x63lared\x18\x04 \x01(\x08\x12\x0c\n\x04\x63ost\x18\x05 \x01(\r\x12\x14\n\x0c\x63\x61pacity_bps\x18\x06 \x01(\x04\x12\x12\n\nlatency_us\x18\x07 \x01(\r\x12\x17\n\x0freserved_ab_bps\x18\x08 \x01(\x04\x12\x17\n\x0freserved_ba_bps\x18\t \x01(\x04\x12\x0c\n\x04\x61way\x18\x14 \x01(\x08\x12\x0e\n\x06\x64\x61mped\x18\x15 \x01(\x08\x12\x0e\n\x06unused\x18\x16 \x01(\x08\x12,\n\x08measured\x18\x17 \x01(\x0b\x32\x1a.sdn.v1.LatencyMeasurement\"d\n\x0bWiringFault\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x1a\n\x01\x61\x18\x14 \x01(\x0b\x32\x0f.sdn.v1.LinkEnd\x12\x1a\n\x01\x62\x18\x15 \x01(\x0b\x32\x0f.sdn.v1.LinkEnd\"\x14\n\x12GetTopologyRequest\"\x83\x01\n\x08Topology\x12 \n\x08switches\x18\x01 \x03(\x0b\x32\x0e.sdn.v1.Switch\x12\x1b\n\x05links\x18\x02 \x03(\x0b\x32\x0c.sdn.v1.Link\x12#\n\x06\x66\x61ults\x18\x03 \x03(\x0b\x32\x13.sdn.v1.WiringFault\x12\x13\n\x0b\x64\x65\x63laration\x18\x14 \x01(\t\"7\n\x10\x46indPathsRequest\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65stination\x18\x02 \x01(\t\"%\n\x04Path\x12\x1d\n\x04hops\x18\x01 \x03(\x0b\x32\x0f.sdn.v1.PathHop\"0\n\x11\x46indPathsResponse\x12\x1b\n\x05paths\x18\x01 \x03(\x0b\x32\x0c.sdn.v1.Path\"\"\n\x10ListFlowsRequest\x12\x0e\n\x06switch\x18\x01 \x01(\t\"\x99\x01\n\tFlowEntry\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\r\n\x05table\x18\x02 \x01(\t\x12\x10\n\x08priority\x18\x03 \x01(\r\x12\r\n\x05match\x18\x04 \x01(\t\x12\x0f\n\x07\x61\x63tions\x18\x05 \x01(\t\x12\x0e\n\x06\x63ookie\x18\x06 \x01(\x06\x12\r\n\x05owner\x18\x07 \x01(\t\x12\x0f\n\x07\x66\x65\x61ture\x18\x08 \x01(\t\x12\r\n\x05state\x18\t \x01(\t\"$\n\x12\x41uditSwitchRequest\x12\x0e\n\x06switch\x18\x01 \x01(\t\"j\n\x0c\x41uditFinding\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\r\n\x05\x65ntry\x18\x02 \x01(\t\x12\r\n\x05table\x18\x03 \x01(\t\x12\x10\n\x08priority\x18\x04 \x01(\r\x12\r\n\x05match\x18\x05 \x01(\t\x12\r\n\x05owner\x18\x06 \x01(\t\"\xb2\x01\n\x0b\x41uditReport\x12\x0e\n\x06switch\x18\x01 \x01(\t\x12\x0f\n\x07\x63hecked\x18\x02 \x01(\x04\x12\x0f\n\x07missing\x18\x03 \x01(\x04\x12\x0f\n\x07\x63hanged\x18\x04 \x01(\x04\x12\r\n\x05\x65xtra\x18\x05 \x01(\x04\x12\x13\n\x0b\x61lien_flows\x18\x06 \x01(\x04\x12\x14\n\x0c\x61lien_groups\x18\x07 \x01(\x04\x12&\n\x08\x66indings\x18\x08 \x03(\x0b\x32\x14.sdn.v1.AuditFinding\"\x18\n\x16GetSystemStatusRequest\"\x9f\x03\n\x0cSystemStatus\x12\x0f\n\x07version\x18\x01 \x01(\t\x12.\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08revision\x18\x03 \x01(\x04\x12\x10\n\x08switches\x18\x04 \x01(\r\x12\x1a\n\x12switches_connected\x18\x05 \x01(\r\x12\r\n\x05links\x18\x06 \x01(\r\x12\x32\n\x07objects\x18\x07 \x03(\x0b\x32!.sdn.v1.SystemStatus.ObjectsEntry\x12\x42\n\x10objects_by_state\x18\x08 \x03(\x0b\x32(.sdn.v1.SystemStatus.ObjectsByStateEntry\x12\r\n\x05ready\x18\t \x01(\x08\x12\x11\n\tnot_ready\x18\n \x03(\t\x1a.\n\x0cObjectsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x1a\x35\n\x13ObjectsByStateEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x32\x8c\x02\n\x0fTopologyService\x12;\n\x0bGetTopology\x12\x1a.sdn.v1.GetTopologyRequest\x1a\x10.sdn.v1.Topology\x12@\n\tFindPaths\x12\x18.sdn.v1.FindPathsRequest\x1a\x19.sdn.v1.FindPathsResponse\x12:\n\tListFlows\x12\x18.sdn.v1.ListFlowsRequest\x1a\x11.sdn.v1.FlowEntry0\x01\x12>\n\x0b\x41uditSwitch\x12\x1a.sdn.v1.AuditSwitchRequest\x1a\x13.sdn.v1.AuditReport2X\n\rSystemService\x12G\n\x0fGetSystemStatus\x12\x1e.sdn.v1.GetSystemStatusRequest\x1a\x14.sdn.v1.SystemStatusb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,40 +43,42 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SWITCH']._serialized_end=361
   _globals['_LINKEND']._serialized_start=363
   _globals['_LINKEND']._serialized_end=407
-  _globals['_LINK']._serialized_start=410
-  _globals['_LINK']._serialized_end=654
-  _globals['_WIRINGFAULT']._serialized_start=656
-  _globals['_WIRINGFAULT']._serialized_end=756
-  _globals['_GETTOPOLOGYREQUEST']._serialized_start=758
-  _globals['_GETTOPOLOGYREQUEST']._serialized_end=778
-  _globals['_TOPOLOGY']._serialized_start=781
-  _globals['_TOPOLOGY']._serialized_end=912
-  _globals['_FINDPATHSREQUEST']._serialized_start=914
-  _globals['_FINDPATHSREQUEST']._serialized_end=969
-  _globals['_PATH']._serialized_start=971
-  _globals['_PATH']._serialized_end=1008
-  _globals['_FINDPATHSRESPONSE']._serialized_start=1010
-  _globals['_FINDPATHSRESPONSE']._serialized_end=1058
-  _globals['_LISTFLOWSREQUEST']._serialized_start=1060
-  _globals['_LISTFLOWSREQUEST']._serialized_end=1094
-  _globals['_FLOWENTRY']._serialized_start=1097
-  _globals['_FLOWENTRY']._serialized_end=1250
-  _globals['_AUDITSWITCHREQUEST']._serialized_start=1252
-  _globals['_AUDITSWITCHREQUEST']._serialized_end=1288
-  _globals['_AUDITFINDING']._serialized_start=1290
-  _globals['_AUDITFINDING']._serialized_end=1396
-  _globals['_AUDITREPORT']._serialized_start=1399
-  _globals['_AUDITREPORT']._serialized_end=1577
-  _globals['_GETSYSTEMSTATUSREQUEST']._serialized_start=1579
-  _globals['_GETSYSTEMSTATUSREQUEST']._serialized_end=1603
-  _globals['_SYSTEMSTATUS']._serialized_start=1606
-  _globals['_SYSTEMSTATUS']._serialized_end=2021
-  _globals['_SYSTEMSTATUS_OBJECTSENTRY']._serialized_start=1920
-  _globals['_SYSTEMSTATUS_OBJECTSENTRY']._serialized_end=1966
-  _globals['_SYSTEMSTATUS_OBJECTSBYSTATEENTRY']._serialized_start=1968
-  _globals['_SYSTEMSTATUS_OBJECTSBYSTATEENTRY']._serialized_end=2021
-  _globals['_TOPOLOGYSERVICE']._serialized_start=2024
-  _globals['_TOPOLOGYSERVICE']._serialized_end=2292
-  _globals['_SYSTEMSERVICE']._serialized_start=2294
-  _globals['_SYSTEMSERVICE']._serialized_end=2382
+  _globals['_LATENCYMEASUREMENT']._serialized_start=409
+  _globals['_LATENCYMEASUREMENT']._serialized_end=484
+  _globals['_LINK']._serialized_start=487
+  _globals['_LINK']._serialized_end=777
+  _globals['_WIRINGFAULT']._serialized_start=779
+  _globals['_WIRINGFAULT']._serialized_end=879
+  _globals['_GETTOPOLOGYREQUEST']._serialized_start=881
+  _globals['_GETTOPOLOGYREQUEST']._serialized_end=901
+  _globals['_TOPOLOGY']._serialized_start=904
+  _globals['_TOPOLOGY']._serialized_end=1035
+  _globals['_FINDPATHSREQUEST']._serialized_start=1037
+  _globals['_FINDPATHSREQUEST']._serialized_end=1092
+  _globals['_PATH']._serialized_start=1094
+  _globals['_PATH']._serialized_end=1131
+  _globals['_FINDPATHSRESPONSE']._serialized_start=1133
+  _globals['_FINDPATHSRESPONSE']._serialized_end=1181
+  _globals['_LISTFLOWSREQUEST']._serialized_start=1183
+  _globals['_LISTFLOWSREQUEST']._serialized_end=1217
+  _globals['_FLOWENTRY']._serialized_start=1220
+  _globals['_FLOWENTRY']._serialized_end=1373
+  _globals['_AUDITSWITCHREQUEST']._serialized_start=1375
+  _globals['_AUDITSWITCHREQUEST']._serialized_end=1411
+  _globals['_AUDITFINDING']._serialized_start=1413
+  _globals['_AUDITFINDING']._serialized_end=1519
+  _globals['_AUDITREPORT']._serialized_start=1522
+  _globals['_AUDITREPORT']._serialized_end=1700
+  _globals['_GETSYSTEMSTATUSREQUEST']._serialized_start=1702
+  _globals['_GETSYSTEMSTATUSREQUEST']._serialized_end=1726
+  _globals['_SYSTEMSTATUS']._serialized_start=1729
+  _globals['_SYSTEMSTATUS']._serialized_end=2144
+  _globals['_SYSTEMSTATUS_OBJECTSENTRY']._serialized_start=2043
+  _globals['_SYSTEMSTATUS_OBJECTSENTRY']._serialized_end=2089
+  _globals['_SYSTEMSTATUS_OBJECTSBYSTATEENTRY']._serialized_start=2091
+  _globals['_SYSTEMSTATUS_OBJECTSBYSTATEENTRY']._serialized_end=2144
+  _globals['_TOPOLOGYSERVICE']._serialized_start=2147
+  _globals['_TOPOLOGYSERVICE']._serialized_end=2415
+  _globals['_SYSTEMSERVICE']._serialized_start=2417
+  _globals['_SYSTEMSERVICE']._serialized_end=2505
 # @@protoc_insertion_point(module_scope)

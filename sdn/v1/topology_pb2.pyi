@@ -124,6 +124,35 @@ class LinkEnd(_message.Message):
 Global___LinkEnd: _TypeAlias = LinkEnd  # noqa: Y015
 
 @_typing.final
+class LatencyMeasurement(_message.Message):
+    """How long a frame takes over a link one way, from the times of probes (docs/discovery.md says how precise that is)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LATENCY_US_FIELD_NUMBER: _builtins.int
+    ERROR_US_FIELD_NUMBER: _builtins.int
+    SAMPLES_FIELD_NUMBER: _builtins.int
+    latency_us: _builtins.int
+    error_us: _builtins.int
+    """Half of what both directions differ, and half the width of the middle half of the samples."""
+    samples: _builtins.int
+    """The newest ones, of both directions."""
+    def __init__(
+        self,
+        *,
+        latency_us: _builtins.int = ...,
+        error_us: _builtins.int = ...,
+        samples: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["error_us", b"error_us", "latency_us", b"latency_us", "samples", b"samples"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LatencyMeasurement: _TypeAlias = LatencyMeasurement  # noqa: Y015
+
+@_typing.final
 class Link(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -139,6 +168,7 @@ class Link(_message.Message):
     AWAY_FIELD_NUMBER: _builtins.int
     DAMPED_FIELD_NUMBER: _builtins.int
     UNUSED_FIELD_NUMBER: _builtins.int
+    MEASURED_FIELD_NUMBER: _builtins.int
     up: _builtins.bool
     declared: _builtins.bool
     """Whether a topology file declares it."""
@@ -158,6 +188,12 @@ class Link(_message.Message):
     def a(self) -> Global___LinkEnd: ...
     @_builtins.property
     def b(self) -> Global___LinkEnd: ...
+    @_builtins.property
+    def measured(self) -> Global___LatencyMeasurement:
+        """Not set while there are too few samples. latency_us above is what routing takes: as declared, or as measured where
+        nothing is declared and sdnd is told so.
+        """
+
     def __init__(
         self,
         *,
@@ -173,10 +209,11 @@ class Link(_message.Message):
         away: _builtins.bool = ...,
         damped: _builtins.bool = ...,
         unused: _builtins.bool = ...,
+        measured: Global___LatencyMeasurement | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["a", b"a", "b", b"b"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["a", b"a", "b", b"b", "measured", b"measured"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["a", b"a", "away", b"away", "b", b"b", "capacity_bps", b"capacity_bps", "cost", b"cost", "damped", b"damped", "declared", b"declared", "latency_us", b"latency_us", "reserved_ab_bps", b"reserved_ab_bps", "reserved_ba_bps", b"reserved_ba_bps", "unused", b"unused", "up", b"up"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["a", b"a", "away", b"away", "b", b"b", "capacity_bps", b"capacity_bps", "cost", b"cost", "damped", b"damped", "declared", b"declared", "latency_us", b"latency_us", "measured", b"measured", "reserved_ab_bps", b"reserved_ab_bps", "reserved_ba_bps", b"reserved_ba_bps", "unused", b"unused", "up", b"up"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -13,6 +14,7 @@ from sdn.cli.main import cli
 from sdn.controller.notices import Notices
 from sdn.controller.reader import FlowView, LinkView, SwitchView, SystemView, TopologyView, Watched
 from sdn.controller.rehearsal import differences_of
+from sdn.daemon.logs import LogLevels
 from sdn.model.command import Transaction, TransactionResult
 from sdn.model.errors import NotFound, SdnError, Unavailable
 from sdn.model.ids import Dpid, Kind
@@ -143,8 +145,9 @@ class Daemon:
 class Api:
     """A daemon's API in a thread with its own loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, counters: Any) -> None:
         self.daemon = Daemon()
+        self._counters = counters
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
@@ -152,7 +155,7 @@ class Api:
         self.address = f"127.0.0.1:{port}"
 
     async def _start(self) -> tuple[Server, int]:
-        server = Server(self.daemon, "127.0.0.1:0")
+        server = Server(self.daemon, "127.0.0.1:0", counters=self._counters, logs=LogLevels())
         return server, await server.start()
 
     def close(self) -> None:
@@ -163,8 +166,14 @@ class Api:
 
 
 @pytest.fixture
-def api() -> Iterator[Api]:
-    api = Api()
+def counters() -> Any:
+    """What the daemon of the test knows of counters; None: it does not read them."""
+    return None
+
+
+@pytest.fixture
+def api(counters: Any) -> Iterator[Api]:
+    api = Api(counters)
     yield api
     api.close()
 

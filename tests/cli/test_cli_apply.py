@@ -137,7 +137,7 @@ def test_connect_names_the_connection_after_its_ends_and_shows_its_path(
     assert daemon.waits == [60.0]
     assert daemon.store.objects[name].bandwidth == 100_000_000
     row = run("get", "connections").stdout.splitlines()[1]
-    assert row == "red     h1-h2  h1  h2  100M       PROGRAMMED  leaf1 > spine1 > leaf2"
+    assert row == "red     h1-h2  h1  h2  100M       -           PROGRAMMED  leaf1 > spine1 > leaf2"
 
 
 def test_connect_takes_the_tenant_from_a_full_name(run: Any, red: str, daemon: Any) -> None:

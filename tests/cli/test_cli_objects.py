@@ -53,7 +53,8 @@ def test_get_is_restricted_to_a_tenant(run: Any, red: str) -> None:
 def test_json_has_the_same_keys_whether_set_or_not(run: Any, red: str) -> None:
     first, second = json.loads(run("get", "ports", "-o", "json").stdout)
     assert list(first) == list(second)
-    assert list(first) == ["kind", "name", "metadata", "status", "network", "mac", "addresses", "binding"]
+    own = ["network", "mac", "addresses", "binding", "allowed_address_pairs", "migration_target"]
+    assert list(first) == ["kind", "name", "metadata", "status", *own]
     assert first["binding"] == {"switch": "leaf1", "interface": "h1-eth0"}
     assert second["binding"] is None
     assert first["metadata"] == {
@@ -69,6 +70,7 @@ def test_json_has_the_same_keys_whether_set_or_not(run: Any, red: str) -> None:
         "switches_away": [],
         "path": [],
         "switches_pending": [],
+        "backup_path": [],
         "conditions": [],
     }
     assert json.loads(run("get", "networks", "-o", "json").stdout)[0]["mtu"] == 1500
@@ -129,6 +131,28 @@ def test_routes_of_a_router(run: Any, red: str, daemon: Any) -> None:
     printed = run("get", "router", "r", "-t", "red", "-o", "yaml").stdout
     assert run("apply", "-f", "-", stdin=printed).exit_code == 0
     assert daemon.store.revision == revision
+
+
+def test_address_pairs_of_a_port(run: Any, red: str, daemon: Any) -> None:
+    pairs = "[{address: 10.0.0.100}, {address: 10.0.0.101, mac: 00:00:5e:00:01:07, active: true}]"
+    manifest = f"kind: Port\nname: tenants/red/ports/h3\nnetwork: web\nallowed_address_pairs: {pairs}\n"
+    assert run("apply", "-f", "-", stdin=manifest).exit_code == 0
+    described = run("describe", "port", "h3", "-t", "red").stdout
+    assert "Allowed pairs: 10.0.0.100, 10.0.0.101 with 00:00:5e:00:01:07 (active)" in described
+    revision = daemon.store.revision
+    printed = run("get", "port", "h3", "-t", "red", "-o", "json").stdout
+    assert run("apply", "-f", "-", stdin=printed).exit_code == 0
+    assert daemon.store.revision == revision
+
+
+def test_a_port_that_moves_shows_both_places(run: Any, red: str) -> None:
+    target = "migration_target: {switch: leaf2, interface: h1-eth0}\n"
+    manifest = f"kind: Port\nname: {H1}\nnetwork: web\nbinding: {{switch: leaf1, interface: h1-eth0}}\n{target}"
+    assert run("apply", "-f", "-", stdin=manifest).exit_code == 0
+    both = "leaf1:h1-eth0 > leaf2:h1-eth0"
+    assert both in run("get", "ports").stdout
+    assert f"Binding:       {both}" in run("describe", "port", H1).stdout
+    assert run("apply", "-f", "-", stdin=run("get", "port", H1, "-o", "yaml").stdout).exit_code == 0
 
 
 def test_describe_as_json_is_the_object(run: Any, red: str) -> None:

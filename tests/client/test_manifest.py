@@ -131,6 +131,22 @@ def test_lists_of_objects() -> None:
     assert messages(to_yaml([found.message])) == [found.message]
 
 
+@pytest.mark.parametrize(("text", "active"), [("true", True), ("False", False), ("yes", None), ("1", None)])
+def test_true_and_false(text: str, active: bool | None) -> None:
+    manifest = (
+        "kind: Port\nname: tenants/red/ports/p\nnetwork: web\n"
+        f"allowed_address_pairs: [{{address: 10.0.0.100, mac: 00:00:5e:00:01:07, active: {text}}}]\n"
+    )
+    if active is None:
+        with pytest.raises(ManifestError, match="Write true or false"):
+            parse(manifest)
+        return
+    (found,) = messages(manifest)
+    pair = pb.AddressPair(address="10.0.0.100", mac="00:00:5e:00:01:07", active=active)
+    assert found == pb.Port(name="tenants/red/ports/p", network="web", allowed_address_pairs=[pair])
+    assert messages(to_yaml([found])) == [found]
+
+
 def test_what_is_wrong_in_a_list_of_objects() -> None:
     text = ROUTER + "  - 10.0.0.0/8\n  - {prefix: 10.8.0.0/16, via: 10.0.0.9}\n"
     with pytest.raises(ManifestError) as caught:

@@ -198,6 +198,19 @@ def state_of(lab: CloudLab, a: str, b: str) -> tpb.Link:
     return next(link for link in lab.client.topology().links if {link.a.switch, link.b.switch} == {a, b})
 
 
+def test_latencies_are_measured_and_shown(lab: CloudLab) -> None:
+    """Nothing is said about how long: the machine may be busy. The estimate is one of its samples' size."""
+    for _ in range(20_000):
+        found = lab.client.topology().links
+        if all(link.HasField("measured") for link in found):
+            break
+    for link in found:
+        assert link.measured.samples >= 10
+        assert link.measured.latency_us < 1_000_000
+        assert link.latency_us == 0, "routing keeps to what is declared unless told otherwise"
+    assert "±" in sdnctl(lab, "topology", "show").stdout
+
+
 def test_links_stand_while_a_new_daemon_discovers(lab: CloudLab) -> None:
     before = links(lab)
     flows = {switch: flow_ages(lab, switch) for switch in lab.network.topology.switches}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -37,10 +38,18 @@ def lab(shared: CloudLab) -> Iterator[CloudLab]:
     before = contents(shared, LEAF)
     yield shared
     shared.ready()
-    assert contents(shared, LEAF) == before
+    until_it_holds(shared, LEAF, before)
     assert shared.client.audit(LEAF).missing == 0
     states = dict(shared.client.status().objects_by_state)
     assert list(states) == ["PROGRAMMED"], states
+
+
+def until_it_holds(lab: CloudLab, switch: str, wanted: tuple[list[str], list[str], list[str]]) -> None:
+    """Return when a switch holds this: the labels of a connection that ended stay while packets may be on their way."""
+    end = time.monotonic() + 20
+    while (found := contents(lab, switch)) != wanted and time.monotonic() < end:
+        lab.network.settle()
+    assert found == wanted
 
 
 def flows(lab: CloudLab, switch: str) -> list[str]:

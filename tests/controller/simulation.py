@@ -97,11 +97,14 @@ class Device:
 class Simulation:
     """Switches and links of a topology spec, hosts' interfaces included; nothing is connected at first.
 
-    staged: requests go through Controller.stage, as in the daemon.
+    staged: requests go through Controller.stage, as in the daemon. learn: see Settings. ``sent``: packets that are no
+    probes.
     """
 
-    def __init__(self, spec: str, *, staged: bool = False) -> None:
-        self.staged = staged
+    def __init__(self, spec: str, *, staged: bool = False, learn: str = "", repair: bool = True) -> None:
+        self.staged, self.repair = staged, repair
+        self.learn = learn
+        self.sent: list[SendPacket] = []
         self.declared = assign_interfaces(load_topology(spec))
         self.records: dict[str, dict[str, str]] = {}
         self.now, self.wall = 1000.0, 1.7e9
@@ -133,7 +136,7 @@ class Simulation:
             random_bytes=lambda size: next(self._counter).to_bytes(size, "big"),
             now=self.now,
             declared=self.declared,
-            settings=Settings(start_grace=10.0),
+            settings=Settings(start_grace=10.0, learn=self.learn, repair=self.repair),
         )
 
     def turn(self, *events: Event) -> None:
@@ -195,6 +198,7 @@ class Simulation:
     def _carry(self, packet: SendPacket) -> list[Event]:
         device = self._of_session(packet.session)
         if device is None or packet.data[12:14] != LLDP:
+            self.sent.append(packet)
             return []
         name = next(port.name for port in device.ports.values() if port.number == packet.out_port)
         other = self.wires.get((self.by_dpid[device.dpid], name))

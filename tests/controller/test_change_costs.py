@@ -38,8 +38,8 @@ class Cost(NamedTuple):
 class Costs:
     """A fabric in sync, and one port that is not there yet: ``spare``."""
 
-    def __init__(self) -> None:
-        self.sim = Simulation("leaf-spine:spines=2,leaves=3,hosts=3")
+    def __init__(self, repair: bool = True) -> None:
+        self.sim = Simulation("leaf-spine:spines=2,leaves=3,hosts=3", repair=repair)
         self.sim.connect()
         self.sim.run(3)
         *objects, spare = cloud(self.sim)
@@ -182,11 +182,29 @@ def test_a_link(costs: Costs) -> None:
         sim.set_link(end, True)
         sim.run(2)
 
+    # leaf1 to both others, both others to leaf1, and its spine to leaf1: five flows, with a group each that is new and
+    # one that goes; at the spine a group to spread more, at leaf1 one less; no labels are taken at either end.
+    before = costs.sim.controller.compiler.routes_moved
+    sim.set_link(end, False)
+    assert sim.controller.repairs.busy
+    assert costs.sim.controller.compiler.routes_moved == before + 5
+    assert sim.writes() == 13
+    # Then repair, at three flows and three groups for each of the 12 pairs of a switch and a leaf at most.
+    assert costs.of(lambda: sim.run(1)) <= Cost(0, 0, 12 * 6 * 2)
+    assert not sim.controller.repairs.busy
+    sim.writes()
+    assert costs.of(mend).routes == 5
+    assert costs.of(lambda: sim.run(10)) == NOTHING
+
+
+def test_a_link_without_repair() -> None:
+    costs = Costs(repair=False)
+    end = next(end for end in costs.sim.wires if end[0] == "leaf1")
     # leaf1 to both others, both others to leaf1, and its spine to leaf1: five flows; at the spine a group more, at
     # leaf1 a group less; and no labels are taken at either end of the link.
     cost = Cost(2, 5, 5 + 1 + 1 + 2)
-    assert costs.of(lambda: sim.set_link(end, False)) == cost
-    assert costs.of(mend) == cost
+    assert costs.of(lambda: costs.sim.set_link(end, False)) == cost
+    assert costs.of(lambda: (costs.sim.set_link(end, True), costs.sim.run(2))) == cost
 
 
 def test_a_port_without_a_link_that_goes_down_costs_nothing(costs: Costs) -> None:
@@ -197,8 +215,9 @@ def test_a_port_without_a_link_that_goes_down_costs_nothing(costs: Costs) -> Non
 
 def test_a_transit_switch_that_stays_away(costs: Costs) -> None:
     sim = costs.sim
-    # Each leaf reaches the two others over one spine instead of two, and needs no group.
-    cost = Cost(0, LEAVES * 2, LEAVES * (2 + 1))
+    # Each leaf reaches the two others over one spine instead of two: two flows, one group that spreads less, and the
+    # group that chooses between these and repair is another one. Repair itself stays as it is, everywhere.
+    cost = Cost(0, LEAVES * 2, LEAVES * (2 + 1 + 1))
     assert costs.of(lambda: (sim.disconnect("spine1"), sim.run(5))) == cost
     assert costs.of(lambda: (sim.connect("spine1"), sim.run(3))) == cost
 

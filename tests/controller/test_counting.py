@@ -8,7 +8,9 @@ from simulation import Simulation
 from sdn.daemon.counting import Counting
 from sdn.model.command import Delete
 from sdn.model.counters import Counted, PortSample
+from sdn.model.ids import Kind
 from sdn.model.intent import Binding, Network, Port, Tenant
+from sdn.model.selector import parse_selector
 
 WEB = "tenants/t/networks/web"
 
@@ -44,11 +46,14 @@ class Counters:
         return place.switch, place.interface
 
     def packets(self, port: str) -> int:
-        return self.counting.port(f"tenants/t/ports/{port}").counts.rx_packets
+        found = self.counting.read(f"tenants/t/ports/{port}")
+        return found.counts.rx_packets if found is not None else -1
 
     @property
     def network(self) -> Counted:
-        return self.counting.network(WEB)
+        found = self.counting.read(WEB)
+        assert found is not None
+        return found
 
 
 @pytest.fixture
@@ -101,7 +106,15 @@ def test_a_deleted_port_is_forgotten_and_its_network_is_not(counters: Counters) 
     counters.sim.submit(Delete("tenants/t/ports/a"))
     counters.counts[a] = 20
     counters.poll(seconds=61)
-    assert (counters.packets("a"), counters.network.counts.rx_packets) == (0, 9)
+    assert (counters.packets("a"), counters.network.counts.rx_packets) == (-1, 9)
+
+
+def test_ports_are_selected_by_labels(counters: Counters) -> None:
+    counters.bind("a", 0)
+    counters.sim.put(Port(name="tenants/t/ports/b", network=WEB, mac="02:00:00:00:00:99", labels=(("env", "lab"),)))
+    names = [name[-1] for name in counters.counting.names(Kind.PORT, "t")]
+    chosen = counters.counting.names(Kind.PORT, "", parse_selector("env=lab"))
+    assert (names, chosen) == (["a", "b"], ["tenants/t/ports/b"])
 
 
 def test_links_are_counted_at_both_ends(counters: Counters) -> None:

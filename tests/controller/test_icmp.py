@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sdn.controller.icmp import time_exceeded
+from sdn.controller.icmp import time_exceeded, too_big
 
 layers = pytest.importorskip("scapy.layers.inet")
 inet6 = pytest.importorskip("scapy.layers.inet6")
@@ -112,3 +112,20 @@ def test_anything_is_survived(data: bytes, kind: bytes, gateway: bytes) -> None:
     time_exceeded(data, ROUTER_MAC, gateway)
     version = b"\x45" if kind == b"\x08\x00" else b"\x60"
     time_exceeded(bytes(12) + kind + version + data, ROUTER_MAC, gateway)
+
+
+@pytest.mark.parametrize("cut", [None, 256])
+def test_too_big_tells_the_mtu(cut: int | None) -> None:
+    packet = layers.IP(src="10.0.0.5", dst="10.0.1.5", flags="DF") / layers.UDP() / (b"x" * 1400)
+    answer = too_big(ether(packet)[:cut], ROUTER_MAC, V4, 1400)
+    assert answer is not None
+    icmp = l2.Ether(answer)[layers.ICMP]
+    assert (icmp.type, icmp.code, icmp.nexthopmtu) == (3, 4, 1400)
+    assert bytes(packet).startswith(bytes(icmp.payload))
+    six = inet6.IPv6(src="fd00::5", dst="fd01::5") / layers.UDP() / (b"x" * 1400)
+    answer = too_big(ether(six)[:cut], ROUTER_MAC, V6, 1300)
+    assert answer is not None
+    message = l2.Ether(answer)[inet6.ICMPv6PacketTooBig]
+    assert message.mtu == 1300
+    assert too_big(ether(six), ROUTER_MAC, V4, 1300) is None
+    assert too_big(ether(layers.IP(src="10.0.0.5", dst="10.0.1.5") / layers.ICMP(type=3)), ROUTER_MAC, V4, 1300) is None

@@ -11,7 +11,7 @@ from simulation import Simulation
 from test_controller import T, cloud
 
 from sdn.model.command import Delete
-from sdn.model.intent import Port, Router, StaticRoute
+from sdn.model.intent import Network, Port, Router, StaticRoute
 from sdn.model.status import State
 
 ROUTER = f"{T}/routers/r"
@@ -96,6 +96,26 @@ def test_costs(sim: Simulation) -> None:
     units, _ = cost(lambda: sim.put(moved))
     assert units == 2 + LEAVES + LEAVES
     assert sim.in_sync()
+
+
+def test_another_mtu_costs_what_it_changes(sim: Simulation) -> None:
+    set_routes(sim, ("0.0.0.0/0", IPv4Address("10.0.0.10")), ("10.9.0.0/16", None))
+    compiler = sim.controller.compiler
+    network = sim.controller.store.objects[f"{T}/networks/web"]
+    assert isinstance(network, Network)
+    for mtu, units, flows in ((9000, LEAVES, 1 + 5), (1400, 2 * LEAVES, 2 + 1), (1500, 2 * LEAVES, 2 + 5)):
+        before, _ = compiler.made, sim.writes()
+        sim.put(replace(network, mtu=mtu))
+        sim.run(0.5)
+        # The router's flow into the smaller network and five in SIZE; the route's flow where its next hop is there.
+        assert (compiler.made - before, sim.writes()) == (units, LEAVES * flows), mtu
+        assert sim.in_sync()
+    alone = Network(name=f"{T}/networks/alone")
+    sim.put(alone)
+    before, _ = compiler.made, sim.writes()
+    sim.put(replace(alone, mtu=9000))
+    sim.run(0.5)
+    assert (compiler.made - before, sim.writes()) == (0, 0)
 
 
 def test_a_restart_writes_nothing(sim: Simulation) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from simulation import Simulation
 
 from sdn.controller.effects import SendPacket
-from sdn.controller.events import PacketIn, Tick
+from sdn.controller.events import PacketIn, PacketsSent, Tick
 from sdn.model.notice import Severity
 from sdn.topology import PENALTY
 
@@ -97,3 +99,23 @@ def test_links_of_an_earlier_life_stand_until_they_are_looked_at(sim: Simulation
     sim.run(5)
     assert sim.controller.topology.links() == before
     assert sim.writes() == 0
+
+
+def test_latencies_come_from_the_times_that_the_southbound_tells(sim: Simulation) -> None:
+    """Every frame takes 2 ms from controller to controller, an echo 1 ms; so the link takes 1 ms."""
+    for step in range(400):
+        sim.now += 0.1
+        effects = sim.controller.turn([Tick()], sim.now, sim.wall)
+        events: list[PacketIn | PacketsSent] = []
+        for effect in effects:
+            if isinstance(effect, SendPacket):
+                device = sim._of_session(effect.session)
+                assert device is not None
+                events += [replace(event, at=sim.now + 0.002) for event in sim._carry(effect)]  # type: ignore[type-var]
+                if effect.token:
+                    events.append(PacketsSent(effect.session, device.dpid, (effect.token,), sim.now, 0.001))
+        if step % 2:
+            events.reverse()  # the answer to the echo may come before the probe, or behind it
+        sim.turn(*events)
+    found = [state.measured for state in sim.controller.topology.link_states()]
+    assert [(m.microseconds, m.error) for m in found if m] == [(1000, 0)] * len(sim.declared.links)

@@ -83,9 +83,10 @@ def test_ports_in_use_are_named(tmp_path: Path) -> None:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         assert address in refused(*command(tmp_path / "a", "--grpc", address))
         assert address in refused(*command(tmp_path / "b", "--openflow", address))
+        assert address in refused(*command(tmp_path / "c", "--metrics", address))
 
 
-@pytest.mark.parametrize("name", ["--grpc", "--openflow"])
+@pytest.mark.parametrize("name", ["--grpc", "--openflow", "--metrics"])
 def test_beyond_this_machine_only_when_allowed(tmp_path: Path, name: str) -> None:
     text = refused(*command(tmp_path / "a", name, "0.0.0.0:0"))
     assert "other machines" in text

@@ -76,6 +76,8 @@ def test_the_form_is_as_documented() -> None:
         "mac": "02:00:00:00:00:01",
         "addresses": ["10.0.0.2", "2001:db8::2"],
         "binding": {"switch": "leaf1", "interface": "h1"},
+        "allowed_address_pairs": [],
+        "migration_target": None,
     }
     subnet = Subnet(name="s", network="n", cidr=ip_network("10.0.0.0/24"))
     assert codec.encode(subnet)["gateway"] is None

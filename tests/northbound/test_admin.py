@@ -93,19 +93,24 @@ async def test_a_client_that_stops_sending_does_not_hold_others(
 async def test_health_tells_whether_writes_are_taken(backend: FakeBackend) -> None:
     server = Server(backend, "127.0.0.1:0")
     states = health_pb2.HealthCheckResponse
-    reading = {"sdn.v1.TopologyService", "sdn.v1.SystemService", "sdn.v1.AdminService"}
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{await server.start()}") as channel:
-        stub = health_pb2_grpc.HealthStub(channel)
-        watch = stub.Watch(health_pb2.HealthCheckRequest(service="sdn.v1.PortService"))
-        assert (await watch.read()).status == states.SERVING
-        server.set_writable(False)
-        assert (await asyncio.wait_for(watch.read(), 20)).status == states.NOT_SERVING
-        found = {
-            name: (await stub.Check(health_pb2.HealthCheckRequest(service=name))).status for name in ("", *SERVICES)
-        }
-        assert {name for name, status in found.items() if status == states.SERVING} == reading
-        server.set_writable(True)
-        assert (await asyncio.wait_for(watch.read(), 20)).status == states.SERVING
-        assert (await stub.Check(health_pb2.HealthCheckRequest())).status == states.SERVING
-        watch.cancel()
-    await server.stop(0)
+    reading = {
+        f"sdn.v1.{name}Service" for name in ("Topology", "System", "Path", "Counter", "Admin", "Access", "Trace")
+    }
+    port = await server.start()
+    try:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            stub = health_pb2_grpc.HealthStub(channel)
+            watch = stub.Watch(health_pb2.HealthCheckRequest(service="sdn.v1.PortService"))
+            assert (await watch.read()).status == states.SERVING
+            server.set_writable(False)
+            assert (await asyncio.wait_for(watch.read(), 20)).status == states.NOT_SERVING
+            found = {
+                name: (await stub.Check(health_pb2.HealthCheckRequest(service=name))).status for name in ("", *SERVICES)
+            }
+            assert {name for name, status in found.items() if status == states.SERVING} == reading
+            server.set_writable(True)
+            assert (await asyncio.wait_for(watch.read(), 20)).status == states.SERVING
+            assert (await stub.Check(health_pb2.HealthCheckRequest())).status == states.SERVING
+            watch.cancel()
+    finally:
+        await server.stop(0)

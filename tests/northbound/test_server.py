@@ -74,7 +74,7 @@ async def test_health_of_every_service_and_at_stop(backend: FakeBackend) -> None
     serving = health_pb2.HealthCheckResponse.SERVING
     async with grpc.aio.insecure_channel(address) as channel:
         stub = health_pb2_grpc.HealthStub(channel)
-        assert len(SERVICES) == 11
+        assert len(SERVICES) == 15
         for name in ("", *SERVICES):
             assert (await stub.Check(health_pb2.HealthCheckRequest(service=name))).status == serving
         watch = stub.Watch(health_pb2.HealthCheckRequest(service="sdn.v1.PortService"))

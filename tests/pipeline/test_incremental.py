@@ -11,9 +11,18 @@ from hypothesis import strategies as st
 
 from sdn.model.ids import Dpid
 from sdn.model.program import Entry, Group, Unit
-from sdn.model.route import NextHops, Path
+from sdn.model.route import NextHops, Path, Repair, RepairHops
 from sdn.pipeline import Compiler, route_table, routes
-from sdn.pipeline.facts import ConnectionFacts, InterfaceFacts, PortFacts, RouterFacts, StaticFacts, SwitchFacts, Way
+from sdn.pipeline.facts import (
+    ConnectionFacts,
+    InterfaceFacts,
+    PairFacts,
+    PortFacts,
+    RouterFacts,
+    StaticFacts,
+    SwitchFacts,
+    Way,
+)
 from sdn.pipeline.layout import GROUP_ALIVE
 from sdn.pipeline.program import OwnershipError
 from sdn.pipeline.routes import COMPILED_FORM, Form
@@ -23,6 +32,7 @@ SWITCHES = (1, 2, 3, 4)
 NETWORKS = (1, 2, 3)
 PORTS = tuple(f"p{n}" for n in range(8))
 HOPS = tuple(NextHops(ports, tier) for ports, tier in (((100,), 0), ((101,), 1), ((100, 101), 1), ((100, 101), 2)))
+REPAIRS = tuple(RepairHops(red, blue) for red, blue in ((100, 101), (101, 100), (102, 100), (101, 102), (100, 100)))
 FORMS = [
     pytest.param(route_table.RouteTable, id="python"),
     pytest.param(COMPILED_FORM, id="compiled", marks=pytest.mark.skipif(not routes.COMPILED, reason="not built")),
@@ -40,6 +50,7 @@ class World:
     ports: dict[str, PortFacts] = field(default_factory=dict)
     routers: dict[str, RouterFacts] = field(default_factory=dict)
     routes: dict[tuple[Dpid, Dpid], NextHops] = field(default_factory=dict)
+    repairs: dict[tuple[Dpid, Dpid], RepairHops] = field(default_factory=dict)
     connections: dict[str, ConnectionFacts] = field(default_factory=dict)
 
     def compiled(self) -> Compiler:
@@ -53,6 +64,7 @@ class World:
             compiler.set_port(port_name, port)
         for router_name, router in self.routers.items():
             compiler.set_router(router_name, router)
+        compiler.set_repairs([(*key, hops) for key, hops in self.repairs.items()])
         compiler.set_routes([(*key, hops) for key, hops in self.routes.items()])
         for connection_name, connection in self.connections.items():
             compiler.set_connection(connection_name, connection)
@@ -87,7 +99,21 @@ class Changer:
 
     def step(self) -> None:
         choice = self.chance.choice
-        what = choice(("switch", "network", "port", "port", "port", "router", "routes", "routes", "connection"))
+        what = choice(
+            (
+                "switch",
+                "network",
+                "port",
+                "port",
+                "port",
+                "router",
+                "routes",
+                "routes",
+                "repairs",
+                "repairs",
+                "connection",
+            )
+        )
         if what == "switch":
             self.switch(choice(SWITCHES))
         elif what == "network":
@@ -98,6 +124,8 @@ class Changer:
             self.router(choice(("r1", "r2")))
         elif what == "routes":
             self.routes()
+        elif what == "repairs":
+            self.repairs()
         else:
             self.connection(choice(("c1", "c2")))
 
@@ -123,8 +151,32 @@ class Changer:
             ofport = number if self.chance.random() < 0.8 else None
             mac, dpid = bytes([2, 0, 0, 0, 0, number]), self.chance.choice(SWITCHES)
             network = self.chance.choice(NETWORKS)
-            self.world.ports[name] = PortFacts(network, number, mac, addresses, v6, dpid, ofport)
+            asks = self.chance.random() < 0.4
+            learned = asks and self.chance.random() < 0.6
+            pairs = self.pairs(number) if self.chance.random() < 0.5 else ()
+            target = (self.chance.choice(SWITCHES), self.chance.choice((None, number + 20)))
+            moving = target if self.chance.random() < 0.3 else None
+            self.world.ports[name] = PortFacts(
+                network, number, mac, addresses, v6, dpid, ofport, pairs, moving, asks, learned
+            )
         self.compiler.set_port(name, self.world.ports.get(name))
+
+    def pairs(self, number: int) -> tuple[PairFacts, ...]:
+        """Addresses and MACs that other ports have, may use too, or do not; ranges; now and then several are active."""
+        own, virtual = bytes([2, 0, 0, 0, 0, number]), bytes([0, 0, 0x5E, 0, 1, self.chance.randrange(1, 3)])
+        found: dict[tuple[bytes, int, bytes], PairFacts] = {}
+        for _ in range(self.chance.randrange(1, 5)):
+            mac, service = self.chance.choice(((own, number), (virtual, 100 * virtual[5] + number)))
+            size = self.chance.choice((4, 16))
+            low = self.chance.randrange(len(PORTS) + 3)
+            v4 = bytes([10, 0, self.chance.randrange(2), low + 10])
+            prefix = v4 if size == 4 else bytes([0xFD]) + bytes(14) + bytes([low])
+            length = self.chance.choice((0, 8, size * 8, size * 8, size * 8))
+            if length < size * 8:
+                prefix = bytes(size) if length == 0 else prefix[:1] + bytes(size - 1)
+            active = length == size * 8 and self.chance.random() < 0.3
+            found[prefix, length, mac] = PairFacts(prefix, length, mac, service, active)
+        return tuple(found.values())
 
     def router(self, name: str) -> None:
         number = 1 if name == "r1" else 2
@@ -134,7 +186,13 @@ class Changer:
             self.world.routers.pop(name, None)
         else:
             interfaces = tuple(
-                InterfaceFacts(network, bytes([10, 0, network, 0]), 24, bytes([10, 0, network, 1]))
+                InterfaceFacts(
+                    network,
+                    bytes([10, 0, network, 0]),
+                    24,
+                    bytes([10, 0, network, 1]),
+                    self.chance.choice((0, 0, 1400)),
+                )
                 for network in chosen
             )
             before = self.world.routers.get(name)
@@ -152,7 +210,8 @@ class Changer:
                 v4 = bytes([10, 0, self.chance.randrange(2), number + 10])
                 hop = v4 if size == 4 else bytes([0xFD]) + bytes(14) + bytes([number])
                 network = self.chance.choice((0, *networks))
-                routes.append(StaticFacts(bytes([10]) + bytes(size - 1), length, network, hop if network else b""))
+                prefix, limit = bytes([10]) + bytes(size - 1), self.chance.choice((0, 1400)) if network else 0
+                routes.append(StaticFacts(prefix, length, network, hop if network else b"", limit))
         return tuple(routes)
 
     def routes(self) -> None:
@@ -165,6 +224,18 @@ class Changer:
             else:
                 self.world.routes[a, b] = hops
         self.compiler.set_routes(changed)
+
+    def repairs(self) -> None:
+        dpids = [Dpid(dpid) for dpid in SWITCHES]
+        changed: list[Repair] = []
+        for pair in ((a, b) for a in dpids for b in dpids if a != b and self.chance.random() < 0.5):
+            backup = self.chance.choice((None, *REPAIRS))
+            changed.append((*pair, backup))
+            if backup is None:
+                self.world.repairs.pop(pair, None)
+            else:
+                self.world.repairs[pair] = backup
+        self.compiler.set_repairs(changed)
 
     def hops(self) -> NextHops | None:
         return self.chance.choice((None, *HOPS))

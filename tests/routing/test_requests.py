@@ -323,7 +323,7 @@ def test_pairs_that_are_given_up_do_not_say_that_there_is_none(monkeypatch):
     request = PathRequest(source=1, destination=4, max_hops=2)
     pair = best_pair(mesh, request, Protect.LINK)
     assert [[arc.far for arc in way] for way in pair] == [[2, 4], [3, 4]]
-    monkeypatch.setattr(pairs, "MAX_STEPS", 0)
+    monkeypatch.setattr(pairs, "MAX_SEARCHES", 1)
     with pytest.raises(Exhausted, match="there may be such a pair"):
         best_pair(mesh, replace(request, max_hops=None, max_cost=34, via=(2, 3)), Protect.LINK)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sdn.controller.events import SwitchEvent, SwitchUp
 from sdn.openflow import Framer
@@ -25,10 +26,10 @@ BUNDLE_CONTROL, BUNDLE_ADD = 2300, 2301
 class Rig:
     """The server with the events it emitted, in order."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, **more: Any) -> None:
         self.events: list[SwitchEvent] = []
         self._changed = asyncio.Event()
-        self.server = OpenFlowServer(self._emit, limits)
+        self.server = OpenFlowServer(self._emit, limits, **more)
         self.port = 0
 
     def _emit(self, event: SwitchEvent) -> None:
@@ -53,8 +54,9 @@ class Rig:
 
 
 @asynccontextmanager
-async def serving(limits: Limits | None = None) -> AsyncIterator[Rig]:
-    rig = Rig(limits or Limits())
+async def serving(limits: Limits | None = None, **more: Any) -> AsyncIterator[Rig]:
+    """more: other arguments of the server."""
+    rig = Rig(limits or Limits(), **more)
     rig.port = await rig.server.start("127.0.0.1", 0)
     try:
         yield rig
@@ -76,8 +78,8 @@ class FakeSwitch:
         self._messages: list[bytes] = []
 
     @classmethod
-    async def connect(cls, port: int) -> FakeSwitch:
-        return cls(*await asyncio.open_connection("127.0.0.1", port))
+    async def connect(cls, port: int, context: ssl.SSLContext | None = None) -> FakeSwitch:
+        return cls(*await asyncio.open_connection("127.0.0.1", port, ssl=context))
 
     def send(self, *messages: bytes) -> None:
         self.writer.write(b"".join(messages))

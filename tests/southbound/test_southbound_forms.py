@@ -57,6 +57,7 @@ ACTIONS = {
     ),
     "resubmit": ("ffff0010 00002320 000e fff8 28 000000", SAME),
     "dec_ttl": ("00180008 00000000", SAME),
+    "check_pkt_larger": (f"{NICIRA} 0031 05ea 0003 00010a04 000000000000", SAME),
     "group that does not exist": ("00160008 00000063", "refused: OFPBAC_BAD_OUT_GROUP (2, 9)"),
 }
 

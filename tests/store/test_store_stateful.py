@@ -14,6 +14,7 @@ from sdn.model.command import Command, Create, Delete, Put, Transaction, Update
 from sdn.model.errors import SdnError
 from sdn.model.ids import Kind
 from sdn.model.intent import (
+    AddressPair,
     Binding,
     Connection,
     Network,
@@ -37,6 +38,12 @@ MACS = ("", "", "", "02:00:00:00:00:01", "02:00:00:00:00:03", "0A-00-00-00-00-01
 
 def name_of(kind: Kind, tenant: str, name: str) -> str:
     return f"tenants/{tenant}" if kind is Kind.TENANT else f"tenants/{tenant}/{kind.collection}/{name}"
+
+
+def address_pairs() -> st.SearchStrategy[AddressPair]:
+    prefixes = st.sampled_from([*ADDRESSES, "10.0.0.0/30", "0.0.0.0/0", "2001:db8::/32"]).map(ip_network)
+    macs = st.sampled_from(["", "", "00-00-5E-00-01-07", "02:00:00:00:00:03", "06:00:00:00:00:01"])
+    return st.builds(AddressPair, prefix=prefixes, mac=macs, active=st.booleans())
 
 
 def static_routes() -> st.SearchStrategy[StaticRoute]:
@@ -74,6 +81,8 @@ def resources(draw: st.DrawFn) -> Resource:
             mac=draw(st.sampled_from(MACS)),
             addresses=tuple(ip_address(a) for a in chosen),
             binding=draw(st.none() | places),
+            migration_target=draw(st.none() | st.none() | places),
+            allowed_address_pairs=draw(st.just(()) | st.lists(address_pairs(), max_size=2).map(tuple)),
         )
     return Connection(**common, a=draw(some), b=draw(some), bandwidth=draw(st.sampled_from([0, 1, 2, 10])))
 
@@ -141,6 +150,22 @@ def check_world(objects: dict[str, Resource]) -> None:
                 assert all(s.cidr.version == 6 or address != s.cidr.broadcast_address for s in places)
             if item.binding is not None:
                 once("binding", item.binding)
+            if item.migration_target is not None:
+                assert item.binding is not None
+                once("binding", item.migration_target)
+            inside = [s for s in objects.values() if isinstance(s, Subnet) and s.network == item.network]
+            active: set[object] = set()
+            for pair in item.allowed_address_pairs:
+                once("pair", item.name, pair.prefix, pair.mac)
+                assert pair.mac == pair.mac.lower()
+                if pair.prefix.num_addresses == 1:
+                    assert pair.prefix.network_address not in [s.gateway for s in inside]
+                    if pair.active:
+                        active |= {pair.prefix} | ({pair.mac} - {"", item.mac})
+                else:
+                    assert not pair.active
+            for what in active:
+                once("active", item.network, what)
         elif isinstance(item, Connection):
             need(item.a, item, Port)
             need(item.b, item, Port)
@@ -150,7 +175,11 @@ def check_world(objects: dict[str, Resource]) -> None:
 
 def wanted_numbers(objects: dict[str, Resource], kind: Kind) -> set[str]:
     found = [r for r in objects.values() if kind_of(r) is kind]
-    return {f"{r.name}|{r.mac}" if isinstance(r, Port) else r.name for r in found}
+    ports = [r for r in found if isinstance(r, Port)]
+    names = {r.name for r in found if not isinstance(r, Port)}
+    return names | {
+        f"{r.name}|{mac}" for r in ports for mac in (r.mac, *(p.mac or r.mac for p in r.allowed_address_pairs))
+    }
 
 
 class StoreMachine(RuleBasedStateMachine):
@@ -302,6 +331,7 @@ class StoreMachine(RuleBasedStateMachine):
         assert loaded.claims == mine.claims
         assert loaded.users == mine.users
         assert loaded.subnets == mine.subnets
+        assert loaded.paired == mine.paired
         assert loaded._members == mine._members
         assert all(mine.names(*key) == loaded.names(*key) for key in loaded._members)
         assert loaded.pools.keys() == mine.pools.keys()

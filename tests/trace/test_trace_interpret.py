@@ -249,3 +249,8 @@ def test_headers_that_are_cut_off_leave_no_fields(length: int) -> None:
     fields = extract(FRAME[:length]).fields
     assert fields["dl_type"] == 0x0800
     assert "nw_dst" not in fields
+
+
+def test_an_ipv4_packet_of_another_version_is_one_to_open_vswitch() -> None:
+    """Found on random frames: the EtherType decides, and the version in the header is not looked at."""
+    assert extract(FRAME[:14] + b"\x85" + FRAME[15:]).fields["nw_dst"] == 0x0A000002

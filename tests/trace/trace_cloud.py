@@ -11,8 +11,8 @@ import sys
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from ipaddress import ip_interface, ip_network
+from dataclasses import dataclass, field, replace
+from ipaddress import ip_address, ip_interface, ip_network
 from pathlib import Path
 from random import Random
 
@@ -27,7 +27,19 @@ from sdn.controller.events import BatchDone, SwitchUp
 from sdn.lab import LabNetwork
 from sdn.lab.host import Host
 from sdn.model.errors import SdnError
-from sdn.model.intent import Address, Binding, Connection, Network, Port, Resource, Router, Subnet, Tenant
+from sdn.model.intent import (
+    Address,
+    AddressPair,
+    Binding,
+    Connection,
+    Network,
+    Port,
+    Resource,
+    Router,
+    StaticRoute,
+    Subnet,
+    Tenant,
+)
 from sdn.model.topology import DeclaredLink, SwitchPort
 from sdn.reconcile import SwitchSync
 from sdn.trace import CONTROLLER, Delivery, Switch
@@ -41,6 +53,29 @@ SPECS = (
     "fat-tree:k=4",
     "torus:x=3,y=3,hosts=1",
 )
+
+
+ROUTES = (
+    ("192.0.2.0/24", "10.0.1.2"),
+    ("192.0.2.128/25", ""),
+    ("169.254.0.0/16", "10.0.1.2"),
+    ("198.51.100.1/32", "10.0.1.3"),
+    ("2001:db8::/32", "fd00:0:0:1::2"),
+    ("0.0.0.0/0", "10.0.2.2"),
+)
+"""Static routes: prefix, and next hop or nothing."""
+
+
+VIRTUAL = "02:00:00:00:aa:01"
+PAIRS = (
+    ("10.0.1.20/32", "", True),
+    ("10.0.1.21/32", VIRTUAL, True),
+    ("10.200.0.0/16", "", False),
+    ("0.0.0.0/0", VIRTUAL, False),
+    ("fd00:0:0:1::20/128", VIRTUAL, True),
+    ("2001:db8:7::/48", "", False),
+)
+"""Address pairs: prefix, MAC, whether a port may be the active one."""
 
 
 @dataclass
@@ -173,7 +208,14 @@ def wish(made: Cloud, chance: Random) -> None:
                         made.gateways.setdefault(network, []).extend([gateway] if gateway else [])
         routed = [s.name for s in own if s.gateway is not None and chance.random() < 0.8]
         if routed:
-            put(made, Router(name=f"{tenant}/routers/r", subnets=tuple(routed)))
+            routes = tuple(
+                StaticRoute(prefix=ip_network(prefix), next_hop=ip_address(hop) if hop else None)
+                for prefix, hop in ROUTES
+                if chance.random() < 0.5
+            )
+            router = Router(name=f"{tenant}/routers/r", subnets=tuple(routed), routes=routes)
+            if not put(made, router):
+                put(made, replace(router, routes=()))
     _ports(made, chance, networks, subnets)
     names = [name for name in made.sim.controller.store.objects if "/ports/" in name]
     for number in range(6):
@@ -201,9 +243,14 @@ def _ports(made: Cloud, chance: Random, networks: list[str], subnets: dict[str, 
             network=network,
             mac=mac,
             addresses=tuple(ip_interface(text).ip for text in addresses),
+            allowed_address_pairs=tuple(
+                AddressPair(prefix=ip_network(prefix), mac=other, active=active and chance.random() < 0.3)
+                for prefix, other, active in PAIRS
+                if chance.random() < 0.15
+            ),
             binding=Binding(switch=declared.switch, interface=declared.interface) if bound else None,
         )
-        there = put(made, port)
+        there = put(made, port) or put(made, replace(port, allowed_address_pairs=()))
         host = Host.of(name, mac, *addresses)
         made.hosts[name] = Plugged(host, tenant, network, port.addresses) if there and bound else Plugged(host)
 

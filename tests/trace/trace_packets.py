@@ -20,11 +20,13 @@ from scapy.layers.inet6 import (
 )
 from scapy.layers.l2 import ARP, Dot1Q, Ether
 from scapy.packet import Packet, Raw
-from trace_cloud import Cloud, Plugged
+from trace_cloud import VIRTUAL, Cloud, Plugged
 
 from sdn.model.intent import Address
 
 GROUPS = ("ff:ff:ff:ff:ff:ff", "01:00:5e:01:02:03", "33:33:00:00:00:01", "33:33:ff:00:00:05", "01:80:c2:00:00:00")
+PAIRED = {4: ("10.0.1.20", "10.0.1.21", "10.200.3.4"), 6: ("fd00:0:0:1::20", "2001:db8:7::1")}
+"""Addresses that some ports may use beside their own."""
 _ETHER = 14
 
 
@@ -36,6 +38,8 @@ def random_frame(cloud: Cloud, sender: str, chance: Random) -> bytes:
     other = chance.choice(near if roll < 0.9 else list(cloud.hosts.values()))
     make = chance.choice((_ip, _ip, _ip, _ip, _arp, _discovery, _fragment, _other))
     frame = bytes(make(cloud, me, other, chance))
+    if chance.random() < 0.05:
+        frame = frame[:6] + bytes.fromhex(VIRTUAL.replace(":", "")) + frame[12:]
     roll = chance.random()
     if roll < 0.12:
         frame = _flip(frame, chance)
@@ -60,8 +64,10 @@ def _source(me: Plugged, version: int, chance: Random, cloud: Cloud) -> Address 
     own = [a for a in me.addresses if a.version == version]
     if version == 6 and chance.random() < 0.1:
         return IPv6Address(int.from_bytes(_link_local(me.host.mac), "big"))
-    if own and chance.random() < 0.96:
+    if own and chance.random() < 0.92:
         return chance.choice(own)
+    if chance.random() < 0.3:
+        return _address(chance.choice(PAIRED[version]))
     everybody = [a for p in cloud.hosts.values() for a in p.addresses if a.version == version]
     return chance.choice(everybody) if everybody else None
 
@@ -91,7 +97,11 @@ def _target(cloud: Cloud, me: Plugged, other: Plugged, version: int, chance: Ran
     )
     if roll < 0.95:
         return _address(chance.choice(groups)), chance.choice(GROUPS[:3])
-    nobody = ("10.0.1.77", "192.0.2.1", "169.254.1.1") if version == 4 else ("fd00:0:0:1::77", "2001:db8::1", "fe80::1")
+    nobody = (
+        ("10.0.1.77", "192.0.2.1", "192.0.2.200", "198.51.100.1", "8.8.8.8", "169.254.1.1")
+        if version == 4
+        else (*PAIRED[6], "fd00:0:0:1::77", "2001:db8::1", "fe80::1")
+    )
     return _address(chance.choice(nobody)), chance.choice((router, other.host.mac, "02:00:00:00:77:77"))
 
 
@@ -137,7 +147,7 @@ def _arp(cloud: Cloud, me: Plugged, other: Plugged, chance: Random) -> Packet:
     source = str(_source(me, 4, chance, cloud) or "0.0.0.0") if chance.random() < 0.85 else "0.0.0.0"
     gateways = [a for a in cloud.gateways.get(me.network, []) if a.version == 4]
     wanted = [a for p in (other, other, me) for a in p.addresses if a.version == 4] + gateways
-    target = str(chance.choice(wanted)) if wanted else "10.0.1.77"
+    target = str(chance.choice([*wanted, *PAIRED[4]]))
     operation = chance.choice((1, 1, 1, 2, 3, 257))
     hardware = me.host.mac if chance.random() < 0.9 else other.host.mac
     dst = chance.choice((GROUPS[0], other.host.mac))
@@ -148,7 +158,7 @@ def _discovery(cloud: Cloud, me: Plugged, other: Plugged, chance: Random) -> Pac
     source = str(_source(me, 6, chance, cloud) or "::") if chance.random() < 0.85 else "::"
     gateways = [a for a in cloud.gateways.get(me.network, []) if a.version == 6]
     wanted = [a for p in (other, other, me) for a in p.addresses if a.version == 6] + gateways
-    target = str(chance.choice(wanted)) if wanted else "fd00:0:0:1::77"
+    target = str(chance.choice([*wanted, *PAIRED[6]]))
     mac = me.host.mac if chance.random() < 0.85 else other.host.mac
     head = Ether(src=me.host.mac, dst=chance.choice(("33:33:ff:00:00:01", other.host.mac, _router(cloud, me))))
     head /= IPv6(src=source, dst=chance.choice(("ff02::1:ff00:1", target)), hlim=255)

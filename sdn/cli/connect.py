@@ -1,0 +1,236 @@
+"""connect, why-not and path: connections, and questions about paths."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from sdn.cli import complete
+from sdn.cli.apply import judge, wait_option
+from sdn.cli.columns import bandwidth as bandwidth_of
+from sdn.cli.columns import hop_table, hops, state
+from sdn.cli.objects import tenant_option
+from sdn.cli.render import plain, plain_object, table
+from sdn.cli.session import EXIT_FAILED, Session, common, common_names, pass_session
+from sdn.cli.words import BandwidthType, DurationType, full_name, id_of, tenant_of
+from sdn.client import KINDS, format_bandwidth
+from sdn.client import messages as m
+
+_SCOPES = click.Choice(["link", "switch", "risk-group"])
+_Options = dict[str, Any]
+
+
+def constraint_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What a path must satisfy; the values arrive as keyword arguments, for ``constraints_of``."""
+    for option in reversed(
+        (
+            click.option("--latency", type=DurationType(), metavar="TIME", help="Never more: 5ms, 0.8ms."),
+            click.option("--target-latency", type=DurationType(), metavar="TIME", help="Not more, if possible."),
+            click.option("--hops", type=click.IntRange(1, 65535), help="At most so many links."),
+            click.option("--cost", type=click.IntRange(1, 2**40), help="At most this sum of link costs."),
+            click.option(
+                "--avoid", multiple=True, metavar="SWITCH|SWITCH:INTERFACE|risk:GROUP", help="May be repeated."
+            ),
+            click.option("--via", multiple=True, metavar="SWITCH", help="To pass; in order, if repeated."),
+            click.option(
+                "--strategy",
+                type=click.Choice(["cost", "latency", "free"]),
+                help="What is best: least cost (usual), least latency, or least load.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def constraints_of(options: _Options) -> m.Constraints:
+    """The message for what ``constraint_options`` gave."""
+    result = m.Constraints(via=options["via"])
+    for field, option in (("max_latency_us", "latency"), ("target_latency_us", "target_latency")):
+        if options[option] is not None:
+            setattr(result, field, max(1, round(options[option] * 1e6)))
+    result.max_hops, result.max_cost = options["hops"] or 0, options["cost"] or 0
+    if options["strategy"]:
+        result.strategy = m.PathStrategy.Value(options["strategy"].upper())
+    for text in options["avoid"]:
+        if text.startswith("risk:"):
+            result.exclude_risk_groups.append(text.removeprefix("risk:"))
+        elif ":" in text:
+            result.exclude_links.append(text)
+        else:
+            result.exclude_switches.append(text)
+    return result
+
+
+def _scope(word: str) -> m.Scope.ValueType:
+    return m.Scope.Value(word.upper().replace("-", "_"))
+
+
+def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """A whole connection; the values arrive as keyword arguments, for ``connection_of``."""
+    for option in reversed(
+        (
+            click.argument("a", shell_complete=complete.ports),
+            click.argument("b", shell_complete=complete.ports),
+            click.option("--bandwidth", type=BandwidthType(), required=True, help="From A to B: 100M, 1.5G."),
+            click.option("--reverse", type=BandwidthType(), default=0, help="From B to A; as much if not given."),
+            click.option("--protect", type=_SCOPES, help="Reserve a second path that shares none of these, or refuse."),
+            click.option("--protect-if-possible", type=_SCOPES, help="The same, or go without."),
+            click.option("--apart-from", multiple=True, metavar="CONNECTION", help="Share nothing with its paths."),
+            click.option("--apart-by", type=_SCOPES, default="link", show_default=True, help="What is not shared."),
+            click.option("--name", default="", help="Id or full name of the connection; A-B if not given."),
+            constraint_options,
+            tenant_option,
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def connection_of(options: _Options) -> m.Connection:
+    """The message for what ``connection_options`` gave."""
+    tenant = options["tenant"] or tenant_of(options["a"]) or tenant_of(options["b"])
+    ends = [full_name(KINDS["Port"], options[end], tenant) for end in ("a", "b")]
+    name = full_name(KINDS["Connection"], options["name"] or "-".join(map(id_of, ends)), tenant)
+    result = m.Connection(name=name, a=ends[0], b=ends[1], bandwidth_bps=options["bandwidth"])
+    result.reverse_bandwidth_bps = options["reverse"]
+    result.constraints.CopyFrom(constraints_of(options))
+    result.constraints.diverse_from.extend(options["apart_from"])
+    result.constraints.diversity = _scope(options["apart_by"])
+    scope = options["protect"] or options["protect_if_possible"]
+    if scope:
+        result.protection.mode = m.ProtectionMode.REQUIRED if options["protect"] else m.ProtectionMode.PREFERRED
+        result.protection.scope = _scope(scope)
+    return result
+
+
+@click.command()
+@connection_options
+@wait_option
+@common_names
+@pass_session
+def connect(session: Session, /, wait: float, **options: Any) -> None:
+    """Connect the ports A and B by a path of its own with bandwidth reserved along it.
+
+    \b
+    sdnctl connect h1 h2 -t red --bandwidth 100M --wait
+    sdnctl connect h1 h2 -t red --bandwidth 200M --latency 5ms --protect link
+    sdnctl connect tenants/red/ports/h1 tenants/red/ports/h2 --bandwidth 1.5G --name gold --avoid spine1
+    sdnctl connect h3 h4 -t red --bandwidth 10M --apart-from gold --apart-by switch
+    sdnctl delete connection gold -t red      gives it back
+
+    What does not fit is refused with each reason and what would do, and the exit code is 1.
+    """
+    connection = connection_of(options)
+    with session.client() as client:
+        message = client.connections.create(connection, wait=wait)
+    session.show(lambda: plain_object(message), lambda: _connected(message), lambda: [message.name])
+    judge([message], wait)
+
+
+def _connected(message: Any) -> str:
+    parts = [f"{message.name}: {bandwidth_of(message)}bit/s, {state(message)}"]
+    if message.status.path:
+        parts.append(hop_table(message.status.path))
+    if message.status.backup_path:
+        parts.append(f"Backup path:\n{hop_table(message.status.backup_path)}")
+    return "\n".join(parts)
+
+
+@click.command("why-not")
+@connection_options
+@common
+@pass_session
+def why_not(session: Session, /, **options: Any) -> None:
+    """Tell whether a connection would be admitted, with its path, or what stands in the way and what would do.
+
+    \b
+    sdnctl why-not h1 h2 -t red --bandwidth 20G
+    sdnctl why-not h1 h2 -t red --bandwidth 1G --latency 1ms --protect switch
+
+    Nothing is reserved. The exit code is 1 if it would be refused.
+    """
+    connection = connection_of(options)
+    if not options["name"]:
+        connection.name = ""
+    with session.client() as client:
+        answer = client.check_connection(connection)
+    session.show(lambda: plain(answer), lambda: _answer(answer))
+    if not answer.admitted:
+        sys.exit(EXIT_FAILED)
+
+
+def _answer(answer: m.CheckConnectionResponse) -> str:
+    if not answer.admitted:
+        rows = [(o.field or "-", o.reason, o.remedy) for o in answer.obstacles]
+        return "It would be refused:\n" + table(("FIELD", "REASON", "REMEDY"), rows)
+    if not answer.HasField("path"):
+        return "It would be admitted when both ends are attached."
+    parts = [f"It would be admitted:\n{_paths([answer.path])}"]
+    if answer.HasField("backup_path"):
+        parts.append(f"Backup path:\n{_paths([answer.backup_path])}")
+    return "\n\n".join(parts)
+
+
+@click.command()
+@click.argument("source", shell_complete=complete.places)
+@click.argument("destination", shell_complete=complete.places)
+@click.option("--bandwidth", type=BandwidthType(), default=0, help="Free from SOURCE to DESTINATION: 100M.")
+@click.option("--reverse", type=BandwidthType(), default=0, help="And back; as much if not given.")
+@click.option("-k", "--count", type=click.IntRange(1, 16), default=4, show_default=True, help="At most so many.")
+@click.option(
+    "--disjoint",
+    type=_SCOPES,
+    is_flag=False,
+    flag_value="link",
+    metavar="[link|switch|risk-group]",
+    help="No two share one (link, if no word is given).",
+)
+@constraint_options
+@tenant_option
+@common
+@pass_session
+def path(session: Session, /, **options: Any) -> None:
+    """List the best paths between two switches, or two bound ports.
+
+    \b
+    sdnctl path leaf1 leaf4
+    sdnctl path h1 h2 -t red -k 4 --disjoint
+    sdnctl path leaf1 leaf4 --bandwidth 1G --latency 2ms --avoid spine1 -o json
+
+    Nothing is reserved. The exit code is 1 if there is none.
+    """
+    query = m.PathQuery(
+        source=_place(options["source"], options["tenant"]),
+        destination=_place(options["destination"], options["tenant"]),
+        bandwidth_bps=options["bandwidth"],
+        reverse_bandwidth_bps=options["reverse"],
+        constraints=constraints_of(options),
+        count=options["count"],
+    )
+    if options["disjoint"]:
+        query.disjoint = _scope(options["disjoint"])
+    with session.client() as client:
+        found = client.find_paths(query)
+    session.show(lambda: [plain(one) for one in found], lambda: _paths(found))
+
+
+def _place(name: str, tenant: str) -> str:
+    return full_name(KINDS["Port"], name, tenant) if tenant and "/" not in name else name
+
+
+def _paths(found: Sequence[m.FoundPath]) -> str:
+    rows = [
+        (
+            hops(one.hops),
+            len(one.hops) - 1,
+            one.cost,
+            f"{one.latency_us / 1000:g} ms",
+            f"{format_bandwidth(one.free_bps)}/{format_bandwidth(one.reverse_free_bps)}",
+        )
+        for one in found
+    ]
+    return table(("PATH", "HOPS", "COST", "LATENCY", "FREE"), rows)

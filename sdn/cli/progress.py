@@ -1,0 +1,86 @@
+"""How far a write has come: how many of its objects are programmed, told on a terminal while it is waited for."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack, suppress
+from queue import Empty, SimpleQueue
+from typing import Any
+
+import click
+
+from sdn.cli.render import state_word
+from sdn.cli.words import tenant_of
+from sdn.client import ApiError, Client, KindInfo, kind_of
+
+_SETTLED = ("PROGRAMMED", "REJECTED", "FAILED")
+"""States that an object does not leave by itself."""
+Tell = Callable[[int], None]
+
+
+def on_terminal() -> bool:
+    """Whether somebody looks on."""
+    return sys.stderr.isatty()
+
+
+def wait_and_tell(client: Client, messages: Sequence[Any], seconds: float) -> list[Any]:
+    """The objects when all have settled, or as they are after ``seconds``; a bar on standard error shows how many."""
+    label = "programmed"
+    with click.progressbar(length=len(messages), label=label, show_pos=True, show_eta=False, file=sys.stderr) as bar:
+
+        def tell(done: int) -> None:
+            bar.update(done - bar.pos)
+            bar.render_progress()
+
+        return followed(client, messages, seconds, tell)
+
+
+def followed(client: Client, messages: Sequence[Any], seconds: float, tell: Tell) -> list[Any]:
+    """As ``wait_and_tell``; tell: called with how many have settled, whenever that changes. Raises ApiError."""
+    latest = {message.name: message for message in messages}
+    waiting = {name for name, message in latest.items() if not _settled(message)}
+    told: SimpleQueue[Any] = SimpleQueue()
+    end = time.monotonic() + seconds
+    with ExitStack() as stack:
+        for kind, parent in _scopes(latest[name] for name in waiting):
+            watch = client.of_kind(kind.kind).watch(parent)
+            # Closed before it is joined: a stream that nothing comes from ends then.
+            thread = threading.Thread(target=_read, args=(watch, told), daemon=True)
+            thread.start()
+            stack.callback(thread.join)
+            stack.callback(watch.close)
+        tell(len(latest) - len(waiting))
+        while waiting and (left := end - time.monotonic()) > 0:
+            with suppress(Empty):
+                message = told.get(timeout=left)
+                if isinstance(message, ApiError):
+                    raise message
+                if message.name in latest:
+                    latest[message.name] = message
+                    (waiting.discard if _settled(message) else waiting.add)(message.name)
+                    tell(len(latest) - len(waiting))
+    return list(latest.values())
+
+
+def _settled(message: Any) -> bool:
+    return state_word(message.status) in _SETTLED
+
+
+def _scopes(messages: Iterable[Any]) -> list[tuple[KindInfo, str]]:
+    """(kind, tenant) pairs to watch."""
+    found = {}
+    for message in messages:
+        info = kind_of(message)
+        found[info.kind, tenant_of(message.name) if info.in_tenant else ""] = info
+    return [(info, f"tenants/{tenant}" if tenant else "") for (_, tenant), info in found.items()]
+
+
+def _read(watch: Any, told: SimpleQueue[Any]) -> None:
+    try:
+        for change in watch:
+            told.put(change.resource)
+    except ApiError as error:
+        told.put(error)

@@ -1,0 +1,91 @@
+"""where: whose is an address or a MAC?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from ipaddress import ip_address, ip_network
+from typing import Any, NamedTuple
+
+import click
+
+from sdn.cli.columns import state
+from sdn.cli.objects import tenant_option
+from sdn.cli.render import plain_object, table
+from sdn.cli.session import Session, common_names, fail, pass_session
+from sdn.cli.words import tenant_name
+from sdn.client import Client
+
+_MAC = re.compile(r"[0-9A-Fa-f]{2}([:-])[0-9A-Fa-f]{2}(?:\1[0-9A-Fa-f]{2}){4}")
+_HEADER = ("NAME", "WHAT", "NETWORK", "SWITCH", "INTERFACE", "STATE")
+
+
+class Found(NamedTuple):
+    """An object that has the address, and as what: an address, a MAC, allowed beside its own, or a gateway."""
+
+    message: Any
+    what: str
+
+
+@click.command()
+@click.argument("what", metavar="ADDRESS|MAC")
+@tenant_option
+@common_names
+@pass_session
+def where(session: Session, what: str, tenant: str) -> None:
+    """Find who has an ADDRESS or MAC: ports of all tenants (also by address pairs), and subnets whose gateway it is.
+
+    \b
+    sdnctl where 10.0.1.12
+    sdnctl where fd00:0:0:1::a -t red
+    sdnctl where 02-00-00-00-01-0C
+    sdnctl where 10.0.1.12 -o json | jq '.[].binding'
+
+    Tenants may use the same addresses, so several may be found. The exit code is 1 when nobody has it.
+    """
+    wanted = _wanted(what)
+    with session.client() as client:
+        found = list(_search(client, wanted, tenant_name(tenant)))
+    if not found:
+        fail([f"nobody has {wanted}" + (f" in {tenant_name(tenant)}" if tenant else "")])
+    session.show(
+        lambda: [plain_object(f.message) for f in found],
+        lambda: table(_HEADER, map(_row, found)),
+        lambda: [f.message.name for f in found],
+    )
+
+
+def _wanted(text: str) -> str:
+    """The address or MAC as the API writes it."""
+    if _MAC.fullmatch(text):
+        return text.lower().replace("-", ":")
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        raise click.UsageError(f"{text[:60]!r} is neither an address nor a MAC.") from None
+
+
+def _search(client: Client, wanted: str, parent: str) -> Iterator[Found]:
+    for port in client.ports.list(parent):
+        for what, values in (("address", port.addresses), ("MAC", (port.mac,))):
+            if wanted in values:
+                yield Found(port, what)
+        if any(_allows(pair, wanted) for pair in port.allowed_address_pairs):
+            yield Found(port, "allowed")
+    for subnet in () if _MAC.fullmatch(wanted) else client.subnets.list(parent):
+        if subnet.gateway == wanted:
+            yield Found(subnet, "gateway")
+
+
+def _allows(pair: Any, wanted: str) -> bool:
+    """Whether an address pair permits this address, or brings this MAC."""
+    if _MAC.fullmatch(wanted):
+        return bool(pair.mac == wanted)
+    return ip_address(wanted) in ip_network(pair.address)
+
+
+def _row(found: Found) -> tuple[str, ...]:
+    message = found.message
+    bound = found.what != "gateway" and message.HasField("binding")
+    place = (message.binding.switch, message.binding.interface) if bound else ("", "")
+    return (message.name, found.what, message.network, *place, state(message))

@@ -1,0 +1,162 @@
+"""HTTP: what Prometheus scrapes and what health checks ask, in threads of their own.
+
+Rules: nothing of the daemon is touched from here. Its loop is asked, within a deadline, so that /healthz says whether
+the loop still turns; texts are made in the thread. Connections and their time are bounded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import threading
+from collections.abc import Callable, Coroutine, Iterable
+from socketserver import ThreadingMixIn
+from typing import Any, TypeVar
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+from prometheus_client import CollectorRegistry, make_wsgi_app
+
+from sdn.metrics.collector import StateCollector
+from sdn.model.errors import Unavailable
+from sdn.model.measures import Measures
+
+MAX_CONNECTIONS = 16
+"""At the same time; more are closed at once."""
+IDLE_SECONDS = 10.0
+"""A connection that neither sends nor takes anything for so long is closed."""
+ANSWER_SECONDS = 5.0
+"""In which the daemon's loop has to answer."""
+_PATHS = "Ask for /metrics, /healthz or /readyz.\n"
+_log = logging.getLogger("sdn.metrics")
+T = TypeVar("T")
+_Start = Callable[[str, list[tuple[str, str]]], object]
+
+
+class Web:
+    """For the running event loop. registry: what is exported beside the daemon's state.
+
+    measure: the daemon's state; missing: what it lacks to be ready, nothing when it is.
+    """
+
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        measure: Callable[[], Coroutine[Any, Any, Measures]],
+        missing: Callable[[], Iterable[str]],
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._missing = missing
+        self._server: WSGIServer | None = None
+        self._thread: threading.Thread | None = None
+        registry.register(StateCollector(lambda: self._ask(measure())))
+        self._metrics = make_wsgi_app(registry)
+
+    def start(self, host: str, port: int) -> int:
+        """Listen; returns the port, which is chosen if ``port`` is 0. Raises Unavailable."""
+        kind = _Server6 if ":" in host else _Server
+        try:
+            self._server = make_server(host, port, self._serve, kind, _Handler)
+        except OSError as error:
+            raise Unavailable.of(
+                "metrics",
+                f"cannot listen on {host}:{port}: {error.strerror}",
+                "Stop the program that uses it, or choose another address.",
+            ) from None
+        self._thread = threading.Thread(target=self._server.serve_forever, name="metrics", daemon=True)
+        self._thread.start()
+        bound: int = self._server.server_address[1]
+        _log.info("metrics on %s, port %d", host, bound)
+        return bound
+
+    async def stop(self) -> None:
+        """Stop listening. Connections that are open end by themselves."""
+        server, self._server = self._server, None
+        if server is not None:
+            await asyncio.to_thread(server.shutdown)
+            server.server_close()
+
+    def _ask(self, question: Coroutine[Any, Any, T]) -> T:
+        """The answer of the daemon's loop, from a thread; raises TimeoutError."""
+        future = asyncio.run_coroutine_threadsafe(question, self._loop)
+        try:
+            return future.result(ANSWER_SECONDS)
+        finally:
+            future.cancel()
+
+    def _serve(self, environ: dict[str, Any], start: _Start) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        if environ.get("REQUEST_METHOD") not in ("GET", "HEAD"):
+            return _text(start, "405 Method Not Allowed", "Only GET is understood.\n")
+        try:
+            if path == "/metrics":
+                answer: Iterable[bytes] = self._metrics(environ, start)
+                return answer
+            if path == "/healthz":
+                self._ask(self._lacks())
+                return _text(start, "200 OK", "ok\n")
+            if path == "/readyz":
+                lacks = self._ask(self._lacks())
+                text = "".join(f"{line}\n" for line in lacks) or "ready\n"
+                return _text(start, "503 Service Unavailable" if lacks else "200 OK", text)
+        except TimeoutError:
+            return _text(start, "503 Service Unavailable", f"the daemon did not answer for {ANSWER_SECONDS:g} s\n")
+        return _text(start, "404 Not Found", _PATHS)
+
+    async def _lacks(self) -> tuple[str, ...]:
+        return tuple(self._missing())
+
+
+def _text(start: _Start, status: str, text: str) -> Iterable[bytes]:
+    data = text.encode()
+    start(status, [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(data)))])
+    return (data,)
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    """A thread for each connection, and so many at most."""
+
+    daemon_threads = True
+    block_on_close = False
+    allow_reuse_address = True
+
+    def __init__(self, *arguments: Any) -> None:
+        self._free = threading.Semaphore(MAX_CONNECTIONS)
+        super().__init__(*arguments)
+
+    def server_bind(self) -> None:
+        """As WSGIServer, without asking a name server for our own name."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.socket.bind(self.server_address)
+        self.server_address = self.socket.getsockname()
+        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
+        self.setup_environ()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """In a thread, if there is one."""
+        if self._free.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Give the place back."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that goes away is no error of ours."""
+        _log.debug("metrics connection failed", exc_info=True)
+
+
+class _Server6(_Server):
+    address_family = socket.AF_INET6
+
+
+class _Handler(WSGIRequestHandler):
+    timeout = IDLE_SECONDS
+
+    def log_message(self, form: str, *arguments: Any) -> None:
+        """Nothing: a scrape every few seconds is not worth a line."""

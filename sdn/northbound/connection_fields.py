@@ -1,0 +1,60 @@
+"""Constraints and protection of connections, message ⇄ model. The store knows their rules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sdn.model import intent
+from sdn.northbound.check import Problems
+from sdn.v1 import resources_pb2 as pb
+
+_LISTS = ("exclude_switches", "exclude_links", "exclude_risk_groups", "via", "diverse_from")
+_NUMBERS = ("max_latency_us", "target_latency_us", "max_hops", "max_cost")
+
+
+def read_constraints(message: pb.Constraints, path: str, problems: Problems) -> intent.Constraints:
+    """path: prefix of fields, with its dot."""
+    values: dict[str, Any] = {field: getattr(message, field) for field in _NUMBERS}
+    values |= {field: tuple(getattr(message, field)) for field in _LISTS}
+    return intent.Constraints(
+        **values,
+        strategy=word(message, "strategy", "COST", path, problems),
+        diversity=word(message, "diversity", "LINK", path, problems),
+    )
+
+
+def write_constraints(value: intent.Constraints, message: pb.Constraints) -> None:
+    """Fields that were not given stay so, but for the choices."""
+    for field in _NUMBERS:
+        setattr(message, field, getattr(value, field))
+    for field in _LISTS:
+        getattr(message, field).extend(getattr(value, field))
+    message.strategy = pb.PathStrategy.Value(value.strategy)
+    message.diversity = pb.Scope.Value(value.diversity)
+
+
+def read_protection(message: pb.Protection, path: str, problems: Problems) -> intent.Protection:
+    """path: prefix of fields, with its dot."""
+    return intent.Protection(
+        mode=word(message, "mode", "NONE", path, problems), scope=word(message, "scope", "LINK", path, problems)
+    )
+
+
+def write_protection(value: intent.Protection, message: pb.Protection) -> None:
+    """Both choices as they are."""
+    message.mode = pb.ProtectionMode.Value(value.mode)
+    message.scope = pb.Scope.Value(value.scope)
+
+
+def word(message: Any, field: str, default: str, path: str, problems: Problems) -> str:
+    """The name of an enum's value; the first value means that it was not given. path: prefix of fields."""
+    number = getattr(message, field)
+    values = message.DESCRIPTOR.fields_by_name[field].enum_type.values_by_number
+    if number == 0:
+        return default
+    if number not in values:
+        known = ", ".join(value.name for value in values.values() if value.number)
+        problems.add(f"{path}{field}", f"{number} is not known", f"Choose from {known}.")
+        return default
+    name: str = values[number].name
+    return name

@@ -1,0 +1,113 @@
+"""PathService: whether a connection would be admitted, and which paths there are. Nothing is reserved."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import grpc
+from google.protobuf.message import Message
+
+from sdn.controller.reader import Backend, FoundPath, PathQuery
+from sdn.model.ids import Kind
+from sdn.model.intent import Connection
+from sdn.model.request import Protect
+from sdn.northbound import answers, check, connection_fields, paths, rpc
+from sdn.northbound.check import Problems
+from sdn.northbound.kinds import CODECS
+from sdn.northbound.rpc import Context
+from sdn.northbound.views import PLACE, need
+from sdn.v1 import paths_pb2 as ppb
+from sdn.v1 import resources_pb2 as pb
+
+DEFAULT_COUNT, MAX_COUNT = 4, 16
+_CODEC = CODECS[Kind.CONNECTION]
+
+
+class PathService:
+    """PathService of the API."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def handler(self) -> grpc.GenericRpcHandler:
+        """For the server."""
+        methods: dict[str, rpc.Unary | rpc.Stream] = {"CheckConnection": self.check, "FindPaths": self.find}
+        return rpc.handler(ppb.DESCRIPTOR.services_by_name["PathService"], methods)
+
+    async def check(self, request: ppb.CheckConnectionRequest, context: Context) -> Message:
+        """Whether a connection would be admitted."""
+        connection = _connection(request)
+        translate = paths.of_object(_CODEC, "connection")
+        with paths.translated(translate):
+            found = self._backend.reader.check_connection(connection)
+        response = ppb.CheckConnectionResponse(admitted=not found.obstacles)
+        for target, path in ((response.path, found.path), (response.backup_path, found.backup)):
+            if path is not None:
+                target.CopyFrom(_found(path))
+        for violation in found.obstacles:
+            response.obstacles.add(field=translate(violation.field), reason=violation.reason, remedy=violation.remedy)
+        return response
+
+    async def find(self, request: ppb.PathQuery, context: Context) -> Message:
+        """The best paths between two places."""
+        response = ppb.FoundPaths()
+        for path in self._backend.reader.find_paths(_query(request)):
+            response.paths.append(_found(path))
+            await asyncio.sleep(0)  # each path is a search; others get their turn between two
+        return response
+
+
+def _connection(request: ppb.CheckConnectionRequest) -> Connection:
+    """The connection to check, with an empty name if none is given."""
+    problems = Problems()
+    if not request.HasField("connection"):
+        problems.add("connection", "not given", "Send the connection to check.")
+        problems.settle()
+    message = request.connection
+    if message.name:
+        found = _CODEC.to_model(message, "connection", problems)
+    else:
+        tenant = check.name(message.a, "connection.a", Kind.PORT, problems)
+        problems.settle()
+        assert tenant is not None
+        named = pb.Connection()
+        named.CopyFrom(message)
+        named.name = f"tenants/{tenant.tenant}/connections/check"
+        found = _CODEC.to_model(named, "connection", problems)
+    problems.settle()
+    assert isinstance(found, Connection)
+    return found if message.name else replace(found, name="")
+
+
+def _query(request: ppb.PathQuery) -> PathQuery:
+    problems = Problems()
+    need(request.source, "source", PLACE, problems)
+    need(request.destination, "destination", PLACE, problems)
+    if request.count > MAX_COUNT:
+        problems.add("count", f"{request.count} is too many", f"Give 1 to {MAX_COUNT}.")
+    if request.constraints.diverse_from:
+        remedy = "Exclude switches or links, or use CheckConnection."
+        problems.add("constraints.diverse_from", "is of connections alone", remedy)
+    constraints = connection_fields.read_constraints(request.constraints, "constraints.", problems)
+    scope = connection_fields.word(request, "disjoint", "", "", problems)
+    problems.settle()
+    return PathQuery(
+        request.source,
+        request.destination,
+        request.bandwidth_bps,
+        request.reverse_bandwidth_bps,
+        constraints,
+        request.count or DEFAULT_COUNT,
+        Protect(scope) if scope else None,
+    )
+
+
+def _found(path: FoundPath) -> ppb.FoundPath:
+    return ppb.FoundPath(
+        hops=[answers.hop(hop) for hop in path.hops],
+        cost=path.cost,
+        latency_us=path.latency,
+        free_bps=path.free,
+        reverse_free_bps=path.reverse_free,
+    )
