@@ -22,7 +22,7 @@ from sdn.daemon import collector, config, logs, revisions
 from sdn.daemon.config import Config
 from sdn.daemon.counting import Counting
 from sdn.daemon.engine import Engine
-from sdn.daemon.exposure import metrics_address, secure_api, secure_openflow
+from sdn.daemon.exposure import metrics_address, ovsdb_address, secure_api, secure_openflow
 from sdn.daemon.health import Health
 from sdn.daemon.keeper import Keeper
 from sdn.daemon.logs import LogLevels
@@ -37,7 +37,7 @@ from sdn.model.intent import Resource
 from sdn.northbound.server import Server
 from sdn.persist import Journal, snapshot
 from sdn.persist.files import REPLACED
-from sdn.southbound import OpenFlowServer, Polling
+from sdn.southbound import OpenFlowServer, OvsdbServer, Polling
 from sdn.store import Store
 from sdn.store.numbers import CURSORS
 from sdn.store.store import STORE
@@ -117,6 +117,7 @@ async def serve(settings: Config, journal: Journal, read: Callable[[], Config]) 
     switches = secure_openflow(settings)
     host, port = switches.host, switches.port
     api = secure_api(settings)
+    ovsdb = ovsdb_address(settings) if settings.ovsdb else None
     collector.tune()
     records = journal.load()
     controller = _controller(settings, journal, records)
@@ -130,6 +131,8 @@ async def serve(settings: Config, journal: Journal, read: Callable[[], Config]) 
         lambda event: engine.emit(event), polling=polling, tls=switches.tls, barred=api.access.barred
     )
     api.access.changed = southbound.recheck
+
+    databases = OvsdbServer(lambda event: engine.emit(event))
 
     def tell(trouble: WriteRefused | None) -> None:
         reader.trouble = trouble
@@ -168,7 +171,9 @@ async def serve(settings: Config, journal: Journal, read: Callable[[], Config]) 
         if settings.metrics:
             web.start(*metrics_address(settings))
         await northbound.start()
-        bound = await _listen(southbound, host, port)
+        bound = await _listen(southbound, "openflow", host, port)
+        if ovsdb is not None:
+            await _listen(databases, "ovsdb", *ovsdb)
         notifier.ready()
         _log.info("sdnd runs", extra={"fields": {"version": __version__, "openflow": f"{host}:{bound}"}})
         await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -180,18 +185,19 @@ async def serve(settings: Config, journal: Journal, read: Callable[[], Config]) 
         await web.stop()
         await northbound.stop()
         await southbound.close()
+        await databases.close()
         running.cancel()
         with suppress(asyncio.CancelledError, Exception):
             await running  # what it raised was raised above, or is logged
         _log.info("sdnd ends; the switches go on forwarding")
 
 
-async def _listen(southbound: OpenFlowServer, host: str, port: int) -> int:
+async def _listen(server: OpenFlowServer | OvsdbServer, setting: str, host: str, port: int) -> int:
     try:
-        return await southbound.start(host, port)
+        return await server.start(host, port)
     except OSError as error:
         raise Unavailable.of(
-            "openflow",
+            setting,
             f"cannot listen on {host}:{port}: {error.strerror}",
             "Stop the program that uses it (another controller?), or choose another address.",
         ) from None

@@ -21,7 +21,7 @@ def state(message: Any) -> str:
 def binding(port: Any) -> str:
     """leaf1:h1-eth0, or leaf1:h1-eth0 > leaf2:h1-eth0 while it moves; empty if not bound."""
     places = (getattr(port, field) for field in ("binding", "migration_target") if port.HasField(field))
-    return " > ".join(f"{place.switch}:{place.interface}" for place in places)
+    return " > ".join(place.iface_id or f"{place.switch}:{place.interface}" for place in places)
 
 
 def hops(path: Iterable[Any]) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from sdn.controller.plugs import Place, Plugs
 from sdn.model import codec
 from sdn.model.errors import SdnError
 from sdn.model.ids import Dpid, format_dpid
@@ -21,10 +22,8 @@ from sdn.store import Store, forms
 from sdn.store.names import service_key
 from sdn.topology import TopologyState
 
-Place = tuple[Dpid, str]
-"""Datapath id and interface name."""
-
-
+_NAMED = 5
+"""Places named in one message."""
 _NOWHERE: tuple[Place | None, Place | None] = (None, None)
 CLAIMS = "claims"
 """Bucket: key ``DPID/INTERFACE`` where several ports are bound, value their names, the one that has it first."""
@@ -64,8 +63,9 @@ def is_learned(port: Port, network: str) -> bool:
 class Attachments:
     """Facts of every port, or why there are none; ``changed`` collects the ports to look at again."""
 
-    def __init__(self, store: Store, topology: TopologyState, learning: str = "") -> None:
+    def __init__(self, store: Store, topology: TopologyState, plugs: Plugs, learning: str = "") -> None:
         """learning: the network that learns hosts, '' if none does."""
+        self._plugs = plugs
         self._store = store
         self._topology = topology
         self._places: dict[str, tuple[Place | None, Place | None]] = {}
@@ -167,7 +167,24 @@ class Attachments:
 
     # Inside
 
+    def duplicate(self, port: Port) -> str:
+        """Where else the iface-id of a port is, for people; '' if nowhere."""
+        for binding in (port.binding, port.migration_target):
+            rivals = self._plugs.rivals(binding.iface_id) if binding is not None and binding.iface_id else ()
+            if binding is not None and rivals:
+                here, *there = (self.show(place) for place in (self._plugs.place(binding.iface_id), *rivals) if place)
+                return (
+                    f"iface-id {binding.iface_id} is at {here}, which has it, and also at {', '.join(there[:_NAMED])}."
+                )
+        return ""
+
+    def show(self, place: Place) -> str:
+        """``switch:interface``."""
+        return f"{self._topology.name_of(place[0])}:{place[1]}"
+
     def _place_of(self, binding: Binding | None) -> Place | None:
+        if binding is not None and binding.iface_id:
+            return self._plugs.place(binding.iface_id)
         dpid = None if binding is None else self._topology.resolve(binding.switch)
         return None if dpid is None or binding is None else (dpid, binding.interface)
 
@@ -215,6 +232,10 @@ class Attachments:
         return (self._port_facts(port, sites) if sites else None), detached
 
     def _detached_from(self, port: Port, binding: Binding, place: Place | None) -> Detached | None:
+        if place is None and binding.iface_id:
+            return Detached(
+                "InterfaceIdUnseen", f"No switch has told of an interface with iface-id {binding.iface_id}."
+            )
         if place is None:
             return Detached("SwitchUnknown", f"{binding.switch!r} is neither a declared name nor a datapath id.")
         first = next(iter(self._claims[place]))

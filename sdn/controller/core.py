@@ -17,7 +17,9 @@ from sdn.controller.effects import CloseSession, Effect, Persist, Publish, Reply
 from sdn.controller.events import (
     Audit,
     BatchDone,
+    BridgesSeen,
     Event,
+    ManagerDown,
     PacketIn,
     PacketsSent,
     PortChanged,
@@ -32,8 +34,10 @@ from sdn.controller.faultwatch import FaultWatch
 from sdn.controller.fleet import Fleet, Switch
 from sdn.controller.learning import Learning
 from sdn.controller.logical import Logical
+from sdn.controller.managers import Managers
 from sdn.controller.notices import NOTICES, Notices
 from sdn.controller.packets import RejectLog, answer_routed, is_probe
+from sdn.controller.plugs import PLUGS, Plugs
 from sdn.controller.progress import Progress
 from sdn.controller.repairs import Repairs
 from sdn.controller.reporter import Reporter
@@ -117,7 +121,8 @@ class Controller:
         self.compiler = Compiler(SaltTable(records.get(GROUPS, {})))
         self.fleet = Fleet(self.compiler.programs)
         self.progress = Progress()
-        self.attachments = Attachments(self.store, self.topology, self.settings.learn)
+        plugs = Plugs(records.get(PLUGS, {}), now)
+        self.attachments = Attachments(self.store, self.topology, plugs, self.settings.learn)
         self.connections = Connections(
             self.store,
             self.topology,
@@ -142,6 +147,11 @@ class Controller:
         self.notices = Notices(records.get(NOTICES, {}))
         self.reporter = Reporter(self.notices, lambda effect: self._effects.append(effect))
         self.audits = Audits(self.fleet, self.topology.name_of, self.settings.audit_interval, now)
+        self.managers = Managers(
+            *(plugs, self.store, self.topology, self.attachments, self.reporter),
+            known=lambda dpid: self.fleet.get(dpid) is not None,
+            moved=self.underlay.binding_changed,
+        )
         self.learning = Learning(
             self.settings.learn,
             self.store,
@@ -227,6 +237,8 @@ class Controller:
             case PacketsSent():
                 if self.fleet.current(event.dpid, event.session) is not None:
                     self._timing.sent(event)
+            case BridgesSeen() | ManagerDown():
+                self.managers.take(event, now)
             case PortChanged():
                 self._port_changed(event, now)
             case SwitchUp():
@@ -256,6 +268,7 @@ class Controller:
         self.fleet.up(event)
         self.compiler.unblock(event.dpid)
         self.reporter.connected(self.topology.name_of(event.dpid), event)
+        self.managers.check(event.dpid)
 
     def _switch_down(self, event: SwitchDown, now: float) -> None:
         if self.fleet.down(event):
@@ -303,6 +316,7 @@ class Controller:
 
     def _tick(self, now: float) -> None:
         self.topology.expire(now)
+        self.managers.tick(now)
         probes = self.topology.discovery.probes(now, self._random_bytes)
         self._effects.extend(self._timing.packets(probes, self.fleet.session, now))
         if self.started:
@@ -361,6 +375,7 @@ class Controller:
                 port = change.new if isinstance(change.new, Port) else None
                 for place in self.attachments.port_changed(name, port, now):
                     self.underlay.binding_changed(place)
+                self.managers.changed(change)
                 self.learning.port_written(change.old if isinstance(change.old, Port) else None, port, now)
             before = self._written.get(name)
             self._written[name] = change if before is None else Change(before.old, change.new)
@@ -522,6 +537,8 @@ class Controller:
             self._puts[GROUPS, key] = salt
         for key, order in self.attachments.records().items():
             self._puts[CLAIMS, key] = order
+        for key, places in self.managers.records().items():
+            self._puts[PLUGS, key] = places
         for key, text in self.notices.records().items():
             self._puts[NOTICES, key] = text
         for bucket, key, value in number_puts:

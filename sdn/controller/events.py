@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sdn.model.command import Transaction
 from sdn.model.ids import Dpid
+from sdn.model.plugs import Bridge
 from sdn.model.program import Installed, WriteFailure
 from sdn.model.topology import SwitchPort
 
@@ -124,9 +125,32 @@ class Audit:
 
 
 @dataclass(frozen=True, slots=True)
+class BridgesSeen:
+    """A switch's database tells of its bridges. manager: number of the connection, never reused; peer: for people.
+
+    bridges: those that are new or not as they were told before; gone: those that are no more.
+    """
+
+    manager: int
+    peer: str
+    bridges: tuple[Bridge, ...]
+    gone: tuple[Dpid, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ManagerDown:
+    """The connection of a switch's database ended; it tells nothing more."""
+
+    manager: int
+    peer: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Time passed; sent about ten times a second."""
 
 
+ManagerEvent = BridgesSeen | ManagerDown
 SwitchEvent = SwitchUp | SwitchDown | SessionRefused | PortChanged | PacketIn | PacketsSent | BatchDone | ReadBack
-Event = SwitchEvent | Request | Audit | Tick
+Event = SwitchEvent | ManagerEvent | Request | Audit | Tick

@@ -15,12 +15,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 
-from sdn.controller.attachments import Attachments, Place, is_learned
+from sdn.controller.attachments import Attachments, is_learned
 from sdn.controller.effects import SendPacket
 from sdn.controller.events import PacketIn, Session
 from sdn.controller.heard import hear
 from sdn.controller.held import Held
 from sdn.controller.lessons import SILENT, Lesson, Refusal, Teacher, is_silent, labelled, silent_mac
+from sdn.controller.plugs import Place
 from sdn.controller.quarantine import Quarantine
 from sdn.controller.reporter import Reporter
 from sdn.model.command import Command, Create, Delete

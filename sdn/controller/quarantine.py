@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from sdn.controller.attachments import Place
+from sdn.controller.plugs import Place
 from sdn.model.ids import Dpid
 from sdn.topology.adjacency import End
 from sdn.topology.discovery import Discovery

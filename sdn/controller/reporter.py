@@ -158,6 +158,36 @@ class Reporter:
             message = f"{more} more wiring faults {'are gone' if cleared else 'were found'}; see the topology."
             self._tell(severity, f"More{reason}", "", message, "more wiring faults", {"count": more})
 
+    def bridge_fault(self, switch: str, kind: str, text: str, *, cleared: bool) -> None:
+        """A bridge is not set up as it must be, or is now."""
+        details: Details = {"kind": kind}
+        if cleared:
+            message = f"No longer: switch {switch}: {text.split(':', 1)[0]}."
+            self._tell(_INFO, "BridgeFaultCleared", switch, message, "bridge fault cleared", details)
+        else:
+            self._tell(_ERROR, "BridgeFault", switch, f"Switch {switch}: {text}.", "bridge fault", details)
+
+    def bridge_told_twice(self, switch: str, bridge: str, peer: str) -> None:
+        """Two databases tell of a bridge with the same datapath id; the first one is believed."""
+        message = (
+            f"{peer} tells of a bridge {bridge} with the datapath id of {switch}, of which another database tells."
+        )
+        details: Details = {"peer": peer, "bridge": bridge}
+        self._tell(_WARNING, "BridgeToldTwice", switch, message, "bridge told twice", details)
+
+    def iface_id_conflict(self, port: str, iface_id: str, has: str, also: Sequence[str]) -> None:
+        """An iface-id is at several places, the first of which has it; without others: not any more."""
+        if not also:
+            message = f"The iface-id {iface_id} is at one place only now, or nobody is bound by it."
+            details: Details = {"iface_id": iface_id}
+            reason = "InterfaceIdConflictCleared"
+            self._tell(_INFO, reason, port, message, "iface-id conflict cleared", details)
+            return
+        others = _some(also)
+        details = {"iface_id": iface_id, "has": has, "also": others}
+        message = f"The iface-id {iface_id} is at {has}, which has it, and also at {others}."
+        self._tell(_WARNING, "InterfaceIdConflict", port, message, "iface-id conflict", details)
+
     def damped(self, change: DampingChange) -> None:
         """A link that was lost too often is avoided, or used again."""
         a, b = change.ends

@@ -114,6 +114,8 @@ class Statuses:
         if not waits:
             if isinstance(resource, Router) and resource.routes:
                 return self._routes_of(resource)
+            if isinstance(resource, Port) and (text := self._attachments.duplicate(resource)):
+                return Status(State.DEGRADED, "InterfaceIdConflict", text)
             if isinstance(resource, Port) and resource.allowed_address_pairs:
                 return self._pairs_of(resource)
             return DONE
@@ -188,7 +190,12 @@ class Statuses:
             return False
         if resource is not None:
             status = self._brief(resource)
-            if status.state is State.PENDING and status.reason not in ("Unbound", "BindingConflict", PROGRAMMING):
+            if status.state is State.PENDING and status.reason not in (
+                "Unbound",
+                "InterfaceIdUnseen",
+                "BindingConflict",
+                PROGRAMMING,
+            ):
                 return False
         return self._confirmed(name, generation, away=True) and all(
             self._confirmed(owner, generation, away=False) for owner in self._concerns(name, resource)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-from sdn.controller.attachments import Place
+from sdn.controller.plugs import Place
 from sdn.controller.repairs import Repairs
 from sdn.model.ids import Dpid, format_dpid, parse_dpid
 from sdn.model.topology import LinkChanges

@@ -32,6 +32,9 @@ class Config:
 
     state_dir: str = field(default="", metadata={"help": "where state is kept", "show": "DIR"})
     openflow: str = field(default="127.0.0.1:6653", metadata={"help": "where switches connect", "show": "HOST:PORT"})
+    ovsdb: str = field(
+        default="", metadata={"help": "where databases of switches connect, for iface-ids", "show": "HOST:PORT"}
+    )
     grpc: str = field(
         default="127.0.0.1:50051", metadata={"help": "where the API listens, also unix:/PATH", "show": "HOST:PORT"}
     )

@@ -72,6 +72,20 @@ def metrics_address(settings: Config) -> tuple[str, int]:
     return host, port
 
 
+def ovsdb_address(settings: Config) -> tuple[str, int]:
+    """Where databases of switches connect, without TLS; raises InvalidInput."""
+    host, port = split_address(settings.ovsdb, "ovsdb")
+    if not is_local(host):
+        if not settings.insecure:
+            raise InvalidInput.of(
+                "ovsdb",
+                f"{settings.ovsdb} can be reached from other machines, where anybody could say where hosts are",
+                "Listen on 127.0.0.1 or [::1], or allow it with --insecure on a network that you trust.",
+            )
+        _log.warning("INSECURE: anybody who reaches %s can say where hosts are (--insecure)", settings.ovsdb)
+    return host, port
+
+
 def secure_api(settings: Config) -> ApiSecurity:
     """From the settings; raises InvalidInput naming the one to change."""
     tls = _tls(settings)

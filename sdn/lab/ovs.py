@@ -179,7 +179,9 @@ class PrivateOvs:
             if schema is None:
                 raise LabError("Open vSwitch is not installed. Install it (Debian: openvswitch-switch).")
             self._run(["ovsdb-tool", "create", str(path / "conf.db"), schema])
-        self._db = self._spawn(["ovsdb-server", f"{path}/conf.db", f"--remote=punix:{path}/db.sock"], "ovsdb")
+        # The second remote is what ovs-vsctl set-manager sets, as on a usual installation.
+        remotes = [f"--remote=punix:{path}/db.sock", "--remote=db:Open_vSwitch,Open_vSwitch,manager_options"]
+        self._db = self._spawn(["ovsdb-server", f"{path}/conf.db", *remotes], "ovsdb")
         self._await(lambda: _listens(path / "db.sock"), "ovsdb-server", self._db)
         self.vsctl("--no-wait", "init")
 

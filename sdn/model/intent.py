@@ -85,10 +85,14 @@ class Router(Resource):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Binding:
-    """Where a port is plugged in. switch: name or datapath id (hex); interface: name, at most 15 characters."""
+    """Where a port is plugged in: at an interface of a switch, or wherever an interface has the iface-id.
+
+    switch: name or datapath id (hex); interface: name, at most 15 characters; both '' where iface_id is given.
+    """
 
     switch: str
     interface: str
+    iface_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -185,7 +185,7 @@ def _read_binding(message: pb.Port, field: str) -> intent.Binding | None:
     if not message.HasField(field):  # type: ignore[arg-type]
         return None
     binding = getattr(message, field)
-    return intent.Binding(switch=binding.switch, interface=binding.interface)
+    return intent.Binding(switch=binding.switch, interface=binding.interface, iface_id=binding.iface_id)
 
 
 def _read_pair(message: pb.AddressPair, path: str, problems: Problems) -> intent.AddressPair | None:
@@ -205,7 +205,8 @@ def _write_port(resource: intent.Port, message: pb.Port) -> None:
     for field in ("binding", "migration_target"):
         binding = getattr(resource, field)
         if binding is not None:
-            getattr(message, field).CopyFrom(pb.Binding(switch=binding.switch, interface=binding.interface))
+            place = pb.Binding(switch=binding.switch, interface=binding.interface, iface_id=binding.iface_id)
+            getattr(message, field).CopyFrom(place)
     for pair in resource.allowed_address_pairs:
         single = pair.prefix.prefixlen == pair.prefix.max_prefixlen
         text = str(pair.prefix.network_address if single else pair.prefix)

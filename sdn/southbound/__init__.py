@@ -11,13 +11,15 @@ gate.py     TLS, before there is a session
 refusals.py peers that did not get one
 batch.py    a batch as a state machine without I/O
 polling.py  counters of ports, asked for again and again
+ovsdb.py    databases of switches: which interface has which iface-id (ovsdb_rows.py, jsonstream.py)
 outbox.py   packets that leave together, and when
 pump.py     writing with back-pressure
 limits.py   every deadline and bound
 """
 
 from sdn.southbound.limits import Limits
+from sdn.southbound.ovsdb import OvsdbServer
 from sdn.southbound.polling import Polling
 from sdn.southbound.server import OpenFlowServer
 
-__all__ = ["Limits", "OpenFlowServer", "Polling"]
+__all__ = ["Limits", "OpenFlowServer", "OvsdbServer", "Polling"]

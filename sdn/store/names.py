@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from sdn.model.errors import SdnError
 from sdn.model.ids import Kind
-from sdn.model.intent import Connection, Port, Resource, Router, Subnet, Tenant
+from sdn.model.intent import Binding, Connection, Port, Resource, Router, Subnet, Tenant
 
 Claim = tuple[str, ...] | tuple[str, str, int]
 """A key that only one resource may hold. The first item says what it is."""
@@ -31,6 +31,15 @@ def address_claim(network: str, address: int) -> Claim:
 def binding_claim(switch: str, interface: str) -> Claim:
     """An interface belongs to one port of the whole system."""
     return ("binding", switch, interface)
+
+
+def iface_claim(iface_id: str) -> Claim:
+    """An iface-id belongs to one port of the whole system, as the interface that has it does."""
+    return ("iface-id", iface_id)
+
+
+def _binding_claim_of(binding: Binding) -> Claim:
+    return iface_claim(binding.iface_id) if binding.iface_id else binding_claim(binding.switch, binding.interface)
 
 
 def routed_claim(subnet: str) -> Claim:
@@ -69,10 +78,9 @@ def claims(resource: Resource) -> Iterator[tuple[str, Claim]]:
         for index, address in enumerate(resource.addresses):
             yield f"addresses[{index}]", address_claim(resource.network, int(address))
         if resource.binding is not None:
-            yield "binding", binding_claim(resource.binding.switch, resource.binding.interface)
+            yield "binding", _binding_claim_of(resource.binding)
         if resource.migration_target is not None:
-            target = resource.migration_target
-            yield "migration_target", binding_claim(target.switch, target.interface)
+            yield "migration_target", _binding_claim_of(resource.migration_target)
         yield from _active(resource)
     elif isinstance(resource, Subnet):
         if resource.gateway is not None:

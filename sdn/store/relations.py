@@ -241,9 +241,10 @@ def _taken(draft: Draft, field: str, what: str, resource: Resource, holder: str)
         return error.of("", f"{holder} already joins these ports", "Change that connection instead.", fact)
     if what == "routed":
         return error.of(field, f"{holder} already routes this subnet", "A subnet has one router at most.", fact)
-    binding = getattr(resource, field, None) if what == "binding" else None
+    binding = getattr(resource, field, None) if what in ("binding", "iface-id") else None
     if isinstance(binding, Binding):
         where = f"interface {binding.interface} of switch {binding.switch}"
+        where = f"iface-id {binding.iface_id}" if binding.iface_id else where
         return error.of(field, f"{where} belongs to {holder}", "Unbind that port or use another interface.", fact)
     if what == "active":
         return error.of(field, f"{holder} is the active port", "Make that port inactive in the same request.", fact)

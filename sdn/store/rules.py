@@ -22,6 +22,7 @@ from sdn.model.intent import (
     Subnet,
     Tenant,
 )
+from sdn.model.plugs import MAX_IFACE_ID, is_iface_id
 from sdn.model.request import Protect, Strategy
 from sdn.model.selector import LABEL_KEY
 from sdn.store.forms import NOT_FOR_TENANTS, check_host_address, check_mac, no_repetition, overlap, scoped
@@ -183,6 +184,18 @@ def _port(port: Port) -> dict[str, Any]:
 
 
 def _binding(path: str, binding: Binding) -> None:
+    if binding.iface_id:
+        if binding.switch or binding.interface:
+            raise InvalidInput.of(
+                f"{path}.iface_id", "given beside switch or interface", "Give iface_id alone, or switch and interface."
+            )
+        if not is_iface_id(binding.iface_id):
+            raise InvalidInput.of(
+                f"{path}.iface_id",
+                f"{binding.iface_id[:80]!r} is not an iface-id",
+                f"Use 1 to {MAX_IFACE_ID} printable characters without spaces.",
+            )
+        return
     for field, value, limit in (
         ("switch", binding.switch, MAX_SWITCH_NAME),
         ("interface", binding.interface, MAX_INTERFACE_NAME),

@@ -19,6 +19,7 @@ from sdn.store.names import (
     Problems,
     address_claim,
     binding_claim,
+    iface_claim,
     mac_claim,
     pair_claim,
     routed_claim,
@@ -129,6 +130,10 @@ class Store:
     def port_by_binding(self, switch: str, interface: str) -> str | None:
         """The name of the port bound to an interface; ``switch`` as the port names it."""
         return self._index.claims.get(binding_claim(switch, interface))
+
+    def port_by_iface_id(self, iface_id: str) -> str | None:
+        """The name of the port bound by an iface-id, or moving to where it is."""
+        return self._index.claims.get(iface_claim(iface_id))
 
     def connection_between(self, a: str, b: str) -> str | None:
         """The name of the connection of two ports, in either order."""

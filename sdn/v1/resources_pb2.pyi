@@ -579,25 +579,31 @@ Global___Router: _TypeAlias = Router  # noqa: Y015
 
 @_typing.final
 class Binding(_message.Message):
-    """Where a port is plugged in."""
+    """Where a port is plugged in: either switch and interface, or iface_id."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     SWITCH_FIELD_NUMBER: _builtins.int
     INTERFACE_FIELD_NUMBER: _builtins.int
+    IFACE_ID_FIELD_NUMBER: _builtins.int
     switch: _builtins.str
     """Name from the topology file, or datapath id in hexadecimal."""
     interface: _builtins.str
     """Name of the interface on that switch; it may appear later."""
+    iface_id: _builtins.str
+    """The port is where an interface has this external_ids:iface-id, as the databases of switches tell sdnd (--ovsdb), and
+    follows it. 1 to 128 printable characters without spaces.
+    """
     def __init__(
         self,
         *,
         switch: _builtins.str = ...,
         interface: _builtins.str = ...,
+        iface_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["interface", b"interface", "switch", b"switch"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["iface_id", b"iface_id", "interface", b"interface", "switch", b"switch"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -55,7 +55,7 @@ def test_json_has_the_same_keys_whether_set_or_not(run: Any, red: str) -> None:
     assert list(first) == list(second)
     own = ["network", "mac", "addresses", "binding", "allowed_address_pairs", "migration_target"]
     assert list(first) == ["kind", "name", "metadata", "status", *own]
-    assert first["binding"] == {"switch": "leaf1", "interface": "h1-eth0"}
+    assert first["binding"] == {"switch": "leaf1", "interface": "h1-eth0", "iface_id": ""}
     assert second["binding"] is None
     assert first["metadata"] == {
         "description": "",

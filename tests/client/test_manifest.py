@@ -201,7 +201,10 @@ WRONG = [
     ),
     (PORT + "addresses: 10.0.0.1\n", ["f:3: document 1: addresses: not a list. Write [a, b]"]),
     (PORT + "addresses:\n- 10.0.0.1\n- [x]\n", ["f:5: document 1: addresses[1]: not text. Write a single value."]),
-    (PORT + "binding: leaf1\n", ["f:3: document 1: binding: not an object. Give it the fields switch, interface."]),
+    (
+        PORT + "binding: leaf1\n",
+        ["f:3: document 1: binding: not an object. Give it the fields switch, interface, iface_id."],
+    ),
     (PORT + "binding:\n  switch: a\n  port: b\n", ["f:5: document 1: binding.port: Binding has no such field"]),
     (PORT + "labels: [a]\n", ["f:3: document 1: metadata.labels: not a mapping. Write one 'key: value' a line."]),
     (PORT + "labels: {a: [b]}\n", ["f:3: document 1: metadata.labels[a]: not text"]),
@@ -309,7 +312,7 @@ PORTS = st.builds(
     mac=TEXT,
     addresses=st.lists(TEXT, max_size=3),
     metadata=st.builds(pb.Metadata, description=TEXT, labels=st.dictionaries(TEXT, TEXT, max_size=2)),
-    binding=st.none() | st.builds(pb.Binding, switch=TEXT, interface=TEXT),
+    binding=st.none() | st.builds(pb.Binding, switch=TEXT, interface=TEXT, iface_id=TEXT),
 )
 
 

@@ -75,7 +75,7 @@ def test_the_form_is_as_documented() -> None:
         "network": "tenants/a/networks/n",
         "mac": "02:00:00:00:00:01",
         "addresses": ["10.0.0.2", "2001:db8::2"],
-        "binding": {"switch": "leaf1", "interface": "h1"},
+        "binding": {"switch": "leaf1", "interface": "h1", "iface_id": ""},
         "allowed_address_pairs": [],
         "migration_target": None,
     }
@@ -136,3 +136,12 @@ def test_damaged_text_is_refused(text: str) -> None:
 def test_nan_is_never_written() -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         codec.to_json(Tenant(name="t", created=float("nan")))
+
+
+def test_a_binding_written_before_there_were_iface_ids() -> None:
+    port = Port(
+        name="tenants/a/ports/p", network="tenants/a/networks/n", mac="", binding=Binding(switch="s", interface="i")
+    )
+    data = codec.encode(port)
+    data["binding"] = {"switch": "s", "interface": "i"}
+    assert codec.decode(data) == port

@@ -57,6 +57,13 @@ WRONG: list[tuple[str, Any, str, tuple[str, ...]]] = [
         "router.routes",
         ("257", "at most 256"),
     ),
+    (
+        "CreatePort",
+        moving(binding=pb.Binding(switch="leaf1", iface_id="vm1")),
+        "port.binding.iface_id",
+        ("beside", "iface_id alone"),
+    ),
+    ("CreatePort", moving(binding=pb.Binding(iface_id="a b")), "port.binding.iface_id", ("'a b'", "without spaces")),
     ("CreatePort", moving(migration_target=THERE), TARGET, ("not bound", "bind it at once")),
     ("CreatePort", moving(binding=HERE, migration_target=HERE), TARGET, ("is the binding", "Leave it out")),
     ("CreatePort", moving(binding=HERE, migration_target=pb.Binding()), f"{TARGET}.switch", ("not given", "64")),
