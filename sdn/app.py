@@ -114,82 +114,122 @@ async def serve(settings: Config, journal: Journal, read: Callable[[], Config]) 
 
     read: the settings as they are now, for SIGHUP.
     """
-    switches = secure_openflow(settings)
-    host, port = switches.host, switches.port
-    api = secure_api(settings)
-    ovsdb = ovsdb_address(settings) if settings.ovsdb else None
-    collector.tune()
-    records = journal.load()
-    controller = _controller(settings, journal, records)
-    first = revisions.begin(records, journal, time.time())
-    del records
-    collector.keep()
-    reader = DaemonViews(controller, __version__, time.time())
-    counting = Counting(controller, settings.counter_interval)
-    polling = Polling(counting.interval, counting.take) if counting.interval else None
-    southbound = OpenFlowServer(
-        lambda event: engine.emit(event), polling=polling, tls=switches.tls, barred=api.access.barred
-    )
-    api.access.changed = southbound.recheck
-
-    databases = OvsdbServer(lambda event: engine.emit(event))
-
-    def tell(trouble: WriteRefused | None) -> None:
-        reader.trouble = trouble
-        northbound.set_writable(trouble is None)
-
-    notifier = Notifier(os.environ)
-    registry = CollectorRegistry()
-    instruments = Instruments(registry) if settings.metrics else None
-    engine = Engine(controller, reader, journal, southbound.perform, tell, first, meter=instruments)
-    keeper = Keeper(engine, partial(snapshot.take, journal.file), _objects_of)
-    counters = counting if polling else None
-    northbound = Server(
-        *(engine, settings.grpc),
-        insecure=settings.insecure,
-        keeper=keeper,
-        counters=counters,
-        calls=instruments,
-        logs=LogLevels(),
-        tls=api.tls,
-        access=api.access,
-        audit=api.audit,
-    )
-    per_port = not settings.metrics_without_ports
-    measuring = Measuring(controller, reader, engine, counting, lambda: southbound.load, per_port=per_port)
-    web = Web(registry, measuring.measures, reader.missing)
-    rechecks: list[Callable[[], None]] = [partial(northbound.recheck, force=True)]
-    if api.audit is not None:
-        rechecks.append(api.audit.reopen)
-    reload = Reload(settings, read, notifier, *rechecks)
+    daemon = _Daemon(settings, journal)
+    reload = Reload(settings, read, daemon.notifier, *daemon.rechecks())
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload.hang_up)
-    health = asyncio.create_task(Health(reader.switches_missing, northbound.set_switches, notifier).run())
     stopping = _stop_signal()
-    running = asyncio.create_task(engine.run())
-
+    running = asyncio.create_task(daemon.engine.run())
     try:
-        if settings.metrics:
-            web.start(*metrics_address(settings))
-        await northbound.start()
-        bound = await _listen(southbound, "openflow", host, port)
-        if ovsdb is not None:
-            await _listen(databases, "ovsdb", *ovsdb)
-        notifier.ready()
-        _log.info("sdnd runs", extra={"fields": {"version": __version__, "openflow": f"{host}:{bound}"}})
+        await daemon.start()
         await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if running.done():
             running.result()
     finally:
-        notifier.stopping()
-        health.cancel()
-        await web.stop()
-        await northbound.stop()
-        await southbound.close()
-        await databases.close()
+        await daemon.stop()
         running.cancel()
         with suppress(asyncio.CancelledError, Exception):
             await running  # what it raised was raised above, or is logged
         _log.info("sdnd ends; the switches go on forwarding")
+
+
+class _Daemon:
+    """All parts of the daemon, put together. Raises SdnError for settings that do not go together."""
+
+    def __init__(self, settings: Config, journal: Journal) -> None:
+        self._settings = settings
+        self._switches = secure_openflow(settings)
+        self._api = secure_api(settings)
+        self._ovsdb = ovsdb_address(settings) if settings.ovsdb else None
+        self.notifier = Notifier(os.environ)
+        collector.tune()
+        records = journal.load()
+        self._controller = _controller(settings, journal, records)
+        first = revisions.begin(records, journal, time.time())
+        del records
+        collector.keep()
+        self._reader = DaemonViews(self._controller, __version__, time.time())
+        self._counting = Counting(self._controller, settings.counter_interval)
+        self._southbound = self._openflow()
+        self._databases = OvsdbServer(lambda event: self.engine.emit(event))
+        self._registry = CollectorRegistry()
+        self._instruments = Instruments(self._registry) if settings.metrics else None
+        self.engine = Engine(
+            self._controller,
+            self._reader,
+            journal,
+            self._southbound.perform,
+            self._tell,
+            first,
+            meter=self._instruments,
+        )
+        self._northbound = self._grpc(Keeper(self.engine, partial(snapshot.take, journal.file), _objects_of))
+        self._web = Web(self._registry, self._measuring().measures, self._reader.missing)
+        self._health: asyncio.Task[None] | None = None
+
+    def _openflow(self) -> OpenFlowServer:
+        counting, access = self._counting, self._api.access
+        server = OpenFlowServer(
+            lambda event: self.engine.emit(event),
+            polling=Polling(counting.interval, counting.take) if counting.interval else None,
+            tls=self._switches.tls,
+            barred=access.barred,
+        )
+        access.changed = server.recheck
+        return server
+
+    def _grpc(self, keeper: Keeper) -> Server:
+        return Server(
+            *(self.engine, self._settings.grpc),
+            insecure=self._settings.insecure,
+            keeper=keeper,
+            counters=self._counting if self._counting.interval else None,
+            calls=self._instruments,
+            logs=LogLevels(),
+            tls=self._api.tls,
+            access=self._api.access,
+            audit=self._api.audit,
+        )
+
+    def _measuring(self) -> Measuring:
+        return Measuring(
+            *(self._controller, self._reader, self.engine, self._counting),
+            lambda: self._southbound.load,
+            per_port=not self._settings.metrics_without_ports,
+        )
+
+    def _tell(self, trouble: WriteRefused | None) -> None:
+        """Writes are refused from now on, or taken again."""
+        self._reader.trouble = trouble
+        self._northbound.set_writable(trouble is None)
+
+    def rechecks(self) -> list[Callable[[], None]]:
+        """What is done at SIGHUP besides reading the settings."""
+        audit = [self._api.audit.reopen] if self._api.audit is not None else []
+        return [partial(self._northbound.recheck, force=True), *audit]
+
+    async def start(self) -> None:
+        """Listen everywhere; raises SdnError when an address cannot be had."""
+        health = Health(self._reader.switches_missing, self._northbound.set_switches, self.notifier)
+        self._health = asyncio.create_task(health.run())
+        if self._settings.metrics:
+            self._web.start(*metrics_address(self._settings))
+        await self._northbound.start()
+        host = self._switches.host
+        bound = await _listen(self._southbound, "openflow", host, self._switches.port)
+        if self._ovsdb is not None:
+            await _listen(self._databases, "ovsdb", *self._ovsdb)
+        self.notifier.ready()
+        _log.info("sdnd runs", extra={"fields": {"version": __version__, "openflow": f"{host}:{bound}"}})
+
+    async def stop(self) -> None:
+        """End all that was started, as far as it was."""
+        self.notifier.stopping()
+        if self._health is not None:
+            self._health.cancel()
+        await self._web.stop()
+        await self._northbound.stop()
+        await self._southbound.close()
+        await self._databases.close()
 
 
 async def _listen(server: OpenFlowServer | OvsdbServer, setting: str, host: str, port: int) -> int:
