@@ -107,16 +107,8 @@ class Controller:
         settings: Settings | None = None,
     ) -> None:
         self.settings = settings or Settings()
-        interval, misses = self.settings.probe_interval, self.settings.probe_misses
         self.store = Store.load(records, self.settings.quota)
-        self.topology = TopologyState(
-            *(key, declared),
-            interval=interval,
-            misses=misses,
-            damping=self.settings.damping,
-            only_declared=self.settings.only_declared,
-            measured=self.settings.measured_latency,
-        )
+        self.topology = _topology_of(self.settings, key, declared)
         self.topology.load(records.get(LINKS, {}), now)
         self.compiler = Compiler(SaltTable(records.get(GROUPS, {})))
         self.fleet = Fleet(self.compiler.programs)
@@ -152,20 +144,10 @@ class Controller:
             known=lambda dpid: self.fleet.get(dpid) is not None,
             moved=self.underlay.binding_changed,
         )
-        self.learning = Learning(
-            self.settings.learn,
-            self.store,
-            self.topology,
-            self.attachments,
-            self.reporter,
-            quarantine=interval * misses / 2,
-            now=now,
-            write=lambda commands: self._write(commands, self._now, self.reporter.wall),
-            session=self.fleet.session,
-            waiting=self._is_waiting,
-        )
+        self.learning = self._make_learning(now)
         self._now = now
-        self._faults = FaultWatch(self.topology, self.reporter, interval * (misses + 1))
+        unheard = self.settings.probe_interval * (self.settings.probe_misses + 1)
+        self._faults = FaultWatch(self.topology, self.reporter, unheard)
         self._timing = Timing(self.topology)
         self._random_bytes = random_bytes
         self._rejects = RejectLog()
@@ -177,6 +159,20 @@ class Controller:
         self._news: dict[str, None] = {}
         self._written: dict[str, Change] = {}
         self._load(now, claim_order(records.get(CLAIMS, {})))
+
+    def _make_learning(self, now: float) -> Learning:
+        return Learning(
+            self.settings.learn,
+            self.store,
+            self.topology,
+            self.attachments,
+            self.reporter,
+            quarantine=self.settings.probe_interval * self.settings.probe_misses / 2,
+            now=now,
+            write=lambda commands: self._write(commands, self._now, self.reporter.wall),
+            session=self.fleet.session,
+            waiting=self._is_waiting,
+        )
 
     def turn(self, events: Iterable[Event | Staged], now: float, wall: float) -> list[Effect]:
         """Take events in order and answer what is to be done.
@@ -550,3 +546,14 @@ class Controller:
             return []
         puts = tuple((bucket, key, value) for (bucket, key), value in records.items() if value is not None)
         return [Persist(puts, tuple(record for record, value in records.items() if value is None))]
+
+
+def _topology_of(settings: Settings, key: bytes, declared: DeclaredTopology | None) -> TopologyState:
+    return TopologyState(
+        *(key, declared),
+        interval=settings.probe_interval,
+        misses=settings.probe_misses,
+        damping=settings.damping,
+        only_declared=settings.only_declared,
+        measured=settings.measured_latency,
+    )

@@ -19,7 +19,7 @@ from sdn.model.ids import Dpid
 from sdn.model.request import Exclusion, PathRequest, Protect
 from sdn.model.topology import LinkEnd
 from sdn.routing.bounded import best_path, distances, total, usable_by, weight_of
-from sdn.routing.mesh import Arc, Mesh, Way
+from sdn.routing.mesh import Arc, Mesh, Way, path_of
 
 MAX_SEARCHES = 300
 """Of one request; on a network of 750 switches about half a second."""
@@ -53,15 +53,6 @@ def keeps(way: Way, request: PathRequest) -> bool:
         (request.max_cost is None or cost <= request.max_cost)
         and (request.max_latency is None or latency <= request.max_latency)
         and (request.max_hops is None or len(way) <= request.max_hops)
-    )
-
-
-def shared(way: Way, protect: Protect) -> Exclusion:
-    """What another path must not use."""
-    return Exclusion(
-        links=frozenset(end for arc in way for end in (arc.end, arc.peer)),
-        switches=frozenset(arc.far for arc in way[:-1]) if protect is Protect.SWITCH else frozenset(),
-        risk_groups=_risks(way) if protect is Protect.RISK_GROUP else frozenset(),
     )
 
 
@@ -231,7 +222,7 @@ def one_by_one(mesh: Mesh, request: PathRequest, protect: Protect) -> Pair | Non
         if not heap:
             return None
         _, _, without, primary = heappop(heap)
-        backup = search.path(plain, shared(primary, protect))
+        backup = search.path(plain, mesh.shared(path_of(request.source, primary), protect))
         if backup is not None:
             return primary, backup
         wanted = [without | one for one in _conflict(search, plain, primary, protect)]
