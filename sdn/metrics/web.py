@@ -1,7 +1,8 @@
 """HTTP: what Prometheus scrapes and what health checks ask, in threads of their own.
 
 Rules: nothing of the daemon is touched from here. Its loop is asked, within a deadline, so that /healthz says whether
-the loop still turns; texts are made in the thread. Connections and their time are bounded.
+the loop still turns; texts are made in the thread. Connections and their time are bounded, TLS handshakes included.
+Where callers have to say who they are, /healthz alone is open to all: what watches daemons has no key.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Coroutine, Iterable
 from socketserver import ThreadingMixIn
@@ -18,7 +20,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
 from sdn.metrics.collector import StateCollector
-from sdn.model.errors import Unavailable
+from sdn.model.errors import SdnError, Unavailable
 from sdn.model.measures import Measures
 
 MAX_CONNECTIONS = 16
@@ -31,12 +33,17 @@ _PATHS = "Ask for /metrics, /healthz or /readyz.\n"
 _log = logging.getLogger("sdn.metrics")
 T = TypeVar("T")
 _Start = Callable[[str, list[tuple[str, str]]], object]
+Admit = Callable[[str | None, bytes | None], None]
+"""Told the header Authorization and the client's certificate (PEM), if there are any; raises SdnError."""
+_CERTIFICATE = "sdn.certificate"
+"""Where the handler of a connection leaves the client's certificate for the application."""
 
 
 class Web:
     """For the running event loop. registry: what is exported beside the daemon's state.
 
-    measure: the daemon's state; missing: what it lacks to be ready, nothing when it is.
+    measure: the daemon's state; missing: what it lacks to be ready, nothing when it is. context: gives what TLS is made
+    with at each handshake, from any thread; None for plain HTTP. admit: None lets everybody in; called on the loop.
     """
 
     def __init__(
@@ -44,7 +51,12 @@ class Web:
         registry: CollectorRegistry,
         measure: Callable[[], Coroutine[Any, Any, Measures]],
         missing: Callable[[], Iterable[str]],
+        *,
+        context: Callable[[], ssl.SSLContext] | None = None,
+        admit: Admit | None = None,
     ) -> None:
+        self._context = context
+        self._admit = admit
         self._loop = asyncio.get_running_loop()
         self._missing = missing
         self._server: WSGIServer | None = None
@@ -63,6 +75,8 @@ class Web:
                 f"cannot listen on {host}:{port}: {error.strerror}",
                 "Stop the program that uses it, or choose another address.",
             ) from None
+        assert isinstance(self._server, _Server)
+        self._server.context = self._context
         self._thread = threading.Thread(target=self._server.serve_forever, name="metrics", daemon=True)
         self._thread.start()
         bound: int = self._server.server_address[1]
@@ -89,6 +103,9 @@ class Web:
         if environ.get("REQUEST_METHOD") not in ("GET", "HEAD"):
             return _text(start, "405 Method Not Allowed", "Only GET is understood.\n")
         try:
+            refusal = self._refusal(environ) if path in ("/metrics", "/readyz") else ""
+            if refusal:
+                return _text(start, "403 Forbidden", f"{refusal}\n")
             if path == "/metrics":
                 answer: Iterable[bytes] = self._metrics(environ, start)
                 return answer
@@ -103,6 +120,22 @@ class Web:
             return _text(start, "503 Service Unavailable", f"the daemon did not answer for {ANSWER_SECONDS:g} s\n")
         return _text(start, "404 Not Found", _PATHS)
 
+    def _refusal(self, environ: dict[str, Any]) -> str:
+        """Why a caller is not answered, '' if it is."""
+        admit = self._admit
+        if admit is None:
+            return ""
+        given: tuple[str | None, bytes | None] = environ.get("HTTP_AUTHORIZATION"), environ.get(_CERTIFICATE)
+
+        async def ask() -> str:
+            try:
+                admit(*given)
+            except SdnError as error:
+                return str(error)
+            return ""
+
+        return self._ask(ask())
+
     async def _lacks(self) -> tuple[str, ...]:
         return tuple(self._missing())
 
@@ -116,6 +149,7 @@ def _text(start: _Start, status: str, text: str) -> Iterable[bytes]:
 class _Server(ThreadingMixIn, WSGIServer):
     """A thread for each connection, and so many at most."""
 
+    context: Callable[[], ssl.SSLContext] | None = None
     daemon_threads = True
     block_on_close = False
     allow_reuse_address = True
@@ -140,9 +174,17 @@ class _Server(ThreadingMixIn, WSGIServer):
             self.shutdown_request(request)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Give the place back."""
+        """Shake hands, serve, and give the place back."""
         try:
-            super().process_request_thread(request, client_address)
+            request.settimeout(_Handler.timeout)
+            try:
+                if self.context is not None:
+                    request = self.context().wrap_socket(request, server_side=True)
+            except OSError:
+                _log.debug("TLS handshake failed", exc_info=True)
+                self.shutdown_request(request)
+            else:
+                super().process_request_thread(request, client_address)
         finally:
             self._free.release()
 
@@ -157,6 +199,14 @@ class _Server6(_Server):
 
 class _Handler(WSGIRequestHandler):
     timeout = IDLE_SECONDS
+
+    def get_environ(self) -> dict[str, Any]:
+        """What is known of a request, the client's certificate included."""
+        environ: dict[str, Any] = super().get_environ()
+        if isinstance(self.connection, ssl.SSLSocket):
+            found = self.connection.getpeercert(binary_form=True)
+            environ[_CERTIFICATE] = ssl.DER_cert_to_PEM_cert(found).encode() if found else None
+        return environ
 
     def log_message(self, form: str, *arguments: Any) -> None:
         """Nothing: a scrape every few seconds is not worth a line."""
