@@ -12,6 +12,7 @@ import logging
 import socket
 import ssl
 import threading
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable
 from socketserver import ThreadingMixIn
 from typing import Any, TypeVar
@@ -20,11 +21,13 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
 from sdn.metrics.collector import StateCollector
-from sdn.model.errors import SdnError, Unavailable
+from sdn.model.errors import SdnError, Unauthenticated, Unavailable
 from sdn.model.measures import Measures
 
 MAX_CONNECTIONS = 16
 """At the same time; more are closed at once."""
+MAX_CONNECTIONS_OF_ONE = 8
+"""Of one address, so that whoever is not let in does not take all places."""
 IDLE_SECONDS = 10.0
 """A connection that neither sends nor takes anything for so long is closed."""
 ANSWER_SECONDS = 5.0
@@ -103,8 +106,10 @@ class Web:
         if environ.get("REQUEST_METHOD") not in ("GET", "HEAD"):
             return _text(start, "405 Method Not Allowed", "Only GET is understood.\n")
         try:
-            refusal = self._refusal(environ) if path in ("/metrics", "/readyz") else ""
-            if refusal:
+            refusal = self._refusal(environ) if path in ("/metrics", "/readyz") else None
+            if isinstance(refusal, Unauthenticated):
+                return _text(start, "401 Unauthorized", f"{refusal}\n", ("WWW-Authenticate", "Bearer"))
+            if refusal is not None:
                 return _text(start, "403 Forbidden", f"{refusal}\n")
             if path == "/metrics":
                 answer: Iterable[bytes] = self._metrics(environ, start)
@@ -120,19 +125,19 @@ class Web:
             return _text(start, "503 Service Unavailable", f"the daemon did not answer for {ANSWER_SECONDS:g} s\n")
         return _text(start, "404 Not Found", _PATHS)
 
-    def _refusal(self, environ: dict[str, Any]) -> str:
-        """Why a caller is not answered, '' if it is."""
+    def _refusal(self, environ: dict[str, Any]) -> SdnError | None:
+        """Why a caller is not answered, None if it is."""
         admit = self._admit
         if admit is None:
-            return ""
+            return None
         given: tuple[str | None, bytes | None] = environ.get("HTTP_AUTHORIZATION"), environ.get(_CERTIFICATE)
 
-        async def ask() -> str:
+        async def ask() -> SdnError | None:
             try:
                 admit(*given)
             except SdnError as error:
-                return str(error)
-            return ""
+                return error
+            return None
 
         return self._ask(ask())
 
@@ -140,9 +145,9 @@ class Web:
         return tuple(self._missing())
 
 
-def _text(start: _Start, status: str, text: str) -> Iterable[bytes]:
+def _text(start: _Start, status: str, text: str, *headers: tuple[str, str]) -> Iterable[bytes]:
     data = text.encode()
-    start(status, [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(data)))])
+    start(status, [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(data))), *headers])
     return (data,)
 
 
@@ -155,7 +160,8 @@ class _Server(ThreadingMixIn, WSGIServer):
     allow_reuse_address = True
 
     def __init__(self, *arguments: Any) -> None:
-        self._free = threading.Semaphore(MAX_CONNECTIONS)
+        self._lock = threading.Lock()
+        self._open: Counter[str] = Counter()
         super().__init__(*arguments)
 
     def server_bind(self) -> None:
@@ -168,7 +174,12 @@ class _Server(ThreadingMixIn, WSGIServer):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """In a thread, if there is one."""
-        if self._free.acquire(blocking=False):
+        address = str(client_address[0])
+        with self._lock:
+            room = self._open.total() < MAX_CONNECTIONS and self._open[address] < MAX_CONNECTIONS_OF_ONE
+            if room:
+                self._open[address] += 1
+        if room:
             super().process_request(request, client_address)
         else:
             self.shutdown_request(request)
@@ -186,7 +197,9 @@ class _Server(ThreadingMixIn, WSGIServer):
             else:
                 super().process_request_thread(request, client_address)
         finally:
-            self._free.release()
+            with self._lock:
+                self._open[str(client_address[0])] -= 1
+                self._open += Counter()  # forgets addresses without connections
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that goes away is no error of ours."""

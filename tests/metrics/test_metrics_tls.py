@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 from test_metrics_web import TIMEOUT, Daemon
 
 from sdn.metrics import Web, web
-from sdn.model.errors import InvalidInput
+from sdn.model.errors import Unauthenticated
 from sdn.security.authority import Authority, create_authority, read_certificate, subject_in
 from sdn.security.subjects import VIEWER, Subject
 
@@ -62,7 +62,7 @@ def admit(authorization: str | None, certificate: bytes | None) -> None:
     """Prometheus by its certificate, or whoever has the token."""
     name = subject_in(read_certificate(certificate)).name if certificate else ""
     if name != "prometheus" and authorization != TOKEN:
-        raise InvalidInput.of("", "it is not known who calls", "Show a certificate.")
+        raise Unauthenticated.of("", "it is not known who calls", "Show a certificate.")
 
 
 @asynccontextmanager
@@ -93,7 +93,7 @@ async def test_who_is_let_in(certificates: Certificates) -> None:
             assert (await asyncio.to_thread(get, port, unknown, path, TOKEN))[0] == 200
             for token in ("", "Bearer wrong"):
                 status, text = await asyncio.to_thread(get, port, unknown, path, token)
-                assert (status, text) == (403, "it is not known who calls. Show a certificate.\n")
+                assert (status, text) == (401, "it is not known who calls. Show a certificate.\n")
         assert await asyncio.to_thread(get, port, unknown, "/healthz") == (200, "ok\n")
 
 
