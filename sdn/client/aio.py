@@ -175,11 +175,6 @@ class AsyncClient:
         response: ppb.CheckConnectionResponse = await self.invoke(self._paths.CheckConnection, request)
         return response
 
-    async def paths(self, source: str, destination: str) -> list[tpb.Path]:
-        """All shortest paths, at most 16."""
-        request = tpb.FindPathsRequest(source=source, destination=destination)
-        return list((await self.invoke(self._topology.FindPaths, request)).paths)
-
     async def flows(self, switch: str) -> AsyncIterator[tpb.FlowEntry]:
         """The program of a switch, entry by entry."""
         stream = self._topology.ListFlows(tpb.ListFlowsRequest(switch=switch), timeout=self.timeout)

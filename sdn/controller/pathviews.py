@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 
-from sdn.controller.connections import Connections, Routes
+from sdn.controller.connections import Connections
+from sdn.controller.placing import Routes
 from sdn.controller.reader import CheckedConnection, FoundPath, PathQuery
 from sdn.model.command import Put, Transaction
 from sdn.model.errors import Exhausted, InvalidInput, Refused
