@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network
 
-from sdn.controller.core import Controller, Settings
+from sdn.controller.core import Controller
 from sdn.controller.events import Request, SwitchUp, Tick
+from sdn.controller.settings import Settings
 from sdn.graph import load_topology
 from sdn.model.command import Create, Transaction
 from sdn.model.ids import Dpid

@@ -17,7 +17,9 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 
 from sdn import __version__
-from sdn.controller.core import Controller, Records, Settings
+from sdn.controller.core import Controller
+from sdn.controller.parts import Records
+from sdn.controller.settings import Settings
 from sdn.daemon import collector, config, logs, revisions
 from sdn.daemon.config import Config
 from sdn.daemon.counting import Counting

@@ -62,6 +62,11 @@ class Statuses:
         detached = self._attachments.detached(resource.name)
         return replace(status, conditions=self.conditions.of(resource, status, detached))
 
+    @property
+    def started(self) -> bool:
+        """Whether switches are written to."""
+        return not self.starting
+
     def end_start(self) -> None:
         """Switches are written to from now on. O(objects)."""
         for resource in self._store.objects.values():

@@ -126,4 +126,4 @@ class Measuring:
         return tuple(found)
 
     def _queues(self) -> Mapping[str, int]:
-        return {**self._engine.queues(), "audits": self._controller.audits.waiting}
+        return {**self._engine.queues(), "audits": self._controller.parts.audits.waiting}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from sdn.controller.core import Controller, Settings
+from sdn.controller.core import Controller
 from sdn.controller.effects import (
     Audited,
     CloseSession,
@@ -33,6 +33,7 @@ from sdn.controller.events import (
     SwitchUp,
     Tick,
 )
+from sdn.controller.settings import Settings
 from sdn.graph import load_topology
 from sdn.graph.files import assign_interfaces
 from sdn.model.command import Command, Put, Transaction, TransactionResult

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from sdn.client import ApiError, Client, unwrap
-from sdn.controller.core import Controller, Settings
+from sdn.controller.core import Controller
+from sdn.controller.settings import Settings
 from sdn.controller.views import Views
 from sdn.daemon import revisions
 from sdn.daemon.engine import Engine

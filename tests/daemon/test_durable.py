@@ -9,9 +9,10 @@ from dataclasses import replace
 
 import pytest
 
-from sdn.controller.core import Controller, Settings
+from sdn.controller.core import Controller
 from sdn.controller.effects import SendBatch, SwitchEffect
 from sdn.controller.events import SwitchUp
+from sdn.controller.settings import Settings
 from sdn.daemon import durable
 from sdn.daemon.engine import Engine
 from sdn.daemon.views import DaemonViews

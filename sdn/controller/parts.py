@@ -1,0 +1,107 @@
+"""The parts of the controller, and how they know each other. What they do when is told by the controller's turns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sdn.controller.attachments import Attachments
+from sdn.controller.audits import Audits
+from sdn.controller.confirmation import Confirmation
+from sdn.controller.connections import PATHS, Connections
+from sdn.controller.faultwatch import FaultWatch
+from sdn.controller.fleet import Fleet
+from sdn.controller.learning import Learning, Write
+from sdn.controller.logical import Logical
+from sdn.controller.managers import Managers
+from sdn.controller.notices import NOTICES, Notices
+from sdn.controller.outcome import Outcome
+from sdn.controller.plugs import PLUGS, Plugs
+from sdn.controller.progress import Progress
+from sdn.controller.repairs import Repairs
+from sdn.controller.reporter import Reporter
+from sdn.controller.settings import Settings
+from sdn.controller.statuses import Statuses
+from sdn.controller.timing import Timing
+from sdn.controller.underlay import Underlay
+from sdn.model.topology import DeclaredTopology
+from sdn.pipeline import Compiler
+from sdn.pipeline.salts import GROUPS, SaltTable
+from sdn.store import Store
+from sdn.topology import TopologyState
+
+LINKS = "links"
+"""Bucket: links as learned (TopologyState.records)."""
+
+Records = Mapping[str, Mapping[str, str]]
+
+
+class Parts:
+    """All of them, from durable records. Raises SdnError when these are damaged.
+
+    key: secret of the probes. now: monotonic seconds. write: see Learning.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        records: Records,
+        *,
+        key: bytes,
+        now: float,
+        declared: DeclaredTopology | None,
+        write: Write,
+    ) -> None:
+        self.settings = settings
+        self.outcome = Outcome()
+        self.store = Store.load(records, settings.quota)
+        self.topology = _topology_of(settings, key, declared)
+        self.topology.load(records.get(LINKS, {}), now)
+        self.compiler = Compiler(SaltTable(records.get(GROUPS, {})))
+        self.fleet = Fleet(self.compiler.programs)
+        self.progress = Progress()
+        self.confirmation = Confirmation(self.store, self.compiler, self.fleet, self.progress, self.outcome)
+        self.plugs = Plugs(records.get(PLUGS, {}), now)
+        self.attachments = Attachments(self.store, self.topology, self.plugs, settings.learn)
+        self.connections = Connections(
+            *(self.store, self.topology, self.attachments),
+            self.compiler.set_connection,
+            records.get(PATHS, {}),
+            lambda: self.progress.generation + 1,
+            self.confirmation.has,
+        )
+        self.repairs = Repairs(self.compiler, enabled=settings.repair)
+        self.underlay = Underlay(self.store, self.topology, self.compiler, self.attachments.bound, self.repairs)
+        self.logical = Logical(self.store, self.compiler)
+        self.statuses = Statuses(
+            *(self.store, self.compiler, self.fleet, self.progress, self.attachments, self.connections),
+            self.topology.name_of,
+        )
+        self.notices = Notices(records.get(NOTICES, {}))
+        self.reporter = Reporter(self.notices, self.outcome.emit)
+        self.audits = Audits(self.fleet, self.topology.name_of, settings.audit_interval, now)
+        self.managers = Managers(
+            *(self.plugs, self.store, self.topology, self.attachments, self.reporter),
+            known=lambda dpid: self.fleet.get(dpid) is not None,
+            moved=self.underlay.binding_changed,
+        )
+        self.faults = FaultWatch(self.topology, self.reporter, settings.probe_interval * (settings.probe_misses + 1))
+        self.timing = Timing(self.topology)
+        self.learning = Learning(
+            *(settings.learn, self.store, self.topology, self.attachments, self.reporter),
+            quarantine=settings.probe_interval * settings.probe_misses / 2,
+            now=now,
+            write=write,
+            session=self.fleet.session,
+            waiting=self.confirmation.is_waiting,
+        )
+
+
+def _topology_of(settings: Settings, key: bytes, declared: DeclaredTopology | None) -> TopologyState:
+    return TopologyState(
+        *(key, declared),
+        interval=settings.probe_interval,
+        misses=settings.probe_misses,
+        damping=settings.damping,
+        only_declared=settings.only_declared,
+        measured=settings.measured_latency,
+    )
