@@ -21,6 +21,8 @@ from sdn.cli.objects import delete, describe, get
 from sdn.cli.system import status, wait
 from sdn.cli.top import top
 from sdn.cli.trace import trace
+from sdn.cli.utilisation import utilisation as utilisation  # joins the group topology
+from sdn.cli.whatif import what_if
 from sdn.cli.where import where
 from sdn.client import DEFAULT_ADDRESS
 
@@ -82,6 +84,7 @@ _COMMANDS = (
     wait,
     topology,
     connect,
+    what_if,
     apply,
     get,
     describe,
