@@ -11,7 +11,7 @@ from sdn.cli.apply import apply
 from sdn.cli.backup import backup, restore
 from sdn.cli.bundle import support_bundle
 from sdn.cli.certs import certs
-from sdn.cli.connect import connect
+from sdn.cli.connect import connect, path, why_not
 from sdn.cli.diff import diff
 from sdn.cli.draw import draw as draw  # joins the group topology
 from sdn.cli.events import audit, events
@@ -84,6 +84,8 @@ _COMMANDS = (
     wait,
     topology,
     connect,
+    why_not,
+    path,
     what_if,
     apply,
     get,

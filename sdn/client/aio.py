@@ -175,11 +175,6 @@ class AsyncClient:
         response: ppb.CheckConnectionResponse = await self.invoke(self._paths.CheckConnection, request)
         return response
 
-    async def paths(self, source: str, destination: str) -> list[tpb.Path]:
-        """All shortest paths, at most 16."""
-        request = tpb.FindPathsRequest(source=source, destination=destination)
-        return list((await self.invoke(self._topology.FindPaths, request)).paths)
-
     async def what_if(self, **asked: Any) -> AsyncIterator[ppb.Consequence]:
         """What failures would do to connections, as ``Client.what_if``."""
         stream = self._paths.WhatIf(ppb.WhatIfRequest(**asked), timeout=call.LONG_TIMEOUT)

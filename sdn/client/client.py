@@ -271,11 +271,6 @@ class Client:
         topology: tpb.Topology = self.invoke(self._topology.GetTopology, tpb.GetTopologyRequest())
         return topology
 
-    def paths(self, source: str, destination: str) -> list[tpb.Path]:
-        """All shortest paths, at most 16, between switches (name or datapath id) or bound ports (full name)."""
-        request = tpb.FindPathsRequest(source=source, destination=destination)
-        return list(self.invoke(self._topology.FindPaths, request).paths)
-
     def find_paths(self, query: ppb.PathQuery) -> list[ppb.FoundPath]:
         """The best paths that satisfy a query, the best first; raises ApiError with the reasons when there is none."""
         return list(self.invoke(self._paths.FindPaths, query).paths)

@@ -182,10 +182,6 @@ class Reader(Protocol):
         """Switches, links and wiring faults."""
         ...
 
-    def path(self, source: str, destination: str) -> tuple[tuple[PathHop, ...], ...]:
-        """All shortest paths (at most 16) between two switches (name or dpid) or two bound ports (full name)."""
-        ...
-
     def check_connection(self, connection: Connection) -> CheckedConnection:
         """Whether a connection would be admitted now; its name may be empty. Raises SdnError for a wrong request."""
         ...

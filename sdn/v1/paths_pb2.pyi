@@ -188,7 +188,7 @@ class PathQuery(_message.Message):
     reverse_bandwidth_bps: _builtins.int
     """And back; bandwidth_bps if not given."""
     count: _builtins.int
-    """At most so many paths, 1 to 100; 4 if not given."""
+    """At most so many paths, 1 to 16; 4 if not given."""
     disjoint: _resources_pb2.Scope.ValueType
     """If given, no two of the paths share this: the first two are the best pair, each further one is the best beside those
     before it.
