@@ -32,7 +32,6 @@ class TopologyServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> TopologyServiceAsyncStub: ...
     GetTopology: _grpc.UnaryUnaryMultiCallable[_topology_pb2.GetTopologyRequest, _topology_pb2.Topology]
-    FindPaths: _grpc.UnaryUnaryMultiCallable[_topology_pb2.FindPathsRequest, _topology_pb2.FindPathsResponse]
     ListFlows: _grpc.UnaryStreamMultiCallable[_topology_pb2.ListFlowsRequest, _topology_pb2.FlowEntry]
     AuditSwitch: _grpc.UnaryUnaryMultiCallable[_topology_pb2.AuditSwitchRequest, _topology_pb2.AuditReport]
     """Read a switch back with all instructions, compare it with its program, and repair what is wrong. Answered when the
@@ -43,7 +42,6 @@ class TopologyServiceStub:
 class TopologyServiceAsyncStub(TopologyServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetTopology: _aio.UnaryUnaryMultiCallable[_topology_pb2.GetTopologyRequest, _topology_pb2.Topology]  # type: ignore[assignment]
-    FindPaths: _aio.UnaryUnaryMultiCallable[_topology_pb2.FindPathsRequest, _topology_pb2.FindPathsResponse]  # type: ignore[assignment]
     ListFlows: _aio.UnaryStreamMultiCallable[_topology_pb2.ListFlowsRequest, _topology_pb2.FlowEntry]  # type: ignore[assignment]
     AuditSwitch: _aio.UnaryUnaryMultiCallable[_topology_pb2.AuditSwitchRequest, _topology_pb2.AuditReport]  # type: ignore[assignment]
     """Read a switch back with all instructions, compare it with its program, and repair what is wrong. Answered when the
@@ -57,13 +55,6 @@ class TopologyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _topology_pb2.GetTopologyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_topology_pb2.Topology, _abc.Awaitable[_topology_pb2.Topology]]: ...
-
-    @_abc_1.abstractmethod
-    def FindPaths(
-        self,
-        request: _topology_pb2.FindPathsRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_topology_pb2.FindPathsResponse, _abc.Awaitable[_topology_pb2.FindPathsResponse]]: ...
 
     @_abc_1.abstractmethod
     def ListFlows(
