@@ -10,6 +10,7 @@ import click
 
 from sdn.cli import complete
 from sdn.cli.apply import judge, wait_option
+from sdn.cli.classify import classifier_of, classifier_options
 from sdn.cli.columns import bandwidth as bandwidth_of
 from sdn.cli.columns import hop_table, hops, state
 from sdn.cli.objects import tenant_option
@@ -84,6 +85,7 @@ def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--apart-from", multiple=True, metavar="CONNECTION", help="Share nothing with its paths."),
             click.option("--apart-by", type=_SCOPES, default="link", show_default=True, help="What is not shared."),
             click.option("--name", default="", help="Id or full name of the connection; A-B if not given."),
+            classifier_options,
             constraint_options,
             tenant_option,
         )
@@ -103,6 +105,9 @@ def connection_of(options: _Options) -> m.Connection:
     result.constraints.CopyFrom(constraints_of(options))
     result.constraints.diverse_from.extend(options["apart_from"])
     result.constraints.diversity = _scope(options["apart_by"])
+    classifier = classifier_of(options)
+    if classifier is not None:
+        result.classifier.CopyFrom(classifier)
     scope = options["protect"] or options["protect_if_possible"]
     if scope:
         result.protection.mode = m.ProtectionMode.REQUIRED if options["protect"] else m.ProtectionMode.PREFERRED
@@ -124,6 +129,7 @@ def connect(session: Session, /, wait: float, **options: Any) -> None:
     sdnctl connect tenants/red/ports/h1 tenants/red/ports/h2 --bandwidth 1.5G --name gold --avoid spine1
     sdnctl connect h3 h4 -t red --bandwidth 10M --apart-from gold --apart-by switch
     sdnctl connect h5 h6 -t red --bandwidth 10M --ceiling 50M --reverse-ceiling 50M
+    sdnctl connect h1 h2 -t red --bandwidth 5M --name voice --protocol udp --dscp 46
     sdnctl delete connection gold -t red      gives it back
 
     What does not fit is refused with each reason and what would do, and the exit code is 1.

@@ -162,11 +162,30 @@ class Protection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Classifier:
+    """Which packets between its ends a connection takes, as they are from a to b; back, the two sides change places.
+
+    ip_version: 4, 6, or 0 for both; protocol: of IP, 0 for any; ports: of TCP or UDP, 0 for any; prefixes: of the
+    addresses at a and at b; dscp: -1 for any. precedence: of two that take a packet the higher one has it.
+    """
+
+    ip_version: int = 0
+    protocol: int = 0
+    a_prefix: Prefix | None = None
+    b_prefix: Prefix | None = None
+    a_port: int = 0
+    b_port: int = 0
+    dscp: int = -1
+    precedence: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Connection(Resource):
     """Traffic between two ports of a tenant takes one path with bandwidth reserved along it.
 
     bandwidth: bits/s from a to b; reverse: from b to a, 0: as much. ceiling, reverse_ceiling: bits/s that are not
-    exceeded from a to b and from b to a, 0: no bound.
+    exceeded from a to b and from b to a, 0: no bound. classifier: None for all packets that no other connection
+    between the same ends takes.
     """
 
     a: str
@@ -177,6 +196,7 @@ class Connection(Resource):
     protection: Protection = Protection()
     ceiling: int = 0
     reverse_ceiling: int = 0
+    classifier: Classifier | None = None
 
 
 LEARNED = "learned"

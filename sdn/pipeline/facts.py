@@ -144,16 +144,35 @@ class Ceiling:
 
 
 @dataclass(frozen=True, slots=True)
+class ClassFacts:
+    """What packets look like in one direction. version: of IP; source, destination: packed prefix and its length.
+
+    protocol, ports: 0 for any; dscp: -1 for any.
+    """
+
+    version: int
+    source: tuple[bytes, int] | None = None
+    destination: tuple[bytes, int] | None = None
+    protocol: int = 0
+    source_port: int = 0
+    destination_port: int = 0
+    dscp: int = -1
+
+
+@dataclass(frozen=True, slots=True)
 class SideFacts:
     """One direction of a connection, where it comes in. sender, receiver: service numbers.
 
-    dpids: switches where the sender is.
+    dpids: switches where the sender is. classes: the packets that it takes, without any all; precedence: among several
+    that take a packet.
     """
 
     sender: int
     receiver: int
     dpids: tuple[int, ...]
     ceiling: Ceiling | None = None
+    classes: tuple[ClassFacts, ...] = ()
+    precedence: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ def routed_claim(subnet: str) -> Claim:
 
 
 def pair_claim(a: str, b: str) -> Claim:
-    """Two ports have at most one connection, whichever is called a."""
+    """Two ports have at most one connection without a classifier, whichever is called a."""
     return ("pair", *sorted((a, b)))
 
 
@@ -88,7 +88,7 @@ def claims(resource: Resource) -> Iterator[tuple[str, Claim]]:
     elif isinstance(resource, Router):
         for index, subnet in enumerate(resource.subnets):
             yield f"subnets[{index}]", routed_claim(subnet)
-    elif isinstance(resource, Connection):
+    elif isinstance(resource, Connection) and resource.classifier is None:
         yield "", pair_claim(resource.a, resource.b)
 
 

@@ -238,7 +238,9 @@ def check_claims(draft: Draft, problems: Problems) -> None:
 def _taken(draft: Draft, field: str, what: str, resource: Resource, holder: str) -> SdnError:
     error, fact = conflict_class(draft, holder), UsedBy("", (holder,), 1)
     if what == "pair":
-        return error.of("", f"{holder} already joins these ports", "Change that connection instead.", fact)
+        return error.of(
+            "", f"{holder} already joins these ports", "Change that connection, or give a classifier.", fact
+        )
     if what == "routed":
         return error.of(field, f"{holder} already routes this subnet", "A subnet has one router at most.", fact)
     binding = getattr(resource, field, None) if what in ("binding", "iface-id") else None

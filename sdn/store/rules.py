@@ -25,6 +25,7 @@ from sdn.model.intent import (
 from sdn.model.plugs import MAX_IFACE_ID, is_iface_id
 from sdn.model.request import Protect, Strategy
 from sdn.model.selector import LABEL_KEY
+from sdn.store.classifiers import check_classifier
 from sdn.store.forms import NOT_FOR_TENANTS, check_host_address, check_mac, no_repetition, overlap, scoped
 from sdn.store.names import tenant_of
 from sdn.store.pairs import check_pairs
@@ -221,6 +222,7 @@ def _connection(connection: Connection) -> dict[str, Any]:
         if not least <= value <= MAX_BANDWIDTH:
             raise InvalidInput.of(field, f"{value} bits/s is out of range", f"Give {least} to {MAX_BANDWIDTH} bits/s.")
     _ceilings(connection)
+    check_classifier(connection)
     _one_of("protection.mode", connection.protection.mode, PROTECTION_MODES)
     _one_of("protection.scope", connection.protection.scope, tuple(Protect))
     return {"a": a, "b": b, "constraints": _constraints(connection)}

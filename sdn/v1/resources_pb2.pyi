@@ -803,9 +803,63 @@ class Protection(_message.Message):
 Global___Protection: _TypeAlias = Protection  # noqa: Y015
 
 @_typing.final
-class Connection(_message.Message):
-    """Traffic between two ports takes a path of its own with bandwidth reserved along it."""
+class Classifier(_message.Message):
+    """Traffic between two ports takes a path of its own with bandwidth reserved along it.
+    Packets of IP, as they go from a to b; on the way back the two sides change places. What is not given is not looked
+    at; something must be. Fragments have no ports here, the first one of a packet included: only a classifier without
+    ports takes them.
+    """
 
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IP_VERSION_FIELD_NUMBER: _builtins.int
+    PROTOCOL_FIELD_NUMBER: _builtins.int
+    A_PREFIX_FIELD_NUMBER: _builtins.int
+    B_PREFIX_FIELD_NUMBER: _builtins.int
+    A_PORT_FIELD_NUMBER: _builtins.int
+    B_PORT_FIELD_NUMBER: _builtins.int
+    DSCP_FIELD_NUMBER: _builtins.int
+    PRECEDENCE_FIELD_NUMBER: _builtins.int
+    ip_version: _builtins.int
+    """4 or 6; both if neither this nor a prefix says so."""
+    protocol: _builtins.int
+    """1 ICMP, 6 TCP, 17 UDP, 58 ICMPv6, 132 SCTP and so on."""
+    a_prefix: _builtins.str
+    """Addresses at a, and at b: 10.0.0.0/8, 2001:db8::/32, with /32 or /128 for one address."""
+    b_prefix: _builtins.str
+    a_port: _builtins.int
+    """Ports of TCP or UDP at a, and at b."""
+    b_port: _builtins.int
+    dscp: _builtins.int
+    """0 to 63."""
+    precedence: _builtins.int
+    """0 to 1000. Of two connections that both take a packet the one with the higher precedence has it; two of the same
+    precedence that overlap are refused.
+    """
+    def __init__(
+        self,
+        *,
+        ip_version: _builtins.int = ...,
+        protocol: _builtins.int = ...,
+        a_prefix: _builtins.str = ...,
+        b_prefix: _builtins.str = ...,
+        a_port: _builtins.int = ...,
+        b_port: _builtins.int = ...,
+        dscp: _builtins.int | None = ...,
+        precedence: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_dscp", b"_dscp", "dscp", b"dscp"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_dscp", b"_dscp", "a_port", b"a_port", "a_prefix", b"a_prefix", "b_port", b"b_port", "b_prefix", b"b_prefix", "dscp", b"dscp", "ip_version", b"ip_version", "precedence", b"precedence", "protocol", b"protocol"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__dscp: _TypeAlias = _typing.Literal["dscp"]  # noqa: Y015
+    _WhichOneofArgType__dscp: _TypeAlias = _typing.Literal["_dscp", b"_dscp"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__dscp) -> _WhichOneofReturnType__dscp | None: ...
+
+Global___Classifier: _TypeAlias = Classifier  # noqa: Y015
+
+@_typing.final
+class Connection(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     NAME_FIELD_NUMBER: _builtins.int
@@ -819,6 +873,7 @@ class Connection(_message.Message):
     PROTECTION_FIELD_NUMBER: _builtins.int
     CEILING_BPS_FIELD_NUMBER: _builtins.int
     REVERSE_CEILING_BPS_FIELD_NUMBER: _builtins.int
+    CLASSIFIER_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """tenants/T/connections/C"""
     a: _builtins.str
@@ -843,6 +898,12 @@ class Connection(_message.Message):
     def constraints(self) -> Global___Constraints: ...
     @_builtins.property
     def protection(self) -> Global___Protection: ...
+    @_builtins.property
+    def classifier(self) -> Global___Classifier:
+        """Which packets between a and b it takes. Not given: all that no other connection between them takes; there is at most
+        one of these. At most 64 connections are between two ports.
+        """
+
     def __init__(
         self,
         *,
@@ -857,10 +918,11 @@ class Connection(_message.Message):
         protection: Global___Protection | None = ...,
         ceiling_bps: _builtins.int = ...,
         reverse_ceiling_bps: _builtins.int = ...,
+        classifier: Global___Classifier | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["constraints", b"constraints", "metadata", b"metadata", "protection", b"protection", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["classifier", b"classifier", "constraints", b"constraints", "metadata", b"metadata", "protection", b"protection", "status", b"status"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["a", b"a", "b", b"b", "bandwidth_bps", b"bandwidth_bps", "ceiling_bps", b"ceiling_bps", "constraints", b"constraints", "metadata", b"metadata", "name", b"name", "protection", b"protection", "reverse_bandwidth_bps", b"reverse_bandwidth_bps", "reverse_ceiling_bps", b"reverse_ceiling_bps", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["a", b"a", "b", b"b", "bandwidth_bps", b"bandwidth_bps", "ceiling_bps", b"ceiling_bps", "classifier", b"classifier", "constraints", b"constraints", "metadata", b"metadata", "name", b"name", "protection", b"protection", "reverse_bandwidth_bps", b"reverse_bandwidth_bps", "reverse_ceiling_bps", b"reverse_ceiling_bps", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -14,6 +14,7 @@ from sdn.model.route import NextHops, Path
 from sdn.pipeline import Compiler
 from sdn.pipeline.facts import (
     Ceiling,
+    ClassFacts,
     ConnectionFacts,
     EdgeFacts,
     InterfaceFacts,
@@ -50,6 +51,14 @@ def compiled() -> Compiler:
     compiler.set_connection("c", ConnectionFacts(1, 6, (way,), way))
     there, back = Ceiling(65536, 100_000), Ceiling(196607, 2**32 - 1)
     compiler.set_edge("c", EdgeFacts(SideFacts(1, 6, (1,), there), SideFacts(6, 1, (3,), back)))
+    classes = (
+        ClassFacts(4, (bytes([10, 0, 0, 0]), 8), (bytes([10, 0, 1, 9]), 32), 6, 1, 65535, 63),
+        ClassFacts(6, (bytes([0xFD]) + bytes(15), 8), None, 17, 0, 53, 0),
+        ClassFacts(6, None, (bytes(15) + b"\1", 128), 132),
+        ClassFacts(4, (bytes(4), 0), None, 0, 0, 0, 1),
+    )
+    sides = (SideFacts(a, b, (at,), None, classes, 1000) for a, b, at in ((1, 6, 1), (6, 1, 3)))
+    compiler.set_edge("classified", EdgeFacts(*sides))
     compiler.compile()
     return compiler
 
