@@ -20,13 +20,8 @@ def test_what_was_given_comes_back(run: Any, red: str) -> None:
     assert found["Ceiling"].strip() == "2Mbit/s from a to b, 1.5Mbit/s from b to a"
     shown = yaml.safe_load(run("get", "connection", "gold", "-t", "red", "-o", "yaml").stdout)
     assert (int(shown["ceiling_bps"]), int(shown["reverse_ceiling_bps"])) == (2_000_000, 1_500_000)
-    assert shown["classifier"] == {
-        "protocol": 17,
-        "a_port": 5060,
-        "b_prefix": "10.0.0.0/24",
-        "dscp": 0,
-        "precedence": 7,
-    }
+    given_back = {"protocol": 17, "a_port": 5060, "b_prefix": "10.0.0.0/24", "dscp": 0, "precedence": 7}
+    assert {field: value for field, value in shown["classifier"].items() if field in given_back} == given_back
 
 
 def test_a_manifest_says_the_same(run: Any, red: str, tmp_path: Any) -> None:
