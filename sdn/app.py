@@ -23,6 +23,7 @@ from sdn.controller.settings import Settings
 from sdn.daemon import collector, config, logs, revisions
 from sdn.daemon.config import Config
 from sdn.daemon.counting import Counting
+from sdn.daemon.effective import Effective
 from sdn.daemon.engine import Engine
 from sdn.daemon.exposure import secure_api, secure_openflow, secure_ovsdb
 from sdn.daemon.health import Health
@@ -118,7 +119,7 @@ async def serve(settings: Config, journal: Journal, read: Callable[[], Config]) 
     read: the settings as they are now, for SIGHUP.
     """
     daemon = _Daemon(settings, journal)
-    reload = Reload(settings, read, daemon.notifier, *daemon.rechecks())
+    reload = Reload(daemon.effective, read, daemon.notifier, *daemon.rechecks())
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload.hang_up)
     stopping = _stop_signal()
     running = asyncio.create_task(daemon.engine.run())
@@ -140,6 +141,7 @@ class _Daemon:
 
     def __init__(self, settings: Config, journal: Journal) -> None:
         self._settings = settings
+        self.effective = Effective(settings)
         self._switches = secure_openflow(settings)
         self._api = secure_api(settings)
         self._scrapes = secure_metrics(settings, self._api.access) if settings.metrics else None
@@ -202,6 +204,7 @@ class _Daemon:
             counters=self._counting if self._counting.interval else None,
             calls=self._instruments,
             logs=LogLevels(),
+            settings=self.effective,
             tls=self._api.tls,
             access=self._api.access,
             audit=self._api.audit,

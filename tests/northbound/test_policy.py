@@ -72,6 +72,7 @@ WHO: dict[str, set[str]] = {
     "/sdn.v1.CounterService/WatchCounters": EVERYBODY,
     "/sdn.v1.AdminService/GetLogLevels": READERS,
     "/sdn.v1.AdminService/SetLogLevel": {ADMIN, OPERATOR},
+    "/sdn.v1.AdminService/GetSettings": {ADMIN, OPERATOR},
     "/sdn.v1.AdminService/Backup": {ADMIN},
     "/sdn.v1.AdminService/Restore": {ADMIN},
     "/sdn.v1.AccessService/WhoAmI": EVERYBODY,
