@@ -9,11 +9,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from secured import Certificates, Daemon, daemon, refusal
+from secured import Certificates, Daemon, daemon
 
 from sdn.client import Client
+from sdn.daemon import config
+from sdn.daemon.exposure import secure_ovsdb
 from sdn.lab import PrivateOvs
 from sdn.lab.daemon import free_port
+from sdn.model.errors import InvalidInput
 from sdn.model.ids import Dpid
 from sdn.v1 import resources_pb2 as pb
 
@@ -166,10 +169,12 @@ def test_a_revoked_certificate_ends_the_connection(running: Running, switches: C
 def test_it_does_not_start(
     switches: Certificates, tmp_path: Path, flags: tuple[str, ...], field: str, words: tuple[str, ...]
 ) -> None:
-    text = refusal(tmp_path / "s", *(word.replace("C/", f"{switches.path}/") for word in flags))
-    assert text.startswith(f"sdnd: {field}: ")
+    named = (word.replace("C/", f"{switches.path}/") for word in flags)
+    with pytest.raises(InvalidInput) as caught:
+        secure_ovsdb(config.load(["--state-dir", str(tmp_path), *named], {}))
+    assert caught.value.violations[0].field == field
     for word in words:
-        assert word in text
+        assert word in str(caught.value)
 
 
 def test_insecure_is_loud(tmp_path: Path) -> None:
