@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+from sdn.controller.announcements import HOLDERS
 from sdn.controller.attachments import CLAIMS, claim_order
 from sdn.controller.connections import PATHS
 from sdn.controller.effects import Effect, Publish
@@ -95,6 +96,7 @@ class Controller:
         resources = sorted(self.store.objects.values(), key=lambda r: (claims.get(r.name, 0), r.revision, r.name))
         self.parts.underlay.load()
         self._requests.spread(tuple(Change(None, resource) for resource in resources), now)
+        self.parts.announcements.load()
         self.connections.load()
         self.parts.outcome.forget_news()
         self.statuses.starting = "Waiting for the switches of before the restart."
@@ -139,6 +141,7 @@ class Controller:
         parts = self.parts
         self.topology.expire(now)
         parts.managers.tick(now)
+        parts.announcements.tick(now)
         probes = self.topology.discovery.probes(now, self._random_bytes)
         parts.outcome.emit(*parts.timing.packets(probes, self.fleet.session, now))
         if self.started:
@@ -217,6 +220,7 @@ class Controller:
         outcome.keep(PATHS, self.connections.records().items())
         outcome.keep(GROUPS, self.compiler.salts.records())
         outcome.keep(CLAIMS, self.attachments.records().items())
+        outcome.keep(HOLDERS, self.parts.announcements.records().items())
         outcome.keep(PLUGS, self.parts.managers.records().items())
         outcome.keep(NOTICES, self.notices.records().items())
         puts, deletes = self.store.numbers.drain_records()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from sdn.controller.announcements import HOLDERS, Announcements
 from sdn.controller.attachments import Attachments
 from sdn.controller.audits import Audits
 from sdn.controller.confirmation import Confirmation
@@ -20,6 +21,7 @@ from sdn.controller.progress import Progress
 from sdn.controller.repairs import Repairs
 from sdn.controller.reporter import Reporter
 from sdn.controller.settings import Settings
+from sdn.controller.shared import SharedAddresses
 from sdn.controller.statuses import Statuses
 from sdn.controller.timing import Timing
 from sdn.controller.underlay import Underlay
@@ -72,12 +74,17 @@ class Parts:
         self.repairs = Repairs(self.compiler, enabled=settings.repair)
         self.underlay = Underlay(self.store, self.topology, self.compiler, self.attachments.bound, self.repairs)
         self.logical = Logical(self.store, self.compiler)
+        self.notices = Notices(records.get(NOTICES, {}))
+        self.reporter = Reporter(self.notices, self.outcome.emit)
+        self.announcements = Announcements(
+            records.get(HOLDERS, {}),
+            *(self.store, self.compiler, self.attachments, self.reporter, self.outcome.tell),
+        )
         self.statuses = Statuses(
             *(self.store, self.compiler, self.fleet, self.progress, self.attachments, self.connections),
             self.topology.name_of,
+            SharedAddresses(self.announcements, self.reporter),
         )
-        self.notices = Notices(records.get(NOTICES, {}))
-        self.reporter = Reporter(self.notices, self.outcome.emit)
         self.audits = Audits(self.fleet, self.topology.name_of, settings.audit_interval, now)
         self.managers = Managers(
             *(self.plugs, self.store, self.topology, self.attachments, self.reporter),

@@ -7,7 +7,7 @@ from google.protobuf import timestamp_pb2
 from sdn.controller.reader import FlowView, LinkView, SwitchView, SystemView, TopologyView
 from sdn.model.ids import format_dpid
 from sdn.model.notice import AuditReport, Notice
-from sdn.model.status import Condition, PathHop, Status
+from sdn.model.status import Condition, PathHop, SharedAddress, Status
 from sdn.model.topology import WiringFault
 from sdn.v1 import events_pb2 as epb
 from sdn.v1 import resources_pb2 as pb
@@ -38,8 +38,14 @@ def status(value: Status | None) -> pb.Status:
         path=[hop(h) for h in value.path],
         switches_pending=value.switches_pending,
         backup_path=[hop(h) for h in value.backup_path],
+        shared_addresses=[_shared(item) for item in value.shared],
         conditions=[_condition(c) for c in value.conditions],
     )
+
+
+def _shared(value: SharedAddress) -> pb.SharedAddress:
+    since = timestamp(value.since) if value.holder else None
+    return pb.SharedAddress(address=value.address, port=value.holder, reason=value.reason, since=since)
 
 
 def _condition(value: Condition) -> pb.Condition:

@@ -14,8 +14,8 @@ from sdn.model.ids import Dpid
 from sdn.model.program import Entries, Entry, Unit
 from sdn.model.route import Repair, Reroute
 from sdn.pipeline import attach, base, endpoint, fabric, flood, router, static
-from sdn.pipeline.facts import ConnectionFacts, PortFacts, RouterFacts, StaticFacts, SwitchFacts
-from sdn.pipeline.holders import Holders
+from sdn.pipeline.facts import ConnectionFacts, PairFacts, PortFacts, RouterFacts, StaticFacts, SwitchFacts
+from sdn.pipeline.holders import Announced, Holders
 from sdn.pipeline.membership import Membership
 from sdn.pipeline.program import Content, SwitchProgram
 from sdn.pipeline.routes import COMPILED_FORM, ROUTE, Form, Routes, destination_of, switch_object
@@ -129,11 +129,16 @@ class Compiler:
             for dpid in facts.dpids:
                 self._note_presence(self._members.add(facts.network, dpid, name))
             self._mark_port(name, facts)
-        for asker in sorted(self._holders.moved(name, before, facts)):
-            if asker in self._routers:
-                self._mark_static(asker)
-            else:
-                self._mark_endpoint(asker, self._ports[asker])
+        self._mark_askers(self._holders.moved(name, before, facts))
+
+    def set_announced(self, network: int, value: bytes, by: Announced | None) -> set[str]:
+        """A port is the last one that announced an address or MAC (packed) of a network, None: nobody.
+
+        It need not be attached, nor known. Answers the objects to which that means something. O(these x switches).
+        """
+        askers = self._holders.announce((network, value), by)
+        self._mark_askers(askers)
+        return askers
 
     def set_router(self, name: str, facts: RouterFacts | None) -> None:
         """Add or change a router, None removes it. O(switches), if it joins others networks x ports of its networks."""
@@ -167,6 +172,10 @@ class Compiler:
             self._connections[name] = facts
         for dpid in _concerned(before, facts):
             self._mark(CONNECTION, name, dpid)
+
+    def holder(self, network: int, value: bytes) -> tuple[str, PairFacts | None] | None:
+        """The attached port that has an address or MAC (packed) for which somebody asks, and by which pair."""
+        return self._holders.of((network, value))
 
     def missing_hops(self, name: str) -> tuple[StaticFacts, ...]:
         """The static routes of a router whose next hop no attached port has."""
@@ -294,6 +303,13 @@ class Compiler:
     def _mark_endpoint(self, name: str, facts: PortFacts) -> None:
         for dpid in self._members.switches(facts.network) | self._members.routed(facts.network):
             self._mark(ENDPOINT, name, dpid)
+
+    def _mark_askers(self, names: set[str]) -> None:
+        for name in sorted(names):
+            if name in self._routers:
+                self._mark_static(name)
+            else:
+                self._mark_endpoint(name, self._ports[name])
 
     def _note_presence(self, presence: tuple[int, int] | None) -> None:
         """A network became present on a switch, or ceased to be."""
