@@ -271,6 +271,7 @@ def _controller(settings: Config, journal: Journal, records: Records) -> Control
         key=_probe_key(records, journal),
         random_bytes=secrets.token_bytes,
         now=time.monotonic(),
+        wall=time.time(),
         declared=load_topology(settings.topology) if settings.topology else None,
         settings=Settings(
             *(settings.probe_interval, settings.probe_misses, settings.start_grace, settings.audit_interval),

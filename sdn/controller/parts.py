@@ -33,6 +33,8 @@ from sdn.topology import TopologyState
 
 LINKS = "links"
 """Bucket: links as learned (TopologyState.records)."""
+DAMPING = "damping"
+"""Bucket: penalties of links that were lost (TopologyState.take_penalty_records)."""
 
 Records = Mapping[str, Mapping[str, str]]
 
@@ -40,7 +42,7 @@ Records = Mapping[str, Mapping[str, str]]
 class Parts:
     """All of them, from durable records. Raises SdnError when these are damaged.
 
-    key: secret of the probes. now: monotonic seconds. write: see Learning.
+    key: secret of the probes. now: monotonic seconds; wall: Unix time. write: see Learning.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Parts:
         *,
         key: bytes,
         now: float,
+        wall: float,
         declared: DeclaredTopology | None,
         write: Write,
     ) -> None:
@@ -57,7 +60,7 @@ class Parts:
         self.outcome = Outcome()
         self.store = Store.load(records, settings.quota)
         self.topology = _topology_of(settings, key, declared)
-        self.topology.load(records.get(LINKS, {}), now)
+        self.topology.load(records.get(LINKS, {}), now, records.get(DAMPING, {}), wall)
         self.compiler = Compiler(SaltTable(records.get(GROUPS, {})))
         self.fleet = Fleet(self.compiler.programs)
         self.progress = Progress()
