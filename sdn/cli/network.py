@@ -11,6 +11,7 @@ from sdn.cli import complete
 from sdn.cli.columns import hop_table
 from sdn.cli.objects import tenant_option
 from sdn.cli.render import plain, table
+from sdn.cli.resilience import resilience
 from sdn.cli.session import Session, common, common_names, fail, pass_session
 from sdn.cli.wiring import check
 from sdn.cli.words import full_name
@@ -23,6 +24,7 @@ def topology() -> None:
 
 
 topology.add_command(check)
+topology.add_command(resilience)
 
 
 @topology.command()

@@ -29,6 +29,7 @@ class Views:
         topology: dict[str, rpc.Unary | rpc.Stream] = {
             "GetTopology": self.topology,
             "FindPaths": self.paths,
+            "GetResilience": self.resilience,
             "ListFlows": self.flows,
             "AuditSwitch": self.audit,
         }
@@ -49,6 +50,10 @@ class Views:
         problems.settle()
         found = self._backend.reader.path(request.source, request.destination)
         return tpb.FindPathsResponse(paths=[tpb.Path(hops=[answers.hop(h) for h in path]) for path in found])
+
+    async def resilience(self, request: tpb.GetResilienceRequest, context: Context) -> Message:
+        """Which failures are repaired without the controller."""
+        return answers.resilience(await self._backend.resilience())
 
     async def flows(self, request: tpb.ListFlowsRequest, context: Context) -> AsyncIterator[Message]:
         """The program of a switch."""
