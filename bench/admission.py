@@ -4,6 +4,9 @@ Computation alone, from the request to both paths and their reservation, on the 
 and seeded; the bound is twice the least latency of the pair. What is refused, because no two paths are disjoint or the
 bound cannot be kept twice, is measured too. The last quarter of the requests is compared with the first one: the cost
 must not grow with the number of connections.
+
+Then end to end, from the call of the API to the last barrier, on a smaller network of real switches
+(``_admission_lab.py``).
 """
 
 from __future__ import annotations
@@ -13,6 +16,8 @@ import json
 import random
 import statistics
 import time
+
+import _admission_lab
 
 from sdn.graph import load_topology
 from sdn.model.errors import Exhausted, Refused
@@ -102,12 +107,17 @@ def main() -> None:
     parser.add_argument("--topology", default="zoo:Kdl")
     parser.add_argument("--requests", type=int, default=4000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--small", action="store_true", help="Abilene, 100 requests")
+    parser.add_argument("--lab-topology", default="zoo:Abilene", help="of the switches for end to end")
+    parser.add_argument("--lab-requests", type=int, default=400, help="admitted end to end; 0: not measured")
+    parser.add_argument("--small", action="store_true", help="Abilene, 100 requests, 10 end to end")
     parser.add_argument("--json", action="store_true", help="print the JSON object alone")
     args = parser.parse_args()
     if args.small:
-        args.topology, args.requests = "zoo:Abilene", 100
+        args.topology, args.requests, args.lab_requests = "zoo:Abilene", 100, 10
     result = measure(args.topology, args.requests, args.seed)
+    if args.lab_requests:
+        found = _admission_lab.measure(args.lab_topology, args.lab_requests, args.seed)
+        result |= {"e2e_topology": args.lab_topology, **{key: round(value, 3) for key, value in found.items()}}
     if not args.json:
         for key, value in result.items():
             print(f"{key:20} {value!s:>14}")

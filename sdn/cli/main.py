@@ -11,7 +11,7 @@ from sdn.cli.apply import apply
 from sdn.cli.backup import backup, restore
 from sdn.cli.bundle import support_bundle
 from sdn.cli.certs import certs
-from sdn.cli.connect import connect
+from sdn.cli.connect import connect, path, why_not
 from sdn.cli.diff import diff
 from sdn.cli.draw import draw as draw  # joins the group topology
 from sdn.cli.events import audit, events
@@ -21,6 +21,8 @@ from sdn.cli.objects import delete, describe, get
 from sdn.cli.system import status, wait
 from sdn.cli.top import top
 from sdn.cli.trace import trace
+from sdn.cli.utilisation import utilisation as utilisation  # joins the group topology
+from sdn.cli.whatif import what_if
 from sdn.cli.where import where
 from sdn.client import DEFAULT_ADDRESS
 
@@ -82,6 +84,9 @@ _COMMANDS = (
     wait,
     topology,
     connect,
+    why_not,
+    path,
+    what_if,
     apply,
     get,
     describe,

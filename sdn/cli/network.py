@@ -8,14 +8,11 @@ from typing import Any
 import click
 
 from sdn.cli import complete
-from sdn.cli.columns import hop_table
-from sdn.cli.objects import tenant_option
 from sdn.cli.render import plain, table
 from sdn.cli.resilience import resilience
-from sdn.cli.session import Session, common, common_names, fail, pass_session
+from sdn.cli.session import Session, common, common_names, pass_session
 from sdn.cli.wiring import check
-from sdn.cli.words import full_name
-from sdn.client import KINDS, format_bandwidth
+from sdn.client import format_bandwidth
 
 
 @click.group()
@@ -102,28 +99,6 @@ def _latency(microseconds: int) -> str:
     if not microseconds:
         return ""
     return f"{microseconds / 1000:g}ms" if microseconds >= 1000 else f"{microseconds}us"
-
-
-@topology.command()
-@click.argument("a", shell_complete=complete.places)
-@click.argument("b", shell_complete=complete.places)
-@tenant_option
-@common
-@pass_session
-def path(session: Session, a: str, b: str, tenant: str) -> None:
-    """Show all shortest paths (at most 16) from A to B: switches, or ports.
-
-    \b
-    sdnctl topology path leaf1 leaf2
-    sdnctl topology path tenants/red/ports/h1 tenants/red/ports/h2
-    sdnctl topology path h1 h2 -t red         the same: with -t these are ports
-    """
-    ends = [full_name(KINDS["Port"], end, tenant) if tenant else end for end in (a, b)]
-    with session.client() as client:
-        found = client.paths(*ends)
-    session.show(lambda: [plain(p)["hops"] for p in found], lambda: "\n\n".join(hop_table(p.hops) for p in found))
-    if not found:
-        fail([f"no path from {ends[0]} to {ends[1]}"])
 
 
 @click.command()

@@ -271,11 +271,6 @@ class Client:
         topology: tpb.Topology = self.invoke(self._topology.GetTopology, tpb.GetTopologyRequest())
         return topology
 
-    def paths(self, source: str, destination: str) -> list[tpb.Path]:
-        """All shortest paths, at most 16, between switches (name or datapath id) or bound ports (full name)."""
-        request = tpb.FindPathsRequest(source=source, destination=destination)
-        return list(self.invoke(self._topology.FindPaths, request).paths)
-
     def resilience(self) -> tpb.Resilience:
         """Which failures are repaired without the controller. Takes seconds for networks of hundreds of switches."""
         found: tpb.Resilience = self.invoke(self._topology.GetResilience, tpb.GetResilienceRequest(), wait=60.0)
@@ -290,6 +285,23 @@ class Client:
         request = ppb.CheckConnectionRequest(connection=connection)
         response: ppb.CheckConnectionResponse = self.invoke(self._paths.CheckConnection, request)
         return response
+
+    def what_if(self, **asked: Any) -> Iterator[ppb.Consequence]:
+        """What failures would do to connections, one after the other, each with all its pieces as one message.
+
+        asked: of WhatIfRequest, as ``switches=["leaf1"]``; nothing: every single link, switch and risk group. Raises
+        ApiError.
+        """
+        stream = self._paths.WhatIf(ppb.WhatIfRequest(**asked), timeout=call.LONG_TIMEOUT)
+        whole = ppb.Consequence()
+        try:
+            for piece in stream:
+                whole.MergeFrom(piece)
+                if piece.last:
+                    yield whole
+                    whole = ppb.Consequence()
+        except grpc.RpcError as error:
+            raise ApiError.of(error, self.address) from None
 
     def flows(self, switch: str) -> Iterator[tpb.FlowEntry]:
         """The program of a switch (name or datapath id), entry by entry."""

@@ -8,24 +8,22 @@ How traffic is moved from one path to another: ``steering.py``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from sdn.controller import pathrecords
 from sdn.controller.attachments import Attachments
-from sdn.controller.demands import Demand, Demands
 from sdn.controller.pathrecords import Saved
+from sdn.controller.placing import NOT_NOW, Placer, Routes, backup_of, holder_of
 from sdn.controller.steering import Confirmed, Steerings, Wish, keys
-from sdn.model.errors import Exhausted, InvalidInput, Refused, SdnError
+from sdn.model.errors import Refused, SdnError
 from sdn.model.ids import Dpid, Kind
 from sdn.model.intent import Connection, Port, Resource
 from sdn.model.route import Path
 from sdn.model.status import PathHop, State
 from sdn.model.topology import LinkChanges
 from sdn.pipeline.facts import ConnectionFacts
-from sdn.routing import Finder, Ledger
-from sdn.routing.admission import Reservation
+from sdn.routing import Ledger
 from sdn.store import Change, Store
 from sdn.topology import TopologyState
 
@@ -33,7 +31,6 @@ PATHS = "paths"
 """Bucket: key the connection's name, value see ``pathrecords``."""
 
 SetFacts = Callable[[str, ConnectionFacts | None], None]
-_NOT_NOW = (Refused, Exhausted, InvalidInput)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +40,6 @@ class Trouble:
     state: State
     reason: str
     message: str
-
-
-class Routes(NamedTuple):
-    """The paths of a connection, from a to b."""
-
-    primary: Path
-    backup: Path | None = None
 
 
 class Connections:
@@ -73,8 +63,7 @@ class Connections:
         self._attachments = attachments
         self._saved = dict(saved)
         self._ledger = Ledger()
-        self.finder = Finder(self._ledger.mesh, topology.show, topology.name_of)
-        self.demands = Demands(store, topology, self._ledger, self._paths)
+        self.placer = Placer(store, topology, self._ledger)
         self._steerings = Steerings(store.numbers, set_facts, generation, confirmed)
         self._trouble: dict[str, Trouble] = {}
         self._changed: dict[str, None] = {}
@@ -109,7 +98,7 @@ class Connections:
         if not asking:
             return {}
         new = {change.name: change.new for change in changes if change.new is not None}
-        before = {key: held for change in asking for key, held in self._held(change.name)}
+        before = {key: held for change in asking for key, held in self.placer.held(change.name)}
         found: dict[str, Routes] = {}
         for key in before:
             self._ledger.release(key)
@@ -118,16 +107,16 @@ class Connections:
                 if isinstance(connection, Connection):
                     try:
                         routes = self._fitting(connection, new)
-                    except _NOT_NOW as error:
+                    except NOT_NOW as error:
                         raise _placed(error, fields(connection.name)) from None
                     if routes is not None:
-                        self._reserve(connection, routes)
+                        self.placer.reserve(connection, routes)
                         found[connection.name] = routes
         finally:
             for name in found:
-                self._release(name)
+                self.placer.release(name)
             for key, held in before.items():
-                self._ledger.reserve(key, *held)
+                self._ledger.put_back(key, held)
         return found
 
     def apply(self, changes: tuple[Change, ...], found: Mapping[str, Routes]) -> None:
@@ -142,7 +131,7 @@ class Connections:
                 self._admitted.pop(change.name, None)
         for change in asking:
             if isinstance(change.new, Connection) and change.name in found:
-                self._reserve(change.new, found[change.name])
+                self.placer.reserve(change.new, found[change.name])
 
     def port_changed(self, port: str) -> None:
         """A port was attached, moved or detached."""
@@ -154,7 +143,7 @@ class Connections:
         """The topology changed. O(links given, connections on them, and those without a path)."""
         for key in self._ledger.change_links(changes):
             self._ledger.release(key)
-            self._changed[_holder(key)] = None
+            self._changed[holder_of(key)] = None
         self._changed.update(dict.fromkeys(self._trouble))
 
     def settle(self, now: float) -> list[str]:
@@ -169,9 +158,9 @@ class Connections:
         return list(told)
 
     def _has_news(self, name: str) -> bool:
-        before = list(self._held(name)), self._trouble.get(name)
+        before = list(self.placer.held(name)), self._trouble.get(name)
         self._place(name)
-        return before != (list(self._held(name)), self._trouble.get(name)) or not before[0]
+        return before != (list(self.placer.held(name)), self._trouble.get(name)) or not before[0]
 
     def records(self) -> dict[str, str | None]:
         """Records to put (None: delete) in the bucket ``paths`` since the last call."""
@@ -186,8 +175,7 @@ class Connections:
 
     def routes(self, name: str) -> Routes | None:
         """The paths that a connection has; None while it has none."""
-        primary, backup = self._ledger.held(name), self._ledger.held(_backup(name))
-        return None if primary is None else Routes(primary.path, backup.path if backup else None)
+        return self.placer.routes(name)
 
     def moving(self, name: str) -> bool:
         """Whether traffic is not on the path yet, or the backup path is not there yet."""
@@ -196,14 +184,15 @@ class Connections:
     def hops(self, connection: Connection) -> tuple[PathHop, ...]:
         """The path of a connection from a to b; empty while there is none."""
         held = self._ledger.held(connection.name)
-        return () if held is None else self._hops(connection, held.path)
+        return () if held is None else self.hops_of(connection, held.path)
 
     def backup_hops(self, connection: Connection) -> tuple[PathHop, ...]:
         """Its backup path; empty while there is none."""
-        held = self._ledger.held(_backup(connection.name))
-        return () if held is None else self._hops(connection, held.path)
+        held = self._ledger.held(backup_of(connection.name))
+        return () if held is None else self.hops_of(connection, held.path)
 
-    def _hops(self, connection: Connection, path: Path) -> tuple[PathHop, ...]:
+    def hops_of(self, connection: Connection, path: Path) -> tuple[PathHop, ...]:
+        """A path of a connection by names, with the interfaces of its ends."""
         ends = self._attachments.interface(connection.a), self._attachments.interface(connection.b)
         return self.describe(path, *ends)
 
@@ -237,7 +226,7 @@ class Connections:
             return
         try:
             routes = self._routes(connection, Dpid(a.dpid), Dpid(b.dpid))
-        except _NOT_NOW as error:
+        except NOT_NOW as error:
             state = State.DEGRADED if name in self._admitted else State.REJECTED
             violation = error.violations[0]
             reason = _REASONS.get(violation.field.partition(".")[0], "NotPossible")
@@ -252,66 +241,22 @@ class Connections:
         self._trouble[name] = trouble
 
     def _routes(self, connection: Connection, a: Dpid, b: Dpid) -> Routes:
-        """Its paths, reserved: those it has, as far as they are there; raises Refused, InvalidInput, or Exhausted."""
+        """Its paths, reserved: those it has, as far as they are there; raises as NOT_NOW says."""
         name = connection.name
         self._restore(connection)
-        for key in (name, _backup(name)):
-            held = self._ledger.held(key)
-            if held is not None and (held.path.switches[0], held.path.switches[-1]) != (a, b):
-                self._ledger.release(key)
-        self._promote(name)
-        demand: Demand | None = None
-        if self._ledger.held(name) is None:
-            demand = self.demands.of(connection, a, b)
-            self._reserve(connection, self._search(demand, or_without=name in self._admitted))
-        primary, backup = self._ledger.held(name), self._ledger.held(_backup(name))
-        assert primary is not None
+        placed = self.placer.place(connection, a, b, admitted=name in self._admitted)
         self._trouble.pop(name, None)
-        if backup is None and connection.protection.mode != "NONE" and a != b:
-            demand = demand or self.demands.of(connection, a, b)
-            backup = self._protect(connection, demand, primary.path)
-        return Routes(primary.path, backup.path if backup else None)
-
-    def _promote(self, name: str) -> None:
-        """The backup path becomes the primary where that is lost."""
-        backup = self._ledger.held(_backup(name))
-        if backup is not None and self._ledger.held(name) is None:
-            self._ledger.release(_backup(name))
-            self._ledger.reserve(name, *backup)
-
-    def _protect(self, connection: Connection, demand: Demand, primary: Path) -> Reservation | None:
-        """A backup path beside a primary that stays; none: in trouble."""
-        assert demand.protect is not None
-        try:
-            path = self.finder.beside(demand.request, primary, demand.protect)
-        except (Refused, Exhausted) as error:
-            state = State.DEGRADED if demand.required else State.PROGRAMMED
-            self._trouble[connection.name] = Trouble(state, "Unprotected", str(error.violations[0]))
-            return None
-        self._reserve_one(_backup(connection.name), connection, path)
-        return self._ledger.held(_backup(connection.name))
-
-    def _search(self, demand: Demand, *, or_without: bool) -> Routes:
-        """The best paths for a demand. or_without: also one without the protection that is required."""
-        if demand.target:
-            try:
-                return self._search(replace(demand, request=demand.tight, target=0), or_without=False)
-            except (Refused, Exhausted):
-                pass
-        if demand.protect is not None and demand.request.source != demand.request.destination:
-            try:
-                return Routes(*self.finder.pair(demand.request, demand.protect))
-            except (Refused, Exhausted):
-                if demand.required and not or_without:
-                    raise
-        return Routes(self.finder.path(demand.request))
+        if placed.missing is not None:
+            state = State.DEGRADED if connection.protection.mode == "REQUIRED" else State.PROGRAMMED
+            self._trouble[name] = Trouble(state, "Unprotected", str(placed.missing))
+        return placed.routes
 
     def _fitting(self, connection: Connection, new: Mapping[str, Resource]) -> Routes | None:
         a, b = (self._place_of(name, new) for name in (connection.a, connection.b))
         if a is None or b is None:
             return None
         beside = [other for other in new.values() if isinstance(other, Connection)]
-        return self._search(self.demands.of(connection, a, b, beside), or_without=False)
+        return self.placer.search(self.placer.demands.of(connection, a, b, beside), or_without=False)
 
     def _place_of(self, name: str, new: Mapping[str, Resource]) -> Dpid | None:
         port = new.get(name) or self._store.objects.get(name)
@@ -319,30 +264,9 @@ class Connections:
 
     # Inside: what is held
 
-    def _held(self, name: str) -> Iterator[tuple[str, Reservation]]:
-        for key in (name, _backup(name)):
-            held = self._ledger.held(key)
-            if held is not None:
-                yield key, held
-
-    def _paths(self, name: str) -> Iterator[Path]:
-        return (held.path for _, held in self._held(name))
-
-    def _reserve(self, connection: Connection, routes: Routes) -> None:
-        self._reserve_one(connection.name, connection, routes.primary)
-        if routes.backup is not None:
-            self._reserve_one(_backup(connection.name), connection, routes.backup)
-
-    def _reserve_one(self, key: str, connection: Connection, path: Path) -> None:
-        self._ledger.reserve(key, path, connection.bandwidth, connection.reverse or connection.bandwidth)
-
-    def _release(self, name: str) -> bool:
-        released = [self._ledger.release(key) for key in (name, _backup(name))]
-        return any(released)
-
     def _withdraw(self, name: str) -> None:
         """Give the paths back; others that wait for room are tried."""
-        if self._release(name):
+        if self.placer.release(name):
             self._changed.update(dict.fromkeys(self._trouble))
 
     # Inside: records
@@ -354,7 +278,7 @@ class Connections:
         paths = {path: slot for slot, path in slots.items()}
         primary, backup = (
             paths.get(held.path) if (held := self._ledger.held(key)) is not None else None
-            for key in (name, _backup(name))
+            for key in (name, backup_of(name))
         )
         return pathrecords.write(Saved(slots, steered, primary, backup), self._topology.discovery.interface)
 
@@ -369,10 +293,10 @@ class Connections:
         if saved is None:
             return
         self._steerings.restore(name, saved.slots, saved.steered)
-        for key, slot in ((name, saved.primary), (_backup(name), saved.backup)):
+        for key, slot in ((name, saved.primary), (backup_of(name), saved.backup)):
             if slot is not None:
                 try:
-                    self._reserve_one(key, connection, saved.slots[slot])
+                    self.placer.reserve_one(key, connection, saved.slots[slot])
                 except Refused:
                     continue
 
@@ -389,16 +313,6 @@ _REASONS = {
     "via": "WaypointsNotPossible",
 }
 """By the first part of the field that stands in the way."""
-_BACKUP = "|backup"
-
-
-def _backup(name: str) -> str:
-    """The ledger's key for the backup path of a connection."""
-    return name + _BACKUP
-
-
-def _holder(key: str) -> str:
-    return key.removesuffix(_BACKUP)
 
 
 def _asks_anew(change: Change) -> bool:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 
-from sdn.controller.connections import Connections, Routes
+from sdn.controller.connections import Connections
+from sdn.controller.placing import Routes
 from sdn.controller.reader import CheckedConnection, FoundPath, PathQuery
 from sdn.model.command import Put, Transaction
 from sdn.model.errors import Exhausted, InvalidInput, Refused
@@ -89,8 +90,8 @@ class PathViews:
             reverse=query.reverse,
             constraints=query.constraints,
         )
-        request = self.connections.demands.of(wish, a, b).request
-        finder = self.connections.finder
+        request = self.connections.placer.demands.of(wish, a, b).request
+        finder = self.connections.placer.finder
         paths = finder.paths(request) if query.disjoint is None else _disjoint(finder, request, query.disjoint)
         first = next(paths, None)
         if first is None:

@@ -18,6 +18,7 @@ from sdn.model.selector import EVERYTHING, Selector
 from sdn.model.status import ChangeType, PathHop, Status
 from sdn.model.topology import SwitchPort, WiringFault
 from sdn.model.tracing import TraceQuestion, TraceView
+from sdn.model.whatif import Consequence, WhatIfQuery
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,16 +186,19 @@ class Reader(Protocol):
         """Switches, links and wiring faults."""
         ...
 
-    def path(self, source: str, destination: str) -> tuple[tuple[PathHop, ...], ...]:
-        """All shortest paths (at most 16) between two switches (name or dpid) or two bound ports (full name)."""
-        ...
-
     def check_connection(self, connection: Connection) -> CheckedConnection:
         """Whether a connection would be admitted now; its name may be empty. Raises SdnError for a wrong request."""
         ...
 
     def find_paths(self, query: PathQuery) -> Iterator[FoundPath]:
         """The best paths, one at a time, each by a bounded search; raises SdnError, also Refused when there is none."""
+        ...
+
+    def what_if(self, query: WhatIfQuery) -> Iterator[Consequence | None]:
+        """What would become of connections, failure by failure; None after each bounded step between two answers.
+
+        Raises NotFound at the call, for what it names.
+        """
         ...
 
     def flows(self, switch: str) -> Iterable[FlowView]:

@@ -19,6 +19,7 @@ from sdn.controller.reader import (
     TopologyView,
 )
 from sdn.controller.tracing import Tracing
+from sdn.controller.whatif import WhatIf
 from sdn.model.errors import NotFound, Thing
 from sdn.model.ids import Dpid, Kind, thing_of
 from sdn.model.intent import Connection, Port, Quota, Resource
@@ -26,15 +27,13 @@ from sdn.model.notation import format_body, format_buckets, format_match, format
 from sdn.model.notice import Filter, NoticePage
 from sdn.model.program import Entry, Unit, cookie_of
 from sdn.model.selector import EVERYTHING, Selector
-from sdn.model.status import PathHop, Status
+from sdn.model.status import Status
 from sdn.model.topology import LinkEnd
 from sdn.model.tracing import TraceQuestion, TraceView
+from sdn.model.whatif import Consequence, WhatIfQuery
 from sdn.pipeline.layout import TABLE_NAMES
 from sdn.pipeline.program import SwitchProgram
-from sdn.routing import shortest_paths
 from sdn.topology.state import LinkState
-
-_MAX_PATHS = 16
 
 
 class Views:
@@ -142,13 +141,6 @@ class Views:
     def _reserved(self, end: LinkEnd) -> int:
         return self._controller.connections.ledger.reserved(end)
 
-    def path(self, source: str, destination: str) -> tuple[tuple[PathHop, ...], ...]:
-        """All shortest paths (at most 16) between two switches or bound ports; raises NotFound."""
-        a, ingress = self._place(source, "source")
-        b, egress = self._place(destination, "destination")
-        paths = shortest_paths(self._controller.topology.links(), a, b, _MAX_PATHS)
-        return tuple(self._controller.connections.describe(path, ingress, egress) for path in paths)
-
     def check_connection(self, connection: Connection) -> CheckedConnection:
         """Whether a connection would be admitted now."""
         return self._paths.check(connection)
@@ -156,6 +148,11 @@ class Views:
     def find_paths(self, query: PathQuery) -> Iterator[FoundPath]:
         """The best paths, one at a time."""
         return self._paths.find(query)
+
+    def what_if(self, query: WhatIfQuery) -> Iterator[Consequence | None]:
+        """What would become of connections; raises NotFound at the call."""
+        controller = self._controller
+        return WhatIf(query, controller.store, controller.topology, controller.connections).steps()
 
     def _place(self, name: str, field: str) -> tuple[Dpid, str]:
         """The switch and (of a port) the interface that a name means."""

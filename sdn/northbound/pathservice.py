@@ -16,12 +16,15 @@ from sdn.northbound import answers, check, connection_fields, paths, rpc
 from sdn.northbound.check import Problems
 from sdn.northbound.kinds import CODECS
 from sdn.northbound.rpc import Context
-from sdn.northbound.views import PLACE, need
+from sdn.northbound.views import need
+from sdn.northbound.whatif import WhatIfs
 from sdn.v1 import paths_pb2 as ppb
 from sdn.v1 import resources_pb2 as pb
 
 DEFAULT_COUNT, MAX_COUNT = 4, 16
 _CODEC = CODECS[Kind.CONNECTION]
+
+_PLACE = "Give a switch's name or datapath id, or the full name of a bound port."
 
 
 class PathService:
@@ -29,10 +32,15 @@ class PathService:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
+        self._what_ifs = WhatIfs(backend)
 
     def handler(self) -> grpc.GenericRpcHandler:
         """For the server."""
-        methods: dict[str, rpc.Unary | rpc.Stream] = {"CheckConnection": self.check, "FindPaths": self.find}
+        methods: dict[str, rpc.Unary | rpc.Stream] = {
+            "CheckConnection": self.check,
+            "FindPaths": self.find,
+            "WhatIf": self._what_ifs.ask,
+        }
         return rpc.handler(ppb.DESCRIPTOR.services_by_name["PathService"], methods)
 
     async def check(self, request: ppb.CheckConnectionRequest, context: Context) -> Message:
@@ -82,8 +90,8 @@ def _connection(request: ppb.CheckConnectionRequest) -> Connection:
 
 def _query(request: ppb.PathQuery) -> PathQuery:
     problems = Problems()
-    need(request.source, "source", PLACE, problems)
-    need(request.destination, "destination", PLACE, problems)
+    need(request.source, "source", _PLACE, problems)
+    need(request.destination, "destination", _PLACE, problems)
     if request.count > MAX_COUNT:
         problems.add("count", f"{request.count} is too many", f"Give 1 to {MAX_COUNT}.")
     if request.constraints.diverse_from:

@@ -13,7 +13,6 @@ from sdn.northbound.check import Problems
 from sdn.northbound.rpc import Context
 from sdn.v1 import topology_pb2 as tpb
 
-PLACE = "Give a switch's name or datapath id, or the full name of a bound port."
 _MAX_NAME = 300
 
 
@@ -28,7 +27,6 @@ class Views:
         services = tpb.DESCRIPTOR.services_by_name
         topology: dict[str, rpc.Unary | rpc.Stream] = {
             "GetTopology": self.topology,
-            "FindPaths": self.paths,
             "GetResilience": self.resilience,
             "ListFlows": self.flows,
             "AuditSwitch": self.audit,
@@ -41,15 +39,6 @@ class Views:
     async def topology(self, request: tpb.GetTopologyRequest, context: Context) -> Message:
         """Switches, links and wiring faults."""
         return answers.topology(self._backend.reader.topology())
-
-    async def paths(self, request: tpb.FindPathsRequest, context: Context) -> Message:
-        """Shortest paths between two places."""
-        problems = Problems()
-        need(request.source, "source", PLACE, problems)
-        need(request.destination, "destination", PLACE, problems)
-        problems.settle()
-        found = self._backend.reader.path(request.source, request.destination)
-        return tpb.FindPathsResponse(paths=[tpb.Path(hops=[answers.hop(h) for h in path]) for path in found])
 
     async def resilience(self, request: tpb.GetResilienceRequest, context: Context) -> Message:
         """Which failures are repaired without the controller."""

@@ -18,8 +18,7 @@ finder.py     these for requests, or why there is none and what would be possibl
 
 from sdn.routing.admission import Ledger
 from sdn.routing.finder import Finder
-from sdn.routing.paths import shortest_paths
 from sdn.routing.repair import RepairTrees
 from sdn.routing.spf import ShortestPaths
 
-__all__ = ["Finder", "Ledger", "RepairTrees", "ShortestPaths", "shortest_paths"]
+__all__ = ["Finder", "Ledger", "RepairTrees", "ShortestPaths"]

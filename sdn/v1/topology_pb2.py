@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from sdn.v1 import resources_pb2 as sdn_dot_v1_dot_resources__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15sdn/v1/topology.proto\x12\x06sdn.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16sdn/v1/resources.proto\"I\n\nSwitchPort\x12\x0e\n\x06number\x18\x01 \x01(\r\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\n\n\x02up\x18\x03 \x01(\x08\x12\x11\n\tspeed_bps\x18\x04 \x01(\x04\"\xeb\x01\n\x06Switch\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x64pid\x18\x02 \x01(\t\x12\x11\n\tconnected\x18\x03 \x01(\x08\x12\x0c\n\x04peer\x18\x04 \x01(\t\x12!\n\x05ports\x18\x05 \x03(\x0b\x32\x12.sdn.v1.SwitchPort\x12\r\n\x05\x66lows\x18\x06 \x01(\x04\x12\x0e\n\x06groups\x18\x07 \x01(\x04\x12\x0f\n\x07pending\x18\x08 \x01(\x04\x12\x13\n\x0b\x61lien_flows\x18\t \x01(\x04\x12\x14\n\x0c\x61lien_groups\x18\n \x01(\x04\x12\x0e\n\x06repair\x18\x14 \x01(\t\x12\x16\n\x0erepair_pending\x18\x15 \x01(\r\",\n\x07LinkEnd\x12\x0e\n\x06switch\x18\x01 \x01(\t\x12\x11\n\tinterface\x18\x02 \x01(\t\"K\n\x12LatencyMeasurement\x12\x12\n\nlatency_us\x18\x01 \x01(\r\x12\x10\n\x08\x65rror_us\x18\x02 \x01(\r\x12\x0f\n\x07samples\x18\x03 \x01(\r\"\xa2\x02\n\x04Link\x12\x1a\n\x01\x61\x18\x01 \x01(\x0b\x32\x0f.sdn.v1.LinkEnd\x12\x1a\n\x01\x62\x18\x02 \x01(\x0b\x32\x0f.sdn.v1.LinkEnd\x12\n\n\x02up\x18\x03 \x01(\x08\x12\x10\n\x08\x64\x65\x63lared\x18\x04 \x01(\x08\x12\x0c\n\x04\x63ost\x18\x05 \x01(\r\x12\x14\n\x0c\x63\x61pacity_bps\x18\x06 \x01(\x04\x12\x12\n\nlatency_us\x18\x07 \x01(\r\x12\x17\n\x0freserved_ab_bps\x18\x08 \x01(\x04\x12\x17\n\x0freserved_ba_bps\x18\t \x01(\x04\x12\x0c\n\x04\x61way\x18\x14 \x01(\x08\x12\x0e\n\x06\x64\x61mped\x18\x15 \x01(\x08\x12\x0e\n\x06unused\x18\x16 \x01(\x08\x12,\n\x08measured\x18\x17 \x01(\x0b\x32\x1a.sdn.v1.LatencyMeasurement\"d\n\x0bWiringFault\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x1a\n\x01\x61\x18\x14 \x01(\x0b\x32\x0f.sdn.v1.LinkEnd\x12\x1a\n\x01\x62\x18\x15 \x01(\x0b\x32\x0f.sdn.v1.LinkEnd\"\x14\n\x12GetTopologyRequest\"\x83\x01\n\x08Topology\x12 \n\x08switches\x18\x01 \x03(\x0b\x32\x0e.sdn.v1.Switch\x12\x1b\n\x05links\x18\x02 \x03(\x0b\x32\x0c.sdn.v1.Link\x12#\n\x06\x66\x61ults\x18\x03 \x03(\x0b\x32\x13.sdn.v1.WiringFault\x12\x13\n\x0b\x64\x65\x63laration\x18\x14 \x01(\t\"7\n\x10\x46indPathsRequest\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65stination\x18\x02 \x01(\t\"%\n\x04Path\x12\x1d\n\x04hops\x18\x01 \x03(\x0b\x32\x0f.sdn.v1.PathHop\"0\n\x11\x46indPathsResponse\x12\x1b\n\x05paths\x18\x01 \x03(\x0b\x32\x0c.sdn.v1.Path\"\x16\n\x14GetResilienceRequest\"T\n\x0eRepairCoverage\x12\r\n\x05pairs\x18\x01 \x01(\x04\x12\x12\n\nrepairable\x18\x02 \x01(\x04\x12\x10\n\x08repaired\x18\x03 \x01(\x04\x12\r\n\x05ready\x18\x04 \x01(\x04\"5\n\x0eUnrepairedPair\x12\x13\n\x0b\x64\x65stination\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\xae\x01\n\x0eLinkResilience\x12\x1a\n\x01\x61\x18\x01 \x01(\x0b\x32\x0f.sdn.v1.LinkEnd\x12\x1a\n\x01\x62\x18\x02 \x01(\x0b\x32\x0f.sdn.v1.LinkEnd\x12\x0e\n\x06\x62ridge\x18\x03 \x01(\x08\x12(\n\x08\x63overage\x18\x04 \x01(\x0b\x32\x16.sdn.v1.RepairCoverage\x12*\n\nunrepaired\x18\x05 \x03(\x0b\x32\x16.sdn.v1.UnrepairedPair\"\x8c\x01\n\x10SwitchResilience\x12\x0e\n\x06switch\x18\x01 \x01(\t\x12\x12\n\ncut_switch\x18\x02 \x01(\x08\x12(\n\x08\x63overage\x18\x03 \x01(\x0b\x32\x16.sdn.v1.RepairCoverage\x12*\n\nunrepaired\x18\x04 \x03(\x0b\x32\x16.sdn.v1.UnrepairedPair\"\xe0\x01\n\nResilience\x12\x0f\n\x07\x65nabled\x18\x01 \x01(\x08\x12\x11\n\tfollowing\x18\x02 \x01(\x08\x12+\n\x0blinks_total\x18\x03 \x01(\x0b\x32\x16.sdn.v1.RepairCoverage\x12.\n\x0eswitches_total\x18\x04 \x01(\x0b\x32\x16.sdn.v1.RepairCoverage\x12%\n\x05links\x18\x05 \x03(\x0b\x32\x16.sdn.v1.LinkResilience\x12*\n\x08switches\x18\x06 \x03(\x0b\x32\x18.sdn.v1.SwitchResilience\"\"\n\x10ListFlowsRequest\x12\x0e\n\x06switch\x18\x01 \x01(\t\"\x99\x01\n\tFlowEntry\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\r\n\x05table\x18\x02 \x01(\t\x12\x10\n\x08priority\x18\x03 \x01(\r\x12\r\n\x05match\x18\x04 \x01(\t\x12\x0f\n\x07\x61\x63tions\x18\x05 \x01(\t\x12\x0e\n\x06\x63ookie\x18\x06 \x01(\x06\x12\r\n\x05owner\x18\x07 \x01(\t\x12\x0f\n\x07\x66\x65\x61ture\x18\x08 \x01(\t\x12\r\n\x05state\x18\t \x01(\t\"$\n\x12\x41uditSwitchRequest\x12\x0e\n\x06switch\x18\x01 \x01(\t\"j\n\x0c\x41uditFinding\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\r\n\x05\x65ntry\x18\x02 \x01(\t\x12\r\n\x05table\x18\x03 \x01(\t\x12\x10\n\x08priority\x18\x04 \x01(\r\x12\r\n\x05match\x18\x05 \x01(\t\x12\r\n\x05owner\x18\x06 \x01(\t\"\xb2\x01\n\x0b\x41uditReport\x12\x0e\n\x06switch\x18\x01 \x01(\t\x12\x0f\n\x07\x63hecked\x18\x02 \x01(\x04\x12\x0f\n\x07missing\x18\x03 \x01(\x04\x12\x0f\n\x07\x63hanged\x18\x04 \x01(\x04\x12\r\n\x05\x65xtra\x18\x05 \x01(\x04\x12\x13\n\x0b\x61lien_flows\x18\x06 \x01(\x04\x12\x14\n\x0c\x61lien_groups\x18\x07 \x01(\x04\x12&\n\x08\x66indings\x18\x08 \x03(\x0b\x32\x14.sdn.v1.AuditFinding\"\x18\n\x16GetSystemStatusRequest\"\x9f\x03\n\x0cSystemStatus\x12\x0f\n\x07version\x18\x01 \x01(\t\x12.\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08revision\x18\x03 \x01(\x04\x12\x10\n\x08switches\x18\x04 \x01(\r\x12\x1a\n\x12switches_connected\x18\x05 \x01(\r\x12\r\n\x05links\x18\x06 \x01(\r\x12\x32\n\x07objects\x18\x07 \x03(\x0b\x32!.sdn.v1.SystemStatus.ObjectsEntry\x12\x42\n\x10objects_by_state\x18\x08 \x03(\x0b\x32(.sdn.v1.SystemStatus.ObjectsByStateEntry\x12\r\n\x05ready\x18\t \x01(\x08\x12\x11\n\tnot_ready\x18\n \x03(\t\x1a.\n\x0cObjectsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x1a\x35\n\x13ObjectsByStateEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x32\xcf\x02\n\x0fTopologyService\x12;\n\x0bGetTopology\x12\x1a.sdn.v1.GetTopologyRequest\x1a\x10.sdn.v1.Topology\x12@\n\tFindPaths\x12\x18.sdn.v1.FindPathsRequest\x1a\x19.sdn.v1.FindPathsResponse\x12\x41\n\rGetResilience\x12\x1c.sdn.v1.GetResilienceRequest\x1a\x12.sdn.v1.Resilience\x12:\n\tListFlows\x12\x18.sdn.v1.ListFlowsRequest\x1a\x11.sdn.v1.FlowEntry0\x01\x12>\n\x0b\x41uditSwitch\x12\x1a.sdn.v1.AuditSwitchRequest\x1a\x13.sdn.v1.AuditReport2X\n\rSystemService\x12G\n\x0fGetSystemStatus\x12\x1e.sdn.v1.GetSystemStatusRequest\x1a\x14.sdn.v1.SystemStatusb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15sdn/v1/topology.proto\x12\x06sdn.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16sdn/v1/resources.proto\"I\n\nSwitchPort\x12\x0e\n\x06number\x18\x01 \x01(\r\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\n\n\x02up\x18\x03 \x01(\x08\x12\x11\n\tspeed_bps\x18\x04 \x01(\x04\"\xeb\x01\n\x06Switch\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x64pid\x18\x02 \x01(\t\x12\x11\n\tconnected\x18\x03 \x01(\x08\x12\x0c\n\x04peer\x18\x04 \x01(\t\x12!\n\x05ports\x18\x05 \x03(\x0b\x32\x12.sdn.v1.SwitchPort\x12\r\n\x05\x66lows\x18\x06 \x01(\x04\x12\x0e\n\x06groups\x18\x07 \x01(\x04\x12\x0f\n\x07pending\x18\x08 \x01(\x04\x12\x13\n\x0b\x61lien_flows\x18\t \x01(\x04\x12\x14\n\x0c\x61lien_groups\x18\n \x01(\x04\x12\x0e\n\x06repair\x18\x14 \x01(\t\x12\x16\n\x0erepair_pending\x18\x15 \x01(\r\",\n\x07LinkEnd\x12\x0e\n\x06switch\x18\x01 \x01(\t\x12\x11\n\tinterface\x18\x02 \x01(\t\"K\n\x12LatencyMeasurement\x12\x12\n\nlatency_us\x18\x01 \x01(\r\x12\x10\n\x08\x65rror_us\x18\x02 \x01(\r\x12\x0f\n\x07samples\x18\x03 \x01(\r\"\xa2\x02\n\x04Link\x12\x1a\n\x01\x61\x18\x01 \x01(\x0b\x32\x0f.sdn.v1.LinkEnd\x12\x1a\n\x01\x62\x18\x02 \x01(\x0b\x32\x0f.sdn.v1.LinkEnd\x12\n\n\x02up\x18\x03 \x01(\x08\x12\x10\n\x08\x64\x65\x63lared\x18\x04 \x01(\x08\x12\x0c\n\x04\x63ost\x18\x05 \x01(\r\x12\x14\n\x0c\x63\x61pacity_bps\x18\x06 \x01(\x04\x12\x12\n\nlatency_us\x18\x07 \x01(\r\x12\x17\n\x0freserved_ab_bps\x18\x08 \x01(\x04\x12\x17\n\x0freserved_ba_bps\x18\t \x01(\x04\x12\x0c\n\x04\x61way\x18\x14 \x01(\x08\x12\x0e\n\x06\x64\x61mped\x18\x15 \x01(\x08\x12\x0e\n\x06unused\x18\x16 \x01(\x08\x12,\n\x08measured\x18\x17 \x01(\x0b\x32\x1a.sdn.v1.LatencyMeasurement\"d\n\x0bWiringFault\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x1a\n\x01\x61\x18\x14 \x01(\x0b\x32\x0f.sdn.v1.LinkEnd\x12\x1a\n\x01\x62\x18\x15 \x01(\x0b\x32\x0f.sdn.v1.LinkEnd\"\x14\n\x12GetTopologyRequest\"\x83\x01\n\x08Topology\x12 \n\x08switches\x18\x01 \x03(\x0b\x32\x0e.sdn.v1.Switch\x12\x1b\n\x05links\x18\x02 \x03(\x0b\x32\x0c.sdn.v1.Link\x12#\n\x06\x66\x61ults\x18\x03 \x03(\x0b\x32\x13.sdn.v1.WiringFault\x12\x13\n\x0b\x64\x65\x63laration\x18\x14 \x01(\t\"\x16\n\x14GetResilienceRequest\"T\n\x0eRepairCoverage\x12\r\n\x05pairs\x18\x01 \x01(\x04\x12\x12\n\nrepairable\x18\x02 \x01(\x04\x12\x10\n\x08repaired\x18\x03 \x01(\x04\x12\r\n\x05ready\x18\x04 \x01(\x04\"5\n\x0eUnrepairedPair\x12\x13\n\x0b\x64\x65stination\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\xae\x01\n\x0eLinkResilience\x12\x1a\n\x01\x61\x18\x01 \x01(\x0b\x32\x0f.sdn.v1.LinkEnd\x12\x1a\n\x01\x62\x18\x02 \x01(\x0b\x32\x0f.sdn.v1.LinkEnd\x12\x0e\n\x06\x62ridge\x18\x03 \x01(\x08\x12(\n\x08\x63overage\x18\x04 \x01(\x0b\x32\x16.sdn.v1.RepairCoverage\x12*\n\nunrepaired\x18\x05 \x03(\x0b\x32\x16.sdn.v1.UnrepairedPair\"\x8c\x01\n\x10SwitchResilience\x12\x0e\n\x06switch\x18\x01 \x01(\t\x12\x12\n\ncut_switch\x18\x02 \x01(\x08\x12(\n\x08\x63overage\x18\x03 \x01(\x0b\x32\x16.sdn.v1.RepairCoverage\x12*\n\nunrepaired\x18\x04 \x03(\x0b\x32\x16.sdn.v1.UnrepairedPair\"\xe0\x01\n\nResilience\x12\x0f\n\x07\x65nabled\x18\x01 \x01(\x08\x12\x11\n\tfollowing\x18\x02 \x01(\x08\x12+\n\x0blinks_total\x18\x03 \x01(\x0b\x32\x16.sdn.v1.RepairCoverage\x12.\n\x0eswitches_total\x18\x04 \x01(\x0b\x32\x16.sdn.v1.RepairCoverage\x12%\n\x05links\x18\x05 \x03(\x0b\x32\x16.sdn.v1.LinkResilience\x12*\n\x08switches\x18\x06 \x03(\x0b\x32\x18.sdn.v1.SwitchResilience\"\"\n\x10ListFlowsRequest\x12\x0e\n\x06switch\x18\x01 \x01(\t\"\x99\x01\n\tFlowEntry\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\r\n\x05table\x18\x02 \x01(\t\x12\x10\n\x08priority\x18\x03 \x01(\r\x12\r\n\x05match\x18\x04 \x01(\t\x12\x0f\n\x07\x61\x63tions\x18\x05 \x01(\t\x12\x0e\n\x06\x63ookie\x18\x06 \x01(\x06\x12\r\n\x05owner\x18\x07 \x01(\t\x12\x0f\n\x07\x66\x65\x61ture\x18\x08 \x01(\t\x12\r\n\x05state\x18\t \x01(\t\"$\n\x12\x41uditSwitchRequest\x12\x0e\n\x06switch\x18\x01 \x01(\t\"j\n\x0c\x41uditFinding\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\r\n\x05\x65ntry\x18\x02 \x01(\t\x12\r\n\x05table\x18\x03 \x01(\t\x12\x10\n\x08priority\x18\x04 \x01(\r\x12\r\n\x05match\x18\x05 \x01(\t\x12\r\n\x05owner\x18\x06 \x01(\t\"\xb2\x01\n\x0b\x41uditReport\x12\x0e\n\x06switch\x18\x01 \x01(\t\x12\x0f\n\x07\x63hecked\x18\x02 \x01(\x04\x12\x0f\n\x07missing\x18\x03 \x01(\x04\x12\x0f\n\x07\x63hanged\x18\x04 \x01(\x04\x12\r\n\x05\x65xtra\x18\x05 \x01(\x04\x12\x13\n\x0b\x61lien_flows\x18\x06 \x01(\x04\x12\x14\n\x0c\x61lien_groups\x18\x07 \x01(\x04\x12&\n\x08\x66indings\x18\x08 \x03(\x0b\x32\x14.sdn.v1.AuditFinding\"\x18\n\x16GetSystemStatusRequest\"\x9f\x03\n\x0cSystemStatus\x12\x0f\n\x07version\x18\x01 \x01(\t\x12.\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08revision\x18\x03 \x01(\x04\x12\x10\n\x08switches\x18\x04 \x01(\r\x12\x1a\n\x12switches_connected\x18\x05 \x01(\r\x12\r\n\x05links\x18\x06 \x01(\r\x12\x32\n\x07objects\x18\x07 \x03(\x0b\x32!.sdn.v1.SystemStatus.ObjectsEntry\x12\x42\n\x10objects_by_state\x18\x08 \x03(\x0b\x32(.sdn.v1.SystemStatus.ObjectsByStateEntry\x12\r\n\x05ready\x18\t \x01(\x08\x12\x11\n\tnot_ready\x18\n \x03(\t\x1a.\n\x0cObjectsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x1a\x35\n\x13ObjectsByStateEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x32\x8d\x02\n\x0fTopologyService\x12;\n\x0bGetTopology\x12\x1a.sdn.v1.GetTopologyRequest\x1a\x10.sdn.v1.Topology\x12\x41\n\rGetResilience\x12\x1c.sdn.v1.GetResilienceRequest\x1a\x12.sdn.v1.Resilience\x12:\n\tListFlows\x12\x18.sdn.v1.ListFlowsRequest\x1a\x11.sdn.v1.FlowEntry0\x01\x12>\n\x0b\x41uditSwitch\x12\x1a.sdn.v1.AuditSwitchRequest\x1a\x13.sdn.v1.AuditReport2X\n\rSystemService\x12G\n\x0fGetSystemStatus\x12\x1e.sdn.v1.GetSystemStatusRequest\x1a\x14.sdn.v1.SystemStatusb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -53,44 +53,38 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETTOPOLOGYREQUEST']._serialized_end=941
   _globals['_TOPOLOGY']._serialized_start=944
   _globals['_TOPOLOGY']._serialized_end=1075
-  _globals['_FINDPATHSREQUEST']._serialized_start=1077
-  _globals['_FINDPATHSREQUEST']._serialized_end=1132
-  _globals['_PATH']._serialized_start=1134
-  _globals['_PATH']._serialized_end=1171
-  _globals['_FINDPATHSRESPONSE']._serialized_start=1173
-  _globals['_FINDPATHSRESPONSE']._serialized_end=1221
-  _globals['_GETRESILIENCEREQUEST']._serialized_start=1223
-  _globals['_GETRESILIENCEREQUEST']._serialized_end=1245
-  _globals['_REPAIRCOVERAGE']._serialized_start=1247
-  _globals['_REPAIRCOVERAGE']._serialized_end=1331
-  _globals['_UNREPAIREDPAIR']._serialized_start=1333
-  _globals['_UNREPAIREDPAIR']._serialized_end=1386
-  _globals['_LINKRESILIENCE']._serialized_start=1389
-  _globals['_LINKRESILIENCE']._serialized_end=1563
-  _globals['_SWITCHRESILIENCE']._serialized_start=1566
-  _globals['_SWITCHRESILIENCE']._serialized_end=1706
-  _globals['_RESILIENCE']._serialized_start=1709
-  _globals['_RESILIENCE']._serialized_end=1933
-  _globals['_LISTFLOWSREQUEST']._serialized_start=1935
-  _globals['_LISTFLOWSREQUEST']._serialized_end=1969
-  _globals['_FLOWENTRY']._serialized_start=1972
-  _globals['_FLOWENTRY']._serialized_end=2125
-  _globals['_AUDITSWITCHREQUEST']._serialized_start=2127
-  _globals['_AUDITSWITCHREQUEST']._serialized_end=2163
-  _globals['_AUDITFINDING']._serialized_start=2165
-  _globals['_AUDITFINDING']._serialized_end=2271
-  _globals['_AUDITREPORT']._serialized_start=2274
-  _globals['_AUDITREPORT']._serialized_end=2452
-  _globals['_GETSYSTEMSTATUSREQUEST']._serialized_start=2454
-  _globals['_GETSYSTEMSTATUSREQUEST']._serialized_end=2478
-  _globals['_SYSTEMSTATUS']._serialized_start=2481
-  _globals['_SYSTEMSTATUS']._serialized_end=2896
-  _globals['_SYSTEMSTATUS_OBJECTSENTRY']._serialized_start=2795
-  _globals['_SYSTEMSTATUS_OBJECTSENTRY']._serialized_end=2841
-  _globals['_SYSTEMSTATUS_OBJECTSBYSTATEENTRY']._serialized_start=2843
-  _globals['_SYSTEMSTATUS_OBJECTSBYSTATEENTRY']._serialized_end=2896
-  _globals['_TOPOLOGYSERVICE']._serialized_start=2899
-  _globals['_TOPOLOGYSERVICE']._serialized_end=3234
-  _globals['_SYSTEMSERVICE']._serialized_start=3236
-  _globals['_SYSTEMSERVICE']._serialized_end=3324
+  _globals['_GETRESILIENCEREQUEST']._serialized_start=1077
+  _globals['_GETRESILIENCEREQUEST']._serialized_end=1099
+  _globals['_REPAIRCOVERAGE']._serialized_start=1101
+  _globals['_REPAIRCOVERAGE']._serialized_end=1185
+  _globals['_UNREPAIREDPAIR']._serialized_start=1187
+  _globals['_UNREPAIREDPAIR']._serialized_end=1240
+  _globals['_LINKRESILIENCE']._serialized_start=1243
+  _globals['_LINKRESILIENCE']._serialized_end=1417
+  _globals['_SWITCHRESILIENCE']._serialized_start=1420
+  _globals['_SWITCHRESILIENCE']._serialized_end=1560
+  _globals['_RESILIENCE']._serialized_start=1563
+  _globals['_RESILIENCE']._serialized_end=1787
+  _globals['_LISTFLOWSREQUEST']._serialized_start=1789
+  _globals['_LISTFLOWSREQUEST']._serialized_end=1823
+  _globals['_FLOWENTRY']._serialized_start=1826
+  _globals['_FLOWENTRY']._serialized_end=1979
+  _globals['_AUDITSWITCHREQUEST']._serialized_start=1981
+  _globals['_AUDITSWITCHREQUEST']._serialized_end=2017
+  _globals['_AUDITFINDING']._serialized_start=2019
+  _globals['_AUDITFINDING']._serialized_end=2125
+  _globals['_AUDITREPORT']._serialized_start=2128
+  _globals['_AUDITREPORT']._serialized_end=2306
+  _globals['_GETSYSTEMSTATUSREQUEST']._serialized_start=2308
+  _globals['_GETSYSTEMSTATUSREQUEST']._serialized_end=2332
+  _globals['_SYSTEMSTATUS']._serialized_start=2335
+  _globals['_SYSTEMSTATUS']._serialized_end=2750
+  _globals['_SYSTEMSTATUS_OBJECTSENTRY']._serialized_start=2649
+  _globals['_SYSTEMSTATUS_OBJECTSENTRY']._serialized_end=2695
+  _globals['_SYSTEMSTATUS_OBJECTSBYSTATEENTRY']._serialized_start=2697
+  _globals['_SYSTEMSTATUS_OBJECTSBYSTATEENTRY']._serialized_end=2750
+  _globals['_TOPOLOGYSERVICE']._serialized_start=2753
+  _globals['_TOPOLOGYSERVICE']._serialized_end=3022
+  _globals['_SYSTEMSERVICE']._serialized_start=3024
+  _globals['_SYSTEMSERVICE']._serialized_end=3112
 # @@protoc_insertion_point(module_scope)

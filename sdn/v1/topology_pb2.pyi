@@ -8,7 +8,6 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
-from sdn.v1 import resources_pb2 as _resources_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -312,71 +311,6 @@ class Topology(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Topology: _TypeAlias = Topology  # noqa: Y015
-
-@_typing.final
-class FindPathsRequest(_message.Message):
-    DESCRIPTOR: _descriptor.Descriptor
-
-    SOURCE_FIELD_NUMBER: _builtins.int
-    DESTINATION_FIELD_NUMBER: _builtins.int
-    source: _builtins.str
-    """Switch name, datapath id, or full name of a bound port."""
-    destination: _builtins.str
-    def __init__(
-        self,
-        *,
-        source: _builtins.str = ...,
-        destination: _builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["destination", b"destination", "source", b"source"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___FindPathsRequest: _TypeAlias = FindPathsRequest  # noqa: Y015
-
-@_typing.final
-class Path(_message.Message):
-    DESCRIPTOR: _descriptor.Descriptor
-
-    HOPS_FIELD_NUMBER: _builtins.int
-    @_builtins.property
-    def hops(self) -> _containers.RepeatedCompositeFieldContainer[_resources_pb2.PathHop]: ...
-    def __init__(
-        self,
-        *,
-        hops: _abc.Iterable[_resources_pb2.PathHop] | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["hops", b"hops"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___Path: _TypeAlias = Path  # noqa: Y015
-
-@_typing.final
-class FindPathsResponse(_message.Message):
-    DESCRIPTOR: _descriptor.Descriptor
-
-    PATHS_FIELD_NUMBER: _builtins.int
-    @_builtins.property
-    def paths(self) -> _containers.RepeatedCompositeFieldContainer[Global___Path]:
-        """All shortest paths, at most 16."""
-
-    def __init__(
-        self,
-        *,
-        paths: _abc.Iterable[Global___Path] | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["paths", b"paths"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___FindPathsResponse: _TypeAlias = FindPathsResponse  # noqa: Y015
 
 @_typing.final
 class GetResilienceRequest(_message.Message):

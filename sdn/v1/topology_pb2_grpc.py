@@ -39,11 +39,6 @@ class TopologyServiceStub:
                 request_serializer=sdn_dot_v1_dot_topology__pb2.GetTopologyRequest.SerializeToString,
                 response_deserializer=sdn_dot_v1_dot_topology__pb2.Topology.FromString,
                 _registered_method=True)
-        self.FindPaths = channel.unary_unary(
-                '/sdn.v1.TopologyService/FindPaths',
-                request_serializer=sdn_dot_v1_dot_topology__pb2.FindPathsRequest.SerializeToString,
-                response_deserializer=sdn_dot_v1_dot_topology__pb2.FindPathsResponse.FromString,
-                _registered_method=True)
         self.GetResilience = channel.unary_unary(
                 '/sdn.v1.TopologyService/GetResilience',
                 request_serializer=sdn_dot_v1_dot_topology__pb2.GetResilienceRequest.SerializeToString,
@@ -65,12 +60,6 @@ class TopologyServiceServicer:
     """Missing associated documentation comment in .proto file."""
 
     def GetTopology(self, request, context):
-        """Missing associated documentation comment in .proto file."""
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def FindPaths(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -105,11 +94,6 @@ def add_TopologyServiceServicer_to_server(servicer, server):
                     servicer.GetTopology,
                     request_deserializer=sdn_dot_v1_dot_topology__pb2.GetTopologyRequest.FromString,
                     response_serializer=sdn_dot_v1_dot_topology__pb2.Topology.SerializeToString,
-            ),
-            'FindPaths': grpc.unary_unary_rpc_method_handler(
-                    servicer.FindPaths,
-                    request_deserializer=sdn_dot_v1_dot_topology__pb2.FindPathsRequest.FromString,
-                    response_serializer=sdn_dot_v1_dot_topology__pb2.FindPathsResponse.SerializeToString,
             ),
             'GetResilience': grpc.unary_unary_rpc_method_handler(
                     servicer.GetResilience,
@@ -154,33 +138,6 @@ class TopologyService:
             '/sdn.v1.TopologyService/GetTopology',
             sdn_dot_v1_dot_topology__pb2.GetTopologyRequest.SerializeToString,
             sdn_dot_v1_dot_topology__pb2.Topology.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def FindPaths(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/sdn.v1.TopologyService/FindPaths',
-            sdn_dot_v1_dot_topology__pb2.FindPathsRequest.SerializeToString,
-            sdn_dot_v1_dot_topology__pb2.FindPathsResponse.FromString,
             options,
             channel_credentials,
             insecure,

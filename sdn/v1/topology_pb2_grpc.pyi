@@ -32,7 +32,6 @@ class TopologyServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> TopologyServiceAsyncStub: ...
     GetTopology: _grpc.UnaryUnaryMultiCallable[_topology_pb2.GetTopologyRequest, _topology_pb2.Topology]
-    FindPaths: _grpc.UnaryUnaryMultiCallable[_topology_pb2.FindPathsRequest, _topology_pb2.FindPathsResponse]
     GetResilience: _grpc.UnaryUnaryMultiCallable[_topology_pb2.GetResilienceRequest, _topology_pb2.Resilience]
     """Which failures of a link or a switch are repaired without the controller, worked out from the programs of the
     switches as they are. UNAVAILABLE when too many ask, or when it takes longer than a minute.
@@ -47,7 +46,6 @@ class TopologyServiceStub:
 class TopologyServiceAsyncStub(TopologyServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetTopology: _aio.UnaryUnaryMultiCallable[_topology_pb2.GetTopologyRequest, _topology_pb2.Topology]  # type: ignore[assignment]
-    FindPaths: _aio.UnaryUnaryMultiCallable[_topology_pb2.FindPathsRequest, _topology_pb2.FindPathsResponse]  # type: ignore[assignment]
     GetResilience: _aio.UnaryUnaryMultiCallable[_topology_pb2.GetResilienceRequest, _topology_pb2.Resilience]  # type: ignore[assignment]
     """Which failures of a link or a switch are repaired without the controller, worked out from the programs of the
     switches as they are. UNAVAILABLE when too many ask, or when it takes longer than a minute.
@@ -65,13 +63,6 @@ class TopologyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _topology_pb2.GetTopologyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_topology_pb2.Topology, _abc.Awaitable[_topology_pb2.Topology]]: ...
-
-    @_abc_1.abstractmethod
-    def FindPaths(
-        self,
-        request: _topology_pb2.FindPathsRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_topology_pb2.FindPathsResponse, _abc.Awaitable[_topology_pb2.FindPathsResponse]]: ...
 
     @_abc_1.abstractmethod
     def GetResilience(

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 KEYS = {
     "api": {"unary_per_s", "unary_per_s_16", "empty_per_s", "apply_objects_per_s"},
-    "admission": {"p50_ms", "p99_ms", "per_s"},
+    "admission": {"p50_ms", "p99_ms", "per_s", "e2e_p50_ms", "e2e_p99_ms", "limit_barrier_ms_p50"},
     "compile": {"flows_per_s"},
     "discovery": {"links", "packets_per_s", "heard_per_s", "daemon_cpu", "probe_us", "switches_cpu", "learn_s"},
     "programming": {"flows", "flows_per_s", "limit_flows_per_s", "ratio", "encode_per_s"},

@@ -12,13 +12,23 @@ from click.testing import CliRunner, Result
 
 from sdn.cli.main import cli
 from sdn.controller.notices import Notices
-from sdn.controller.reader import FlowView, LinkView, SwitchView, SystemView, TopologyView, Watched
+from sdn.controller.reader import (
+    CheckedConnection,
+    FlowView,
+    FoundPath,
+    LinkView,
+    PathQuery,
+    SwitchView,
+    SystemView,
+    TopologyView,
+    Watched,
+)
 from sdn.controller.rehearsal import differences_of
 from sdn.daemon.logs import LogLevels
 from sdn.model.command import Transaction, TransactionResult
-from sdn.model.errors import NotFound, SdnError, Unavailable
+from sdn.model.errors import NotFound, Refused, SdnError, Unavailable, Violation
 from sdn.model.ids import Dpid, Kind
-from sdn.model.intent import Quota, Resource
+from sdn.model.intent import Connection, Quota, Resource
 from sdn.model.notice import AuditReport, Filter, Notice, NoticePage
 from sdn.model.plan import Plan, SwitchPlan, Tally
 from sdn.model.resilience import Resilience
@@ -76,15 +86,20 @@ class Daemon:
         link = LinkView(("leaf1", "up1"), ("spine1", "d1"), True, True, 10, 10 * GIGA, 1500, (100_000_000, 0))
         return TopologyView(switches, (link,), (WiringFault("MissingSwitch", "spine1 is away\x1b[2J"),))
 
-    def path(self, source: str, destination: str) -> tuple[tuple[PathHop, ...], ...]:
-        if destination == "island":
-            return ()
-        for end in (source, destination):
+    def find_paths(self, query: PathQuery) -> Iterator[FoundPath]:
+        if query.destination == "island":
+            raise Refused.of("", "no path", "Mend a link.")
+        for end in (query.source, query.destination):
             if "/" in end:
                 self.get(end)
             elif not end.startswith("leaf"):
                 raise NotFound.of("source", f"{end} is not known", "Name a switch.")
-        return (HOPS,)
+        yield FoundPath(HOPS, cost=20, latency=3000, free=GIGA, reverse_free=2 * GIGA)
+
+    def check_connection(self, connection: Connection) -> CheckedConnection:
+        if connection.bandwidth > GIGA:
+            return CheckedConnection(None, None, (Violation("bandwidth_bps", "too much", "Ask for 1 Gbit/s."),))
+        return CheckedConnection(FoundPath(HOPS, 20, 3000, GIGA, 2 * GIGA), None, ())
 
     def flows(self, switch: str) -> Iterable[FlowView]:
         if switch != "leaf1":

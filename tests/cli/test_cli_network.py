@@ -68,17 +68,25 @@ def test_topology_for_programs(run: Any) -> None:
 
 
 def test_path_between_switches_and_between_ports(run: Any, red: str) -> None:
-    between_switches = run("topology", "path", "leaf1", "leaf2")
-    assert between_switches.stdout.splitlines()[1] == "  1  leaf1   h1-eth0  up1"
-    assert run("topology", "path", "h1", "h2", "-t", "red").stdout == between_switches.stdout
-    answer = json.loads(run("topology", "path", "leaf1", "leaf2", "-o", "json").stdout)
-    assert answer[0][2] == {"switch": "leaf2", "ingress": "up1", "egress": "h2-eth0"}
+    between_switches = run("path", "leaf1", "leaf2")
+    assert between_switches.stdout.splitlines()[1] == "leaf1 > spine1 > leaf2     2    20  3 ms     1G/2G"
+    assert run("path", "h1", "h2", "-t", "red").stdout == between_switches.stdout
+    answer = json.loads(run("path", "leaf1", "leaf2", "-o", "json").stdout)
+    assert answer[0]["hops"][2] == {"switch": "leaf2", "ingress": "up1", "egress": "h2-eth0"}
 
 
 def test_no_path(run: Any) -> None:
-    result = run("topology", "path", "leaf1", "island")
-    assert (result.exit_code, result.stderr) == (1, "sdnctl: no path from leaf1 to island\n")
-    assert json.loads(run("topology", "path", "leaf1", "island", "-o", "json").stdout) == []
+    result = run("path", "leaf1", "island")
+    assert (result.exit_code, result.stderr) == (1, "sdnctl: no path. Mend a link.\n")
+
+
+def test_why_not(run: Any, red: str) -> None:
+    wish = ("why-not", "h1", "h2", "-t", "red", "--bandwidth")
+    admitted = run(*wish, "1G")
+    assert (admitted.exit_code, admitted.stdout.splitlines()[0]) == (0, "It would be admitted:")
+    refused = run(*wish, "2G")
+    assert refused.exit_code == 1
+    assert refused.stdout.splitlines()[2].split("  ") == ["connection.bandwidth_bps", "too much", "Ask for 1 Gbit/s."]
 
 
 def test_flows_with_their_owners(run: Any) -> None:
@@ -116,7 +124,7 @@ def test_flows_of_an_unknown_switch(run: Any) -> None:
     [
         ("status",),
         ("topology", "show"),
-        ("topology", "path", "a", "b"),
+        ("path", "a", "b"),
         ("flows", "leaf1"),
         ("get", "ports"),
         ("describe", "tenant", "red"),
@@ -144,5 +152,5 @@ def test_help_of_every_command_has_an_example(run: Any) -> None:
     assert "Exit codes:" in main
     assert "SDN_ADDRESS" in main
     commands = ["status", "wait", "connect", "apply", "get", "describe", "delete", "flows"]
-    for path in (*((c,) for c in commands), ("topology", "show"), ("topology", "path")):
+    for path in (*((c,) for c in commands), ("topology", "show"), ("path",)):
         assert f"  sdnctl {path[0]} " in run(*path, "--help").stdout, path

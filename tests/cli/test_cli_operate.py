@@ -7,7 +7,9 @@ import json
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any
 from xml.etree import ElementTree
 
@@ -15,6 +17,7 @@ import click
 import pytest
 from click.shell_completion import ShellComplete
 
+import sdn.cli
 from sdn.cli import bundle as bundles
 from sdn.cli.main import cli
 from sdn.cli.progress import followed
@@ -289,8 +292,8 @@ def test_names_are_completed_by_asking_the_daemon(api: Any, red: str) -> None:
     assert found("audit", "leaf1", "sp") == ["spine1"]
     assert found("trace", "-t", "red", "h1", "") == ["h1", "h2"]
     assert found("connect", "-t", "red", "h1", "h2") == ["h2"]
-    assert found("topology", "path", "le") == ["leaf1"]
-    assert found("topology", "path", "-t", "red", "h1") == ["h1"]
+    assert found("path", "le") == ["leaf1"]
+    assert found("path", "-t", "red", "h1") == ["h1"]
 
 
 def test_without_a_daemon_nothing_is_completed_and_nothing_is_said(capfd: pytest.CaptureFixture[str]) -> None:
@@ -315,6 +318,13 @@ def test_every_command_teaches_by_example(path: str, command: click.Command) -> 
     assert command.help
     if not isinstance(command, click.Group):
         assert path in command.help, "an example as it is typed"
+
+
+def test_every_command_that_is_written_can_be_called() -> None:
+    reachable = {id(cli), *(id(command) for _, command in commands(cli))}
+    modules = [import_module(f"sdn.cli.{module.name}") for module in iter_modules(sdn.cli.__path__)]
+    written = {f"{m.__name__}.{n}": c for m in modules for n, c in vars(m).items() if isinstance(c, click.Command)}
+    assert [name for name, command in written.items() if id(command) not in reachable] == []
 
 
 def test_the_page_of_commands_is_current() -> None:

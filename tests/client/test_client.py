@@ -14,6 +14,7 @@ from fake_backend import FakeBackend, ServerThread
 from sdn.client import KINDS, ApiError, Client, FieldViolation, kind_of_name, unwrap, wrap
 from sdn.controller.reader import SystemView
 from sdn.northbound import Server
+from sdn.v1 import paths_pb2 as ppb
 from sdn.v1 import resources_pb2 as pb
 
 RED = "tenants/red"
@@ -68,7 +69,8 @@ def test_errors_carry_field_reason_and_remedy(client: Client) -> None:
 
 def test_views(client: Client) -> None:
     assert [s.name for s in client.topology().switches] == ["leaf1", "spine1"]
-    assert [h.switch for h in client.paths("leaf1", "leaf2")[0].hops] == ["leaf1", "spine1", "leaf2"]
+    (path,) = client.find_paths(ppb.PathQuery(source="leaf1", destination="leaf2"))
+    assert [hop.switch for hop in path.hops] == ["leaf1", "spine1", "leaf2"]
     assert [f.table for f in client.flows("leaf1")] == ["classify"] * 3
     assert client.status().version == "1.2.3"
     with pytest.raises(ApiError, match="s9 is not known") as caught:

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Coroutine, Iterable
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
 from ipaddress import ip_address, ip_network
 from typing import Any, TypeVar
 
 from sdn.controller.effects import Publish
 from sdn.controller.notices import Notices
-from sdn.controller.reader import FlowView, LinkView, SwitchView, SystemView, TopologyView, Watched
+from sdn.controller.reader import (
+    FlowView,
+    FoundPath,
+    LinkView,
+    PathQuery,
+    SwitchView,
+    SystemView,
+    TopologyView,
+    Watched,
+)
 from sdn.controller.rehearsal import differences_of
 from sdn.daemon.watch import NoticeHub, WatchHub
 from sdn.model.command import Create, Transaction, TransactionResult
@@ -70,10 +79,10 @@ class FakeReader:
         link = LinkView(("leaf1", "up1"), ("spine1", "d1"), True, True, 10, 10**10, 50, (100, 200))
         return TopologyView(switches, (link,), (WiringFault("MissingSwitch", "spine1 is away"),))
 
-    def path(self, source: str, destination: str) -> tuple[tuple[PathHop, ...], ...]:
-        if source != "leaf1":
-            raise NotFound.of("source", f"{source} is not known", "Name a switch.")
-        return (HOPS,)
+    def find_paths(self, query: PathQuery) -> Iterator[FoundPath]:
+        if query.source != "leaf1":
+            raise NotFound.of("source", f"{query.source} is not known", "Name a switch.")
+        yield FoundPath(HOPS, cost=2, latency=100, free=10**9, reverse_free=10**9)
 
     def flows(self, switch: str) -> Iterable[FlowView]:
         if switch != "leaf1":

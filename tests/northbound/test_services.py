@@ -15,6 +15,7 @@ from sdn.model.command import Create, Delete, Transaction
 from sdn.model.errors import Exhausted, Refused, SdnError, Unavailable
 from sdn.model.intent import Network
 from sdn.model.status import State, Status
+from sdn.v1 import paths_pb2 as ppb
 from sdn.v1 import resources_pb2 as pb
 from sdn.v1 import services_pb2 as s
 
@@ -354,7 +355,8 @@ async def test_topology_paths_flows_status(client: AsyncClient, backend: FakeBac
     assert (link.reserved_ab_bps, link.reserved_ba_bps) == (100, 200)
     assert topology.faults[0].kind == "MissingSwitch"
     assert (topology.switches[0].flows, topology.switches[0].alien_flows) == (12, 2)
-    assert [h.switch for h in (await client.paths("leaf1", "leaf2"))[0].hops] == ["leaf1", "spine1", "leaf2"]
+    (path,) = await client.find_paths(ppb.PathQuery(source="leaf1", destination="leaf2"))
+    assert [hop.switch for hop in path.hops] == ["leaf1", "spine1", "leaf2"]
     backend.fake.flow_count = 5000
     flows = [f async for f in client.flows("leaf1")]
     assert len(flows) == 5000

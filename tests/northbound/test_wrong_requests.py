@@ -15,6 +15,7 @@ from sdn.client import ApiError
 from sdn.model.command import Create, Transaction
 from sdn.model.intent import Network, Quota, Tenant
 from sdn.northbound.paging import make_token
+from sdn.v1 import paths_pb2 as ppb
 from sdn.v1 import resources_pb2 as pb
 from sdn.v1 import services_pb2 as s
 from sdn.v1 import topology_pb2 as t
@@ -441,10 +442,10 @@ WRONG = [
         ("20001 objects", "Split the request"),
     ),
     # views
-    Wrong("FindPaths", t.FindPathsRequest(destination="x"), INVALID, "source", ("not given", "Give a switch's name")),
+    Wrong("FindPaths", ppb.PathQuery(destination="x"), INVALID, "source", ("not given", "Give a switch's name")),
     Wrong(
         "FindPaths",
-        t.FindPathsRequest(source="x", destination="y"),
+        ppb.PathQuery(source="x", destination="y"),
         "NOT_FOUND NotFound",
         "source",
         ("not known", "Name a switch"),
@@ -456,7 +457,7 @@ WRONG = [
 
 
 def path_of(method: str) -> str:
-    for file in (s.DESCRIPTOR, t.DESCRIPTOR):
+    for file in (s.DESCRIPTOR, t.DESCRIPTOR, ppb.DESCRIPTOR):
         for service in file.services_by_name.values():
             if method in service.methods_by_name:
                 return f"/{service.full_name}/{method}"

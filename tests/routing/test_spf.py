@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sdn.model.route import NextHops, Path
+from sdn.model.route import NextHops
 from sdn.model.topology import Link, LinkEnd
-from sdn.routing import ShortestPaths, dags, shortest_paths
+from sdn.routing import ShortestPaths, dags
 from sdn.routing import spf as facade
 
 FORMS = [
@@ -140,44 +140,6 @@ def _one_change(data, links):
     return links + [item for item in extra if (item.a, item.b) not in known]
 
 
-@given(networks(switches=6, most=14), st.integers(1, 6), st.integers(1, 6))
-@settings(max_examples=200, deadline=None)
-def test_all_shortest_paths_in_order(links, source, destination):
-    found = shortest_paths(links, source, destination, 10_000)
-    graph = oracle_graph(links)
-    if source == destination:
-        assert found == [Path((source,), ())]
-        return
-    reach = source in graph and destination in graph and nx.has_path(graph, source, destination)
-    assert bool(found) == reach
-    if not reach:
-        return
-    ends = {(LinkEnd(i.a.dpid, i.a.port), LinkEnd(i.b.dpid, i.b.port)): i.cost for i in links}
-    ends |= {(b, a): cost for (a, b), cost in ends.items()}
-    total = nx.shortest_path_length(graph, source, destination, weight="weight")
-    for path in found:
-        hops = zip(path.switches, path.switches[1:], path.links, strict=False)
-        assert sum(ends[LinkEnd(u, out), LinkEnd(v, into)] for u, v, (out, into) in hops) == total
-        assert (path.switches[0], path.switches[-1]) == (source, destination)
-    outs = [tuple(out for out, _ in path.links) for path in found]
-    assert outs == sorted(set(outs))
-    parallel = {}
-    for item in links:
-        parallel.setdefault(frozenset((item.a.dpid, item.b.dpid)), []).append(item.cost)
-    simple = nx.Graph()
-    for pair, costs in parallel.items():
-        simple.add_edge(*pair, weight=min(costs))
-    expected = 0
-    for nodes in nx.all_shortest_paths(simple, source, destination, weight="weight"):
-        ways = 1
-        for u, v in itertools.pairwise(nodes):
-            costs = parallel[frozenset((u, v))]
-            ways *= costs.count(min(costs))
-        expected += ways
-    assert len(found) == expected
-    assert shortest_paths(links, source, destination, 2) == found[:2]
-
-
 @both
 def test_parallel_links_count_each_and_tiers_count_choices(form):
     spf = ShortestPaths(form)
@@ -232,12 +194,6 @@ def test_changes_that_routing_does_not_see_change_nothing(form):
     loop = Link(LinkEnd(1, 7), LinkEnd(1, 8), cost=1)
     assert keys(spf.set_links([*again, loop])) == set()
     assert keys(spf.set_destinations([2, 1])) == set()
-
-
-@pytest.mark.parametrize("limit", [0, -1])
-def test_no_paths_asked_for(limit):
-    assert shortest_paths(line(1, 2), 1, 2, limit) == []
-    assert shortest_paths(line(1, 2), 1, 9, 5) == []
 
 
 @both

@@ -1,0 +1,158 @@
+"""Which paths connections hold of a ledger, and how they get them.
+
+Belongs here: the search for a connection's paths and what becomes of them when links are lost, on any ledger: the one
+that counts, and copies for questions. Must not know: switches, states, records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from sdn.controller.demands import Demand, Demands
+from sdn.model.errors import Exhausted, InvalidInput, Refused, Violation
+from sdn.model.ids import Dpid
+from sdn.model.intent import Connection
+from sdn.model.route import Path
+from sdn.routing import Finder, Ledger
+from sdn.routing.admission import Reservation
+from sdn.store import Store
+from sdn.topology import TopologyState
+
+NOT_NOW = (Refused, Exhausted, InvalidInput)
+"""What the search for a path raises; names may be unknown at one time and known at another."""
+_BACKUP = "|backup"
+
+
+class Routes(NamedTuple):
+    """The paths of a connection, from a to b."""
+
+    primary: Path
+    backup: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Paths that are reserved. missing: why there is no backup path though one is wished, None where there is."""
+
+    routes: Routes
+    missing: Violation | None = None
+
+
+def backup_of(name: str) -> str:
+    """The ledger's key for the backup path of a connection."""
+    return name + _BACKUP
+
+
+def holder_of(key: str) -> str:
+    """The connection of a key of the ledger."""
+    return key.removesuffix(_BACKUP)
+
+
+def recovery_order(connection: Connection) -> str:
+    """Who gets another path first when several have lost theirs: the lesser."""
+    return connection.name
+
+
+class Placer:
+    """Paths on one ledger. store, topology: what names in requests mean."""
+
+    def __init__(self, store: Store, topology: TopologyState, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.finder = Finder(ledger.mesh, topology.show, topology.name_of)
+        self.demands = Demands(store, topology, ledger, self.paths)
+        self._names = store, topology
+
+    def twin(self) -> Placer:
+        """Another one on a copy of the ledger, for questions. O(links + reservations)."""
+        return Placer(*self._names, self.ledger.copy())
+
+    # What is held
+
+    def held(self, name: str) -> Iterator[tuple[str, Reservation]]:
+        """Keys and reservations of a connection, the primary path first."""
+        for key in (name, backup_of(name)):
+            held = self.ledger.held(key)
+            if held is not None:
+                yield key, held
+
+    def paths(self, name: str) -> Iterator[Path]:
+        """The paths of a connection."""
+        return (held.path for _, held in self.held(name))
+
+    def routes(self, name: str) -> Routes | None:
+        """The paths that a connection has; None while it has none."""
+        primary, backup = self.ledger.held(name), self.ledger.held(backup_of(name))
+        return None if primary is None else Routes(primary.path, backup.path if backup else None)
+
+    def reserve(self, connection: Connection, routes: Routes) -> None:
+        """Take bandwidth along both paths; raises Refused."""
+        self.reserve_one(connection.name, connection, routes.primary)
+        if routes.backup is not None:
+            self.reserve_one(backup_of(connection.name), connection, routes.backup)
+
+    def reserve_one(self, key: str, connection: Connection, path: Path) -> None:
+        """Take bandwidth along one path; raises Refused."""
+        self.ledger.reserve(key, path, connection.bandwidth, connection.reverse or connection.bandwidth)
+
+    def release(self, name: str) -> bool:
+        """Give both paths back; whether there were any."""
+        released = [self.ledger.release(key) for key in (name, backup_of(name))]
+        return any(released)
+
+    # How it is got
+
+    def place(self, connection: Connection, a: Dpid, b: Dpid, *, admitted: bool) -> Placed:
+        """Reserve what a connection lacks: those paths that it has it keeps.
+
+        admitted: it had a path before, and goes without a backup path rather than without any. Raises as NOT_NOW says,
+        and then holds nothing.
+        """
+        name = connection.name
+        for key in (name, backup_of(name)):
+            held = self.ledger.held(key)
+            if held is not None and (held.path.switches[0], held.path.switches[-1]) != (a, b):
+                self.ledger.release(key)
+        self._promote(name)
+        demand: Demand | None = None
+        if self.ledger.held(name) is None:
+            demand = self.demands.of(connection, a, b)
+            self.reserve(connection, self.search(demand, or_without=admitted))
+        routes = self.routes(name)
+        assert routes is not None
+        if routes.backup is not None or connection.protection.mode == "NONE" or a == b:
+            return Placed(routes)
+        return self._protect(connection, demand or self.demands.of(connection, a, b), routes.primary)
+
+    def _promote(self, name: str) -> None:
+        """The backup path becomes the primary where that is lost."""
+        backup = self.ledger.held(backup_of(name))
+        if backup is not None and self.ledger.held(name) is None:
+            self.ledger.release(backup_of(name))
+            self.ledger.reserve(name, *backup)
+
+    def _protect(self, connection: Connection, demand: Demand, primary: Path) -> Placed:
+        """A backup path beside a primary that stays."""
+        assert demand.protect is not None
+        try:
+            path = self.finder.beside(demand.request, primary, demand.protect)
+        except (Refused, Exhausted) as error:
+            return Placed(Routes(primary), error.violations[0])
+        self.reserve_one(backup_of(connection.name), connection, path)
+        return Placed(Routes(primary, path))
+
+    def search(self, demand: Demand, *, or_without: bool) -> Routes:
+        """The best paths for a demand. or_without: also one without the protection that is required."""
+        if demand.target:
+            try:
+                return self.search(replace(demand, request=demand.tight, target=0), or_without=False)
+            except (Refused, Exhausted):
+                pass
+        if demand.protect is not None and demand.request.source != demand.request.destination:
+            try:
+                return Routes(*self.finder.pair(demand.request, demand.protect))
+            except (Refused, Exhausted):
+                if demand.required and not or_without:
+                    raise
+        return Routes(self.finder.path(demand.request))
