@@ -18,6 +18,7 @@ from sdn.controller.notices import NOTICES, Notices
 from sdn.controller.outcome import Outcome
 from sdn.controller.plugs import PLUGS, Plugs
 from sdn.controller.progress import Progress
+from sdn.controller.readiness import Readiness
 from sdn.controller.repairs import Repairs
 from sdn.controller.reporter import Reporter
 from sdn.controller.settings import Settings
@@ -76,6 +77,7 @@ class Parts:
             self.compiler.set_edge,
         )
         self.repairs = Repairs(self.compiler, enabled=settings.repair)
+        self.readiness = Readiness(self.compiler, self.fleet, self.repairs, self.topology)
         self.underlay = Underlay(self.store, self.topology, self.compiler, self.attachments.bound, self.repairs)
         self.logical = Logical(self.store, self.compiler)
         self.notices = Notices(records.get(NOTICES, {}))
