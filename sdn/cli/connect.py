@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -97,8 +98,10 @@ def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def connection_of(options: _Options) -> m.Connection:
     """The message for what ``connection_options`` gave."""
     tenant = options["tenant"] or tenant_of(options["a"]) or tenant_of(options["b"])
-    ends = [full_name(KINDS["Port"], options[end], tenant) for end in ("a", "b")]
-    name = full_name(KINDS["Connection"], options["name"] or "-".join(map(id_of, ends)), tenant)
+    circuit = ":" in options["a"] or ":" in options["b"]
+    ends = [options[end] if circuit else full_name(KINDS["Port"], options[end], tenant) for end in ("a", "b")]
+    by_ends = "-".join(re.sub("[^a-z0-9]+", "-", end.lower()) if circuit else id_of(end) for end in ends)
+    name = full_name(KINDS["Connection"], options["name"] or by_ends, tenant)
     result = m.Connection(name=name, a=ends[0], b=ends[1], bandwidth_bps=options["bandwidth"])
     result.reverse_bandwidth_bps = options["reverse"]
     result.ceiling_bps, result.reverse_ceiling_bps = options["ceiling"], options["reverse_ceiling"]
@@ -123,6 +126,9 @@ def connection_of(options: _Options) -> m.Connection:
 def connect(session: Session, /, wait: float, **options: Any) -> None:
     """Connect the ports A and B by a path of its own with bandwidth reserved along it.
 
+    A and B may be interfaces of switches instead, for a bare circuit of whole Ethernet frames: SWITCH:INTERFACE all of
+    them, SWITCH:INTERFACE@VLAN those with this tag, SWITCH:INTERFACE@untagged those without any.
+
     \b
     sdnctl connect h1 h2 -t red --bandwidth 100M --wait
     sdnctl connect h1 h2 -t red --bandwidth 200M --latency 5ms --protect link
@@ -130,6 +136,8 @@ def connect(session: Session, /, wait: float, **options: Any) -> None:
     sdnctl connect h3 h4 -t red --bandwidth 10M --apart-from gold --apart-by switch
     sdnctl connect h5 h6 -t red --bandwidth 10M --ceiling 50M --reverse-ceiling 50M
     sdnctl connect h1 h2 -t red --bandwidth 5M --name voice --protocol udp --dscp 46
+    sdnctl connect leaf1:eth7 leaf3:eth2 -t red --bandwidth 1G
+    sdnctl connect leaf1:eth8@100 leaf3:eth2@200 -t red --bandwidth 1G --name line
     sdnctl delete connection gold -t red      gives it back
 
     What does not fit is refused with each reason and what would do, and the exit code is 1.

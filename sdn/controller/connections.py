@@ -13,13 +13,14 @@ from dataclasses import dataclass
 
 from sdn.controller import pathrecords
 from sdn.controller.attachments import Attachments
+from sdn.controller.circuits import Ends
 from sdn.controller.edges import Edges, SetEdge
 from sdn.controller.pathrecords import Saved
 from sdn.controller.placing import NOT_NOW, Placer, Routes, backup_of, holder_of
 from sdn.controller.steering import Confirmed, Steerings, Wish, keys
 from sdn.model.errors import Refused, SdnError
 from sdn.model.ids import Dpid, Kind
-from sdn.model.intent import Connection, Port, Resource
+from sdn.model.intent import Connection, Resource
 from sdn.model.route import Path
 from sdn.model.status import PathHop, State
 from sdn.model.topology import LinkChanges
@@ -62,12 +63,12 @@ class Connections:
     ) -> None:
         self._store = store
         self._topology = topology
-        self._attachments = attachments
         self._saved = dict(saved)
         self._ledger = Ledger()
         self.placer = Placer(store, topology, self._ledger)
         self._steerings = Steerings(store.numbers, set_facts, generation, confirmed)
         self._edges = Edges(store, set_edge)
+        self.ends = Ends(store, attachments)
         self._trouble: dict[str, Trouble] = {}
         self._changed: dict[str, None] = {}
         self._admitted: dict[str, None] = {}
@@ -140,6 +141,8 @@ class Connections:
 
     def port_changed(self, port: str) -> None:
         """A port was attached, moved or detached."""
+        if "|" in port:
+            self._changed[port.partition("|")[0]] = None
         for user in self._store.users(port):
             if isinstance(self._store.objects.get(user), Connection):
                 self._changed[user] = None
@@ -198,8 +201,7 @@ class Connections:
 
     def hops_of(self, connection: Connection, path: Path) -> tuple[PathHop, ...]:
         """A path of a connection by names, with the interfaces of its ends."""
-        ends = self._attachments.interface(connection.a), self._attachments.interface(connection.b)
-        return self.describe(path, *ends)
+        return self.describe(path, *self.ends.interface(connection))
 
     def describe(self, path: Path, ingress: str = "", egress: str = "") -> tuple[PathHop, ...]:
         """A path by names. ingress, egress: interfaces at its ends."""
@@ -223,16 +225,14 @@ class Connections:
             self._steerings.want(name, None)
             self._edges.forget(name)
             return
-        ends = [self._attachments.facts(port) for port in (connection.a, connection.b)]
-        a, b = ends
+        a, b = self.ends.facts(connection)
         if a is None or b is None:
             self._edges.place(connection, None, None)
-            away = [port for port, facts in zip((connection.a, connection.b), ends, strict=True) if facts is None]
-            message = f"Not attached: {', '.join(away)}."
+            message = f"Not attached: {self.ends.away(connection)}."
             self._lose(name, Trouble(State.PENDING, "EndNotAttached", message))
             return
         try:
-            self._edges.place(connection, a, b)
+            self._edges.place(connection, a, b, self.ends.circuit(connection, a, b))
             routes = self._routes(connection, Dpid(a.dpid), Dpid(b.dpid))
         except NOT_NOW as error:
             state = State.DEGRADED if name in self._admitted else State.REJECTED
@@ -260,15 +260,11 @@ class Connections:
         return placed.routes
 
     def _fitting(self, connection: Connection, new: Mapping[str, Resource]) -> Routes | None:
-        a, b = (self._place_of(name, new) for name in (connection.a, connection.b))
+        a, b = (self.ends.locate(end, new) for end in (connection.a, connection.b))
         if a is None or b is None:
             return None
         beside = [other for other in new.values() if isinstance(other, Connection)]
         return self.placer.search(self.placer.demands.of(connection, a, b, beside), or_without=False)
-
-    def _place_of(self, name: str, new: Mapping[str, Resource]) -> Dpid | None:
-        port = new.get(name) or self._store.objects.get(name)
-        return self._attachments.locate(port) if isinstance(port, Port) else None
 
     # Inside: what is held
 

@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterator
 from sdn.model.errors import Exhausted
 from sdn.model.ids import Kind
 from sdn.model.intent import Classifier, Connection, Prefix
-from sdn.pipeline.facts import Ceiling, ClassFacts, EdgeFacts, PortFacts, SideFacts
+from sdn.pipeline.facts import Ceiling, CircuitFacts, ClassFacts, EdgeFacts, PortFacts, SideFacts
 from sdn.store import Store
 from sdn.store.classifiers import mirrored, versions
 
 _POOL = "meter"
 _DIRECTIONS = ("ab", "ba")
 
+Circuit = tuple[CircuitFacts, CircuitFacts]
 SetEdge = Callable[[str, EdgeFacts | None], None]
 
 
@@ -36,8 +37,13 @@ class Edges:
             if key.rpartition("|")[0] not in there:
                 self._store.numbers.release(_POOL, key)
 
-    def place(self, connection: Connection, a: PortFacts | None, b: PortFacts | None) -> None:
-        """Let the edge be at these ends. Raises Exhausted, with no edge, when there is no number for a meter."""
+    def place(
+        self, connection: Connection, a: PortFacts | None, b: PortFacts | None, circuit: Circuit | None = None
+    ) -> None:
+        """Let the edge be at these ends. circuit: of a bare one.
+
+        Raises Exhausted, with no edge, when there is no number for a meter.
+        """
         if a is None or b is None:
             self._set_edge(connection.name, None)
             return
@@ -56,7 +62,7 @@ class Edges:
             SideFacts(a.service, b.service, a.dpids, there, taken[0], precedence),
             SideFacts(b.service, a.service, b.dpids, back, taken[1], precedence),
         )
-        self._set_edge(connection.name, EdgeFacts(*sides))
+        self._set_edge(connection.name, EdgeFacts(*sides, circuit))
 
     def forget(self, name: str) -> None:
         """A connection is gone."""

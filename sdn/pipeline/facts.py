@@ -176,11 +176,28 @@ class SideFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class CircuitFacts:
+    """An end of a bare circuit. ofport: None while the switch's port numbers are not known.
+
+    vlan: None for all frames, 0 for those without a tag.
+    """
+
+    service: int
+    dpid: int
+    ofport: int | None
+    vlan: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class EdgeFacts:
-    """Where traffic of a connection comes in, from a to b and back; it does not depend on the way that is taken."""
+    """Where traffic of a connection comes in, from a to b and back; it does not depend on the way that is taken.
+
+    circuit: the ends a and b of a bare circuit, None if they are ports.
+    """
 
     there: SideFacts
     back: SideFacts
+    circuit: tuple[CircuitFacts, CircuitFacts] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Any
 
+from sdn.model.circuit import is_circuit_end
 from sdn.model.errors import InvalidInput
 from sdn.model.ids import Kind, parse_name, qualify
 from sdn.model.intent import (
@@ -25,6 +26,7 @@ from sdn.model.intent import (
 from sdn.model.plugs import MAX_IFACE_ID, is_iface_id
 from sdn.model.request import Protect, Strategy
 from sdn.model.selector import LABEL_KEY
+from sdn.store.circuits import check_circuit
 from sdn.store.classifiers import check_classifier
 from sdn.store.forms import NOT_FOR_TENANTS, check_host_address, check_mac, no_repetition, overlap, scoped
 from sdn.store.names import tenant_of
@@ -213,8 +215,11 @@ def _binding(path: str, binding: Binding) -> None:
 
 
 def _connection(connection: Connection) -> dict[str, Any]:
-    a = _reference("a", connection.a, connection.name, Kind.PORT)
-    b = _reference("b", connection.b, connection.name, Kind.PORT)
+    if is_circuit_end(connection.a) or is_circuit_end(connection.b):
+        a, b = check_circuit(connection)
+    else:
+        a = _reference("a", connection.a, connection.name, Kind.PORT)
+        b = _reference("b", connection.b, connection.name, Kind.PORT)
     if a == b:
         raise InvalidInput.of("b", f"both ends are {a}", "Name two different ports.")
     for field, least in (("bandwidth", 1), ("reverse", 0)):

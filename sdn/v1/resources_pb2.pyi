@@ -920,9 +920,12 @@ class Connection(_message.Message):
     name: _builtins.str
     """tenants/T/connections/C"""
     a: _builtins.str
-    """Port at one end: full name or, within the tenant, the id alone."""
+    """Port at one end: full name or, within the tenant, the id alone. Or, at both ends, an interface of a switch, for a bare
+    circuit of whole Ethernet frames: SWITCH:INTERFACE for all of its frames, SWITCH:INTERFACE@VLAN for those with this
+    outer tag, which is taken off and that of the other end put on, SWITCH:INTERFACE@untagged for those without one.
+    """
     b: _builtins.str
-    """Port at the other end."""
+    """The other end."""
     bandwidth_bps: _builtins.int
     """bits/s from a to b, at least 1."""
     reverse_bandwidth_bps: _builtins.int

@@ -14,6 +14,7 @@ from sdn.model.route import NextHops, Path
 from sdn.pipeline import Compiler
 from sdn.pipeline.facts import (
     Ceiling,
+    CircuitFacts,
     ClassFacts,
     ConnectionFacts,
     EdgeFacts,
@@ -59,6 +60,16 @@ def compiled() -> Compiler:
     )
     sides = (SideFacts(a, b, (at,), None, classes, 1000) for a, b, at in ((1, 6, 1), (6, 1, 3)))
     compiler.set_edge("classified", EdgeFacts(*sides))
+    for name, service, vlans in (("line", 20, (None, None)), ("tagged", 30, (100, 0))):
+        ends = [
+            CircuitFacts(service + n, at, 50 + service, vlan)
+            for n, (at, vlan) in enumerate(zip((1, 3), vlans, strict=True))
+        ]
+        sides = [SideFacts(service, service + 1, (1,)), SideFacts(service + 1, service, (3,))]
+        compiler.set_edge(name, EdgeFacts(*sides, (ends[0], ends[1])))
+    here = CircuitFacts(40, 2, 90, 7), CircuitFacts(41, 2, 91, 4094)
+    sides = [SideFacts(40, 41, (2,), Ceiling(65540, 9)), SideFacts(41, 40, (2,))]
+    compiler.set_edge("local", EdgeFacts(*sides, here))
     compiler.compile()
     return compiler
 
