@@ -59,3 +59,13 @@ def test_wrong_ones(run: Any, red: str, given: Sequence[str], code: int, says: s
     result = run(*BASE, *given)
     assert result.exit_code == code
     assert says in result.stderr
+
+
+def test_circuits_are_named_by_their_ends(run: Any, red: str) -> None:
+    result = run("connect", "leaf1:eth7@5", "leaf2:eth0.1@untagged", "-t", "red", "--bandwidth", "1M")
+    assert result.exit_code == 0, result.stderr
+    row = run("get", "connections", "-t", "red").stdout.splitlines()[1].split()
+    assert row[1:4] == ["leaf1-eth7-5-leaf2-eth0-1-untagged", "leaf1:eth7@5", "leaf2:eth0.1@untagged"]
+    refused = run("connect", "leaf1:eth8", "h2", "-t", "red", "--bandwidth", "1M")
+    assert refused.exit_code == 1
+    assert "Write SWITCH:INTERFACE" in refused.stderr
