@@ -12,11 +12,13 @@ from collections.abc import Mapping
 from sdn.controller.attachments import Attachments, Detached
 from sdn.controller.plugs import Place
 from sdn.model.circuit import CircuitEnd, is_circuit_end, parse_circuit_end
+from sdn.model.errors import InvalidInput
 from sdn.model.ids import Dpid
 from sdn.model.intent import Binding, Connection, Port, Resource
 from sdn.pipeline.facts import CircuitFacts, PortFacts
 from sdn.store import Store
 from sdn.store.names import circuit_keys
+from sdn.topology import TopologyState
 
 _SIDES = ("a", "b")
 
@@ -24,8 +26,9 @@ _SIDES = ("a", "b")
 class Ends:
     """Of all connections."""
 
-    def __init__(self, store: Store, attachments: Attachments) -> None:
+    def __init__(self, store: Store, topology: TopologyState, attachments: Attachments) -> None:
         self._store = store
+        self._topology = topology
         self._attachments = attachments
 
     def changed(self, old: Resource | None, new: Resource | None, now: float) -> set[Place]:
@@ -76,6 +79,20 @@ class Ends:
             return self._attachments.locate(Port(name="", network="", mac="", binding=_binding(end)))
         port = new.get(end) or self._store.objects.get(end)
         return self._attachments.locate(port) if isinstance(port, Port) else None
+
+    def check_no_link(self, connection: Connection) -> None:
+        """Raises InvalidInput where an end of a circuit is a link, declared or found. O(links) for a circuit."""
+        if not is_circuit_end(connection.a):
+            return
+        links = {end: state for state in self._topology.link_states() for end in (state.a, state.b)}
+        for field in _SIDES:
+            end = parse_circuit_end(getattr(connection, field))
+            dpid = None if end is None else self._topology.resolve(end.switch)
+            state = None if end is None or dpid is None else links.get((self._topology.name_of(dpid), end.interface))
+            if state is not None:
+                named = " - ".join(":".join(side) for side in (state.a, state.b))
+                remedy = "Use an interface that leads out of the network."
+                raise InvalidInput.of(field, f"{end} is an end of the link {named}", remedy)
 
     def _facts(self, key: str) -> PortFacts:
         place, number = self._attachments.place_and_number(key)

@@ -68,7 +68,7 @@ class Connections:
         self.placer = Placer(store, topology, self._ledger)
         self._steerings = Steerings(store.numbers, set_facts, generation, confirmed)
         self._edges = Edges(store, set_edge)
-        self.ends = Ends(store, attachments)
+        self.ends = Ends(store, topology, attachments)
         self._trouble: dict[str, Trouble] = {}
         self._changed: dict[str, None] = {}
         self._admitted: dict[str, None] = {}
@@ -260,6 +260,7 @@ class Connections:
         return placed.routes
 
     def _fitting(self, connection: Connection, new: Mapping[str, Resource]) -> Routes | None:
+        self.ends.check_no_link(connection)
         a, b = (self.ends.locate(end, new) for end in (connection.a, connection.b))
         if a is None or b is None:
             return None

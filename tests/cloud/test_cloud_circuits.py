@@ -194,7 +194,7 @@ def test_ceilings_and_counters_are_those_of_connections(lab: CloudLab) -> None:
 
 
 def test_conflicts_are_told_with_the_name_of_who_has_the_interface(lab: CloudLab) -> None:
-    a, _, b, b2 = free(lab)
+    a, a2, b, b2 = free(lab)
     taken = next(host for host in lab.hosts if host not in free(lab) and lab.place[host].switch == "leaf2")
     connect(lab, end(lab, a, "@5"), end(lab, b, "@5"))
     for ends, says in (
@@ -202,6 +202,7 @@ def test_conflicts_are_told_with_the_name_of_who_has_the_interface(lab: CloudLab
         ((end(lab, a), end(lab, a)), "both ends are"),
         ((end(lab, a), end(lab, taken)), lab.port_of(taken)),
         ((end(lab, a, "@6"), end(lab, b)), "both with a VLAN"),
+        ((end(lab, a2), "leaf2:leaf2-eth1"), "connection.b: leaf2:leaf2-eth1 is an end of the link"),
         ((end(lab, a, "@4095"), end(lab, b, "@1")), "is not an end of a circuit"),
         ((end(lab, a, "@6"), lab.port_of(taken)), "is not an end of a circuit"),
     ):
