@@ -40,6 +40,7 @@ from sdn.model.intent import Resource
 from sdn.northbound.server import Server
 from sdn.persist import Journal, snapshot
 from sdn.persist.files import REPLACED
+from sdn.pipeline.layout import Table
 from sdn.southbound import OpenFlowServer, OvsdbServer, Polling
 from sdn.store import Store
 from sdn.store.numbers import CURSORS
@@ -178,7 +179,9 @@ class _Daemon:
         counting, access = self._counting, self._api.access
         server = OpenFlowServer(
             lambda event: self.engine.emit(event),
-            polling=Polling(counting.interval, counting.take) if counting.interval else None,
+            polling=Polling(counting.interval, counting.take, Table.STEER, counting.take_flows)
+            if counting.interval
+            else None,
             tls=self._switches.tls,
             barred=access.barred,
         )

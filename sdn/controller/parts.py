@@ -68,6 +68,7 @@ class Parts:
             records.get(PATHS, {}),
             lambda: self.progress.generation + 1,
             self.confirmation.has,
+            self.compiler.set_edge,
         )
         self.repairs = Repairs(self.compiler, enabled=settings.repair)
         self.underlay = Underlay(self.store, self.topology, self.compiler, self.attachments.bound, self.repairs)

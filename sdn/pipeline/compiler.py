@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from sdn.model.ids import Dpid
-from sdn.model.program import Entries, Entry, Unit
+from sdn.model.program import Entries, Entry, FlowKey, Unit
 from sdn.model.route import Repair, Reroute
-from sdn.pipeline import attach, base, endpoint, fabric, flood, router, static
-from sdn.pipeline.facts import ConnectionFacts, PortFacts, RouterFacts, StaticFacts, SwitchFacts
+from sdn.pipeline import attach, base, endpoint, fabric, flood, router, static, steer
+from sdn.pipeline.facts import ConnectionFacts, EdgeFacts, PortFacts, RouterFacts, StaticFacts, SwitchFacts
 from sdn.pipeline.holders import Holders
 from sdn.pipeline.membership import Membership
 from sdn.pipeline.program import Content, SwitchProgram
@@ -24,7 +24,7 @@ from sdn.pipeline.salts import SaltTable
 Changes = dict[int, list[Entry]]
 """By datapath id: entries that are new, different or gone."""
 
-BASE, WIRING, FABRIC, CONNECTION = "base", "wiring", "fabric", "connection"
+BASE, WIRING, FABRIC, CONNECTION, EDGE = "base", "wiring", "fabric", "connection", "edge"
 ATTACH, ENDPOINT, FLOOD, ROUTER, STATIC = "attach", "endpoint", "flood", "router", "static"
 
 
@@ -55,6 +55,7 @@ class Compiler:
         self._network_numbers: dict[str, int] = {}
         self._routers: dict[str, RouterFacts] = {}
         self._connections: dict[str, ConnectionFacts] = {}
+        self._edges: dict[str, EdgeFacts] = {}
         self._routes = Routes(self.salts, form)
         self._members = Membership()
         self._holders = Holders(lambda network: ((n, self._ports[n]) for n in self._members.ports(network)))
@@ -165,8 +166,27 @@ class Compiler:
             self._connections.pop(name, None)
         else:
             self._connections[name] = facts
-        for dpid in _concerned(before, facts):
+        for dpid in steer.concerned(before, facts):
             self._mark(CONNECTION, name, dpid)
+        if (before and before.steered) != (facts and facts.steered):
+            for dpid in steer.edges_of(self._edges.get(name)):
+                self._mark(EDGE, name, dpid)
+
+    def set_edge(self, name: str, facts: EdgeFacts | None) -> None:
+        """Say where traffic of a connection comes in and what its ceilings are; None: nowhere. O(1)."""
+        before = self._edges.pop(name, None)
+        if facts is not None:
+            self._edges[name] = facts
+        if before != facts:
+            for dpid in steer.edges_of(before) | steer.edges_of(facts):
+                self._mark(EDGE, name, dpid)
+
+    def counts(self, dpid: int, key: FlowKey) -> tuple[str, bool] | None:
+        """Of a flow of STEER: whose connection's packets it counts, and whether they go from a to b. None: nobody's."""
+        program = self.programs.get(dpid)
+        units = program.owners(Entry("flow", key)) if program is not None else ()
+        edge = self._edges.get(units[0].object) if units and units[0].feature == EDGE else None
+        return None if edge is None else (units[0].object, steer.sender_of(key) == edge.there.sender)
 
     def missing_hops(self, name: str) -> tuple[StaticFacts, ...]:
         """The static routes of a router whose next hop no attached port has."""
@@ -356,6 +376,9 @@ class Compiler:
             return self._make_static(unit)
         if feature == CONNECTION:
             return self._make_connection(unit)
+        if feature == EDGE:
+            edge, connection = self._edges.get(name), self._connections.get(name)
+            return steer.compile_edge(edge, connection.steered if connection else None, dpid) if edge else Entries()
         if feature == FABRIC:
             return fabric.compile_own(self._labels[dpid])
         if feature == WIRING:
@@ -410,14 +433,3 @@ class Compiler:
         transports: dict[int, int] = {dpid: self._labels[dpid] for dpid in known}
         taken, salts = self.programs[unit.dpid].groups, self.salts.of(unit.dpid)
         return fabric.compile_connection(facts, unit.dpid, transports, taken, salts)
-
-
-def _concerned(before: ConnectionFacts | None, after: ConnectionFacts | None) -> set[int]:
-    """Switches to which another form of a connection's facts means something: on ways that come or go, and at the ends
-    of those that traffic took or takes."""
-    ways, ends = [], []
-    for facts, other in ((before, after), (after, before)):
-        if facts is not None:
-            ways += [way for way in facts.ways if other is None or way not in other.ways]
-            ends += [(way.path.switches[0], way.path.switches[-1]) for way in [facts.steered] if way is not None]
-    return {dpid for way in ways for dpid in way.path.switches} | {dpid for pair in ends for dpid in pair}

@@ -303,7 +303,7 @@ async def test_counters_are_those_of_ones_own_objects(door: Door) -> None:
             assert error.code() is grpc.StatusCode.PERMISSION_DENIED
     own = cpb.WatchCountersRequest(parent="tenants/-")
     Scope(("red",), lambda name: None).check(own)
-    assert (own.parent, list(own.kinds)) == (RED, [cpb.PORTS, cpb.NETWORKS])
+    assert (own.parent, list(own.kinds)) == (RED, [cpb.PORTS, cpb.NETWORKS, cpb.CONNECTIONS])
 
 
 def test_what_a_tenant_sees_of_an_answer() -> None:
