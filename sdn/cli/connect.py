@@ -20,6 +20,7 @@ from sdn.client import KINDS, format_bandwidth
 from sdn.client import messages as m
 
 _SCOPES = click.Choice(["link", "switch", "risk-group"])
+_RANK = click.IntRange(0, 7)
 _Options = dict[str, Any]
 
 
@@ -83,6 +84,14 @@ def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--protect-if-possible", type=_SCOPES, help="The same, or go without."),
             click.option("--apart-from", multiple=True, metavar="CONNECTION", help="Share nothing with its paths."),
             click.option("--apart-by", type=_SCOPES, default="link", show_default=True, help="What is not shared."),
+            click.option(
+                "--if-no-path",
+                type=click.Choice(["fail", "wait", "best-effort"]),
+                help="Refuse it (usual), or take it and wait for a path, PENDING or DEGRADED meanwhile.",
+            ),
+            click.option("--level", type=_RANK, default=0, help="0 to 7: higher ones get other paths first."),
+            click.option("--priority", type=_RANK, default=0, help="0 to 7: displaces those that hold with less."),
+            click.option("--hold", type=_RANK, default=0, help="Holding priority; as --priority if not given."),
             click.option("--name", default="", help="Id or full name of the connection; A-B if not given."),
             constraint_options,
             tenant_option,
@@ -100,6 +109,10 @@ def connection_of(options: _Options) -> m.Connection:
     result = m.Connection(name=name, a=ends[0], b=ends[1], bandwidth_bps=options["bandwidth"])
     result.reverse_bandwidth_bps = options["reverse"]
     result.ceiling_bps, result.reverse_ceiling_bps = options["ceiling"], options["reverse_ceiling"]
+    result.service_level, result.priority = options["level"], options["priority"]
+    result.hold_priority = options["hold"]
+    if options["if_no_path"]:
+        result.no_path = m.NoPath.Value(options["if_no_path"].upper().replace("-", "_"))
     result.constraints.CopyFrom(constraints_of(options))
     result.constraints.diverse_from.extend(options["apart_from"])
     result.constraints.diversity = _scope(options["apart_by"])
@@ -124,6 +137,7 @@ def connect(session: Session, /, wait: float, **options: Any) -> None:
     sdnctl connect tenants/red/ports/h1 tenants/red/ports/h2 --bandwidth 1.5G --name gold --avoid spine1
     sdnctl connect h3 h4 -t red --bandwidth 10M --apart-from gold --apart-by switch
     sdnctl connect h5 h6 -t red --bandwidth 10M --ceiling 50M --reverse-ceiling 50M
+    sdnctl connect h7 h8 -t red --bandwidth 10M --level 5 --priority 3 --if-no-path wait
     sdnctl delete connection gold -t red      gives it back
 
     What does not fit is refused with each reason and what would do, and the exit code is 1.
@@ -174,6 +188,8 @@ def _answer(answer: m.CheckConnectionResponse) -> str:
     if not answer.HasField("path"):
         return "It would be admitted when both ends are attached."
     parts = [f"It would be admitted:\n{_paths([answer.path])}"]
+    if answer.displaced:
+        parts.append("It would displace:\n" + "\n".join(answer.displaced))
     if answer.HasField("backup_path"):
         parts.append(f"Backup path:\n{_paths([answer.backup_path])}")
     return "\n\n".join(parts)

@@ -1,13 +1,14 @@
 """Messages for requests about connections and paths, so that users need not know the generated modules."""
 
 from sdn.v1.paths_pb2 import CheckConnectionResponse, FoundPath, PathQuery
-from sdn.v1.resources_pb2 import Connection, Constraints, PathStrategy, Protection, ProtectionMode, Scope
+from sdn.v1.resources_pb2 import Connection, Constraints, NoPath, PathStrategy, Protection, ProtectionMode, Scope
 
 __all__ = [
     "CheckConnectionResponse",
     "Connection",
     "Constraints",
     "FoundPath",
+    "NoPath",
     "PathQuery",
     "PathStrategy",
     "Protection",

@@ -11,6 +11,7 @@ from sdn.controller.connections import PATHS, Connections
 from sdn.controller.faultwatch import FaultWatch
 from sdn.controller.fleet import Fleet
 from sdn.controller.learning import Learning, Write
+from sdn.controller.lives import LIVES, Lives
 from sdn.controller.logical import Logical
 from sdn.controller.managers import Managers
 from sdn.controller.notices import NOTICES, Notices
@@ -62,6 +63,7 @@ class Parts:
         self.confirmation = Confirmation(self.store, self.compiler, self.fleet, self.progress, self.outcome)
         self.plugs = Plugs(records.get(PLUGS, {}), now)
         self.attachments = Attachments(self.store, self.topology, self.plugs, settings.learn)
+        self.lives = Lives(records.get(LIVES, {}))
         self.connections = Connections(
             *(self.store, self.topology, self.attachments),
             self.compiler.set_connection,
@@ -69,6 +71,8 @@ class Parts:
             lambda: self.progress.generation + 1,
             self.confirmation.has,
             self.compiler.set_edge,
+            self.lives,
+            settings.oversubscription,
         )
         self.repairs = Repairs(self.compiler, enabled=settings.repair)
         self.underlay = Underlay(self.store, self.topology, self.compiler, self.attachments.bound, self.repairs)

@@ -32,6 +32,13 @@ class Routes(NamedTuple):
     backup: Path | None = None
 
 
+class Grant(NamedTuple):
+    """What admission gives a connection. displaced: keys of reservations that others must give back for it."""
+
+    routes: Routes
+    displaced: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Placed:
     """Paths that are reserved. missing: why there is no backup path though one is wished, None where there is."""
@@ -50,9 +57,9 @@ def holder_of(key: str) -> str:
     return key.removesuffix(_BACKUP)
 
 
-def recovery_order(connection: Connection) -> str:
-    """Who gets another path first when several have lost theirs: the lesser."""
-    return connection.name
+def recovery_order(connection: Connection) -> tuple[int, str]:
+    """Who gets another path first when several have lost theirs: the lesser, that is the higher service level."""
+    return -connection.level, connection.name
 
 
 class Placer:

@@ -166,7 +166,10 @@ class Connection(Resource):
     """Traffic between two ports of a tenant takes one path with bandwidth reserved along it.
 
     bandwidth: bits/s from a to b; reverse: from b to a, 0: as much. ceiling, reverse_ceiling: bits/s that are not
-    exceeded from a to b and from b to a, 0: no bound.
+    exceeded from a to b and from b to a, 0: no bound. no_path: what becomes of a request for which there is no path:
+    FAIL, WAIT or BEST_EFFORT. level: 0 to 7, those of a higher one get other paths first after a failure.
+    priority: 0 to 7, it displaces connections whose holding priority is lower. hold: its own holding priority, 0: as
+    ``priority``.
     """
 
     a: str
@@ -177,6 +180,15 @@ class Connection(Resource):
     protection: Protection = Protection()
     ceiling: int = 0
     reverse_ceiling: int = 0
+    no_path: str = "FAIL"
+    level: int = 0
+    priority: int = 0
+    hold: int = 0
+
+    @property
+    def holding(self) -> int:
+        """Against which others need a higher priority."""
+        return self.hold or self.priority
 
 
 LEARNED = "learned"

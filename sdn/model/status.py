@@ -44,12 +44,24 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
+class Transition:
+    """A change of a connection's state. time: Unix time in seconds; before: None for the first; path: names of switches
+    joined by ' > ', '' while there was none."""
+
+    time: float
+    before: State | None
+    after: State
+    reason: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """State with a machine-readable reason (CamelCase) and a message for people.
 
     switches_away: names of switches concerned that are not connected. path: of a connection, from a to b.
     switches_pending: names of those that are connected and have not confirmed yet. backup_path: of a protected
-    connection. conditions: the same in single statements, with times.
+    connection. conditions: the same in single statements, with times. history: of a connection that is asked for alone.
     """
 
     state: State
@@ -60,6 +72,7 @@ class Status:
     switches_pending: tuple[str, ...] = ()
     backup_path: tuple[PathHop, ...] = ()
     conditions: tuple[Condition, ...] = field(default=(), compare=False)
+    history: tuple[Transition, ...] = field(default=(), compare=False)
 
 
 class ChangeType(StrEnum):

@@ -7,7 +7,7 @@ from google.protobuf import timestamp_pb2
 from sdn.controller.reader import FlowView, LinkView, SwitchView, SystemView, TopologyView
 from sdn.model.ids import format_dpid
 from sdn.model.notice import AuditReport, Notice
-from sdn.model.status import Condition, PathHop, Status
+from sdn.model.status import Condition, PathHop, Status, Transition
 from sdn.model.topology import WiringFault
 from sdn.v1 import events_pb2 as epb
 from sdn.v1 import resources_pb2 as pb
@@ -39,6 +39,17 @@ def status(value: Status | None) -> pb.Status:
         switches_pending=value.switches_pending,
         backup_path=[hop(h) for h in value.backup_path],
         conditions=[_condition(c) for c in value.conditions],
+        history=[_transition(t) for t in value.history],
+    )
+
+
+def _transition(value: Transition) -> pb.Transition:
+    return pb.Transition(
+        time=timestamp(value.time),
+        previous=pb.State.STATE_UNSPECIFIED if value.before is None else pb.State.Value(value.before),
+        state=pb.State.Value(value.after),
+        reason=value.reason,
+        path=value.path,
     )
 
 

@@ -46,6 +46,27 @@ def write_protection(value: intent.Protection, message: pb.Protection) -> None:
     message.scope = pb.Scope.Value(value.scope)
 
 
+def read_life(message: pb.Connection, path: str, problems: Problems) -> dict[str, Any]:
+    """What is said about when there is a path and when there is none."""
+    return {
+        "no_path": word(message, "no_path", "FAIL", path, problems),
+        "level": message.service_level,
+        "priority": message.priority,
+        "hold": message.hold_priority,
+    }
+
+
+def write_life(value: intent.Connection, message: pb.Connection) -> None:
+    """The same, as it is."""
+    if value.no_path != "FAIL":
+        message.no_path = pb.NoPath.Value(value.no_path)
+    message.service_level, message.priority, message.hold_priority = value.level, value.priority, value.hold
+
+
+LIFE = {"no_path": "no_path", "service_level": "level", "priority": "priority", "hold_priority": "hold"}
+"""Path in the message → field of the model."""
+
+
 def word(message: Any, field: str, default: str, path: str, problems: Problems) -> str:
     """The name of an enum's value; the first value means that it was not given. path: prefix of fields."""
     number = getattr(message, field)

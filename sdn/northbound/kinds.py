@@ -223,6 +223,7 @@ def _read_connection(message: pb.Connection, path: str, problems: Problems) -> V
         "reverse_ceiling": message.reverse_ceiling_bps,
         "constraints": connection_fields.read_constraints(message.constraints, f"{path}constraints.", problems),
         "protection": connection_fields.read_protection(message.protection, f"{path}protection.", problems),
+        **connection_fields.read_life(message, path, problems),
     }
 
 
@@ -236,6 +237,7 @@ def _write_connection(resource: intent.Connection, message: pb.Connection) -> No
         connection_fields.write_constraints(resource.constraints, message.constraints)
     if resource.protection != intent.Protection():
         connection_fields.write_protection(resource.protection, message.protection)
+    connection_fields.write_life(resource, message)
 
 
 def _same(*names: str) -> dict[str, str]:
@@ -270,6 +272,7 @@ CODECS: dict[Kind, Codec] = {
             pb.Connection,
             {
                 **_same("a", "b", "constraints", "protection"),
+                **connection_fields.LIFE,
                 "bandwidth_bps": "bandwidth",
                 "reverse_bandwidth_bps": "reverse",
                 "ceiling_bps": "ceiling",

@@ -41,6 +41,8 @@ MAX_CEILING = (2**32 - 1) * 1000
 """Bits/s: a band of a meter has 32 bits for kbit/s (OpenFlow 1.3.5, section 7.3.4.4)."""
 MAX_QUOTA = 1_000_000
 """Objects of a kind that a tenant may have at most."""
+NO_PATH = ("FAIL", "WAIT", "BEST_EFFORT")
+MAX_PRIORITY = 7
 PROTECTION_MODES = ("NONE", "PREFERRED", "REQUIRED")
 MAX_CONSTRAINTS = 64
 """Entries of each list of a connection's constraints."""
@@ -221,6 +223,7 @@ def _connection(connection: Connection) -> dict[str, Any]:
         if not least <= value <= MAX_BANDWIDTH:
             raise InvalidInput.of(field, f"{value} bits/s is out of range", f"Give {least} to {MAX_BANDWIDTH} bits/s.")
     _ceilings(connection)
+    _life(connection)
     _one_of("protection.mode", connection.protection.mode, PROTECTION_MODES)
     _one_of("protection.scope", connection.protection.scope, tuple(Protect))
     return {"a": a, "b": b, "constraints": _constraints(connection)}
@@ -237,6 +240,17 @@ def _ceilings(connection: Connection) -> None:
         if value < bandwidth:
             reason = f"{value} bits/s is less than the {bandwidth} bits/s that are reserved"
             raise InvalidInput.of(field, reason, "Give at least as much, or 0 for no ceiling.")
+
+
+def _life(connection: Connection) -> None:
+    _one_of("no_path", connection.no_path, NO_PATH)
+    for field in ("level", "priority", "hold"):
+        value = getattr(connection, field)
+        if not 0 <= value <= MAX_PRIORITY:
+            raise InvalidInput.of(field, f"{value} is out of range", f"Give 0 to {MAX_PRIORITY}.")
+    if 0 < connection.hold < connection.priority:
+        reason = f"{connection.hold} is below the priority {connection.priority}: it could be displaced by its like"
+        raise InvalidInput.of("hold", reason, "Give at least the priority, or leave it out.")
 
 
 def _constraints(connection: Connection) -> Constraints:

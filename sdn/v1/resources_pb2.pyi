@@ -155,6 +155,34 @@ REQUIRED: ProtectionMode.ValueType  # 3
 """Refused without a backup path; DEGRADED while there is none any more."""
 Global___ProtectionMode: _TypeAlias = ProtectionMode  # noqa: Y015
 
+class _NoPath:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _NoPathEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_NoPath.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    NO_PATH_UNSPECIFIED: _NoPath.ValueType  # 0
+    """FAIL."""
+    FAIL: _NoPath.ValueType  # 1
+    """It is refused."""
+    WAIT: _NoPath.ValueType  # 2
+    """It is taken, and PENDING until there is a path."""
+    BEST_EFFORT: _NoPath.ValueType  # 3
+    """It is taken, and DEGRADED until there is a path."""
+
+class NoPath(_NoPath, metaclass=_NoPathEnumTypeWrapper):
+    """What becomes of a request for which there is no path. Traffic goes the shortest way until there is one."""
+
+NO_PATH_UNSPECIFIED: NoPath.ValueType  # 0
+"""FAIL."""
+FAIL: NoPath.ValueType  # 1
+"""It is refused."""
+WAIT: NoPath.ValueType  # 2
+"""It is taken, and PENDING until there is a path."""
+BEST_EFFORT: NoPath.ValueType  # 3
+"""It is taken, and DEGRADED until there is a path."""
+Global___NoPath: _TypeAlias = NoPath  # noqa: Y015
+
 @_typing.final
 class PathHop(_message.Message):
     """One switch of a path."""
@@ -226,6 +254,43 @@ class Condition(_message.Message):
 Global___Condition: _TypeAlias = Condition  # noqa: Y015
 
 @_typing.final
+class Transition(_message.Message):
+    """A change of a connection."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TIME_FIELD_NUMBER: _builtins.int
+    PREVIOUS_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    previous: Global___State.ValueType
+    """Not given for the first one that is known."""
+    state: Global___State.ValueType
+    reason: _builtins.str
+    """Machine-readable, CamelCase."""
+    path: _builtins.str
+    """Names of the switches of its path joined by ' > ', at most 400 characters."""
+    @_builtins.property
+    def time(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        time: _timestamp_pb2.Timestamp | None = ...,
+        previous: Global___State.ValueType = ...,
+        state: Global___State.ValueType = ...,
+        reason: _builtins.str = ...,
+        path: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["path", b"path", "previous", b"previous", "reason", b"reason", "state", b"state", "time", b"time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Transition: _TypeAlias = Transition  # noqa: Y015
+
+@_typing.final
 class Status(_message.Message):
     """What is known about an object; output only."""
 
@@ -239,6 +304,7 @@ class Status(_message.Message):
     SWITCHES_PENDING_FIELD_NUMBER: _builtins.int
     BACKUP_PATH_FIELD_NUMBER: _builtins.int
     CONDITIONS_FIELD_NUMBER: _builtins.int
+    HISTORY_FIELD_NUMBER: _builtins.int
     state: Global___State.ValueType
     reason: _builtins.str
     """Machine-readable, CamelCase."""
@@ -264,6 +330,10 @@ class Status(_message.Message):
     def conditions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Condition]:
         """For each kind always the same types."""
 
+    @_builtins.property
+    def history(self) -> _containers.RepeatedCompositeFieldContainer[Global___Transition]:
+        """The last 32 changes of state, reason or path of a connection, the oldest first; in the answer of GetConnection alone."""
+
     def __init__(
         self,
         *,
@@ -275,10 +345,11 @@ class Status(_message.Message):
         switches_pending: _abc.Iterable[_builtins.str] | None = ...,
         backup_path: _abc.Iterable[Global___PathHop] | None = ...,
         conditions: _abc.Iterable[Global___Condition] | None = ...,
+        history: _abc.Iterable[Global___Transition] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["backup_path", b"backup_path", "conditions", b"conditions", "message", b"message", "path", b"path", "reason", b"reason", "state", b"state", "switches_away", b"switches_away", "switches_pending", b"switches_pending"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backup_path", b"backup_path", "conditions", b"conditions", "history", b"history", "message", b"message", "path", b"path", "reason", b"reason", "state", b"state", "switches_away", b"switches_away", "switches_pending", b"switches_pending"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -819,6 +890,10 @@ class Connection(_message.Message):
     PROTECTION_FIELD_NUMBER: _builtins.int
     CEILING_BPS_FIELD_NUMBER: _builtins.int
     REVERSE_CEILING_BPS_FIELD_NUMBER: _builtins.int
+    NO_PATH_FIELD_NUMBER: _builtins.int
+    SERVICE_LEVEL_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    HOLD_PRIORITY_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """tenants/T/connections/C"""
     a: _builtins.str
@@ -835,6 +910,13 @@ class Connection(_message.Message):
     """
     reverse_ceiling_bps: _builtins.int
     """The same from b to a."""
+    no_path: Global___NoPath.ValueType
+    service_level: _builtins.int
+    """0 to 7: after a failure those of a higher level get other paths first."""
+    priority: _builtins.int
+    """0 to 7: if it does not fit otherwise, connections whose holding priority is lower have to go (docs/connections.md)."""
+    hold_priority: _builtins.int
+    """Not less than priority, at most 7; as priority if not given."""
     @_builtins.property
     def metadata(self) -> Global___Metadata: ...
     @_builtins.property
@@ -857,10 +939,14 @@ class Connection(_message.Message):
         protection: Global___Protection | None = ...,
         ceiling_bps: _builtins.int = ...,
         reverse_ceiling_bps: _builtins.int = ...,
+        no_path: Global___NoPath.ValueType = ...,
+        service_level: _builtins.int = ...,
+        priority: _builtins.int = ...,
+        hold_priority: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["constraints", b"constraints", "metadata", b"metadata", "protection", b"protection", "status", b"status"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["a", b"a", "b", b"b", "bandwidth_bps", b"bandwidth_bps", "ceiling_bps", b"ceiling_bps", "constraints", b"constraints", "metadata", b"metadata", "name", b"name", "protection", b"protection", "reverse_bandwidth_bps", b"reverse_bandwidth_bps", "reverse_ceiling_bps", b"reverse_ceiling_bps", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["a", b"a", "b", b"b", "bandwidth_bps", b"bandwidth_bps", "ceiling_bps", b"ceiling_bps", "constraints", b"constraints", "hold_priority", b"hold_priority", "metadata", b"metadata", "name", b"name", "no_path", b"no_path", "priority", b"priority", "protection", b"protection", "reverse_bandwidth_bps", b"reverse_bandwidth_bps", "reverse_ceiling_bps", b"reverse_ceiling_bps", "service_level", b"service_level", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
