@@ -17,7 +17,7 @@ def description(message: AnyObject, members: str = "") -> str:
     lines = [*_fields(message), *_metadata(message), *_status(message)]
     width = max(len(key) for key, _ in lines) + 2
     text = "\n".join(f"{key + ':':<{width}}{clean(value)}".rstrip() for key, value in lines)
-    text += _conditions(message.status)
+    text += _conditions(message.status) + _shared(message.status)
     path = f"\n\nPath from a to b:\n{hop_table(message.status.path)}" if message.status.path else ""
     if message.status.history:
         members = f"History:\n{_history(message.status.history)}" + (f"\n\n{members}" if members else "")
@@ -130,6 +130,15 @@ def _conditions(status: Any) -> str:
         rows.append((condition.type, word.removeprefix("CONDITION_"), since, condition.reason, condition.message))
     header = ("TYPE", "STATUS", "SINCE", "REASON", "MESSAGE")
     return f"\n\nConditions:\n{table(header, rows)}" if rows else ""
+
+
+def _shared(status: Any) -> str:
+    """Who has the addresses of the allowed pairs, as a table; empty for what has none."""
+    rows = [
+        (item.address, item.port or "nobody", item.reason, item.since.ToJsonString() if item.port else "")
+        for item in status.shared_addresses
+    ]
+    return f"\n\nShared addresses:\n{table(('ADDRESS', 'HELD BY', 'BECAUSE', 'SINCE'), rows)}" if rows else ""
 
 
 def traffic_of(client: Client, name: str) -> str:

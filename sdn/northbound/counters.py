@@ -19,14 +19,17 @@ from sdn.model.counters import Counted, LinkCounters
 from sdn.model.errors import Disabled, Exhausted, Limit, NotFound, Unavailable
 from sdn.model.ids import Kind, thing_of
 from sdn.model.selector import EVERYTHING, Selector
-from sdn.northbound import check, paging, rpc
+from sdn.northbound import calls, check, paging, rpc
 from sdn.northbound.answers import timestamp
 from sdn.northbound.check import Problems
+from sdn.northbound.places import Places, Shares
 from sdn.northbound.rpc import Context
 from sdn.v1 import counters_pb2 as cpb
 from sdn.v1 import topology_pb2 as tpb
 
 MAX_WATCHES = 64
+SHARES = Shares(caller=8, tenant=8, tenants=48)
+"""Of these; administrators have no share."""
 PIECE = 500
 """Objects and links in one message of a round."""
 MIN_INTERVAL, MAX_INTERVAL = 1.0, 3600.0
@@ -62,6 +65,7 @@ class CounterService:
         self._counters = counters
         self._stopping = stopping
         self._watches = 0
+        self._places = Places("watches of counters", "End one of them; one watch tells several kinds and many objects.")
 
     def handler(self) -> grpc.GenericRpcHandler:
         """For the server."""
@@ -159,11 +163,12 @@ class CounterService:
                 "End one of them, or scrape the metrics instead.",
                 Limit("", "watches of counters", MAX_WATCHES, MAX_WATCHES),
             )
-        self._watches += 1
-        try:
-            yield
-        finally:
-            self._watches -= 1
+        with self._places.held(calls.identity(), SHARES):
+            self._watches += 1
+            try:
+                yield
+            finally:
+                self._watches -= 1
 
     async def _pause(self, seconds: float) -> None:
         try:

@@ -65,6 +65,8 @@ TOO_LARGE, LABELLED, COPY = 1, 2, 4
 
 PUNT_LEARN, PUNT_UNKNOWN = 2, 3
 """REASON of a packet from an unknown MAC or address, and of one to an unknown MAC, in the network that learns."""
+PUNT_ANNOUNCED = 4
+"""REASON of the copy of an announcement of an address that its sender may use by a pair."""
 
 KIND_NODE, KIND_PATH, KIND_TREE = 1, 2, 3
 """What ``transport`` means: the egress switch, an engineered path, a multicast tree."""

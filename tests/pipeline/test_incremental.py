@@ -55,6 +55,7 @@ class World:
     routes: dict[tuple[Dpid, Dpid], NextHops] = field(default_factory=dict)
     repairs: dict[tuple[Dpid, Dpid], RepairHops] = field(default_factory=dict)
     connections: dict[str, ConnectionFacts] = field(default_factory=dict)
+    announced: dict[tuple[int, bytes], tuple[str, bytes]] = field(default_factory=dict)
     edges: dict[str, EdgeFacts] = field(default_factory=dict)
 
     def compiled(self) -> Compiler:
@@ -68,6 +69,8 @@ class World:
             compiler.set_port(port_name, port)
         for router_name, router in self.routers.items():
             compiler.set_router(router_name, router)
+        for (network, value), by in self.announced.items():
+            compiler.set_announced(network, value, by)
         compiler.set_repairs([(*key, hops) for key, hops in self.repairs.items()])
         compiler.set_routes([(*key, hops) for key, hops in self.routes.items()])
         for connection_name, connection in self.connections.items():
@@ -118,6 +121,7 @@ class Changer:
                 "repairs",
                 "repairs",
                 "connection",
+                "announced",
                 "edge",
             )
         )
@@ -133,6 +137,8 @@ class Changer:
             self.routes()
         elif what == "repairs":
             self.repairs()
+        elif what == "announced":
+            self.announced()
         elif what == "edge":
             self.edge(choice(("c1", "c2")))
         else:
@@ -186,6 +192,20 @@ class Changer:
             active = length == size * 8 and self.chance.random() < 0.3
             found[prefix, length, mac] = PairFacts(prefix, length, mac, service, active)
         return tuple(found.values())
+
+    def announced(self) -> None:
+        """Somebody announces what it may or may not use, or what was announced is forgotten."""
+        names = [name for name, port in self.world.ports.items() if port.pairs]
+        if self.world.announced and self.chance.random() < 0.3:
+            key = self.chance.choice(sorted(self.world.announced))
+            del self.world.announced[key]
+            self.compiler.set_announced(*key, None)
+        elif names:
+            name = self.chance.choice(names)
+            pair, network = self.chance.choice(self.world.ports[name].pairs), self.chance.choice(NETWORKS)
+            for value in (pair.prefix, pair.mac):
+                self.world.announced[network, value] = name, pair.mac
+                self.compiler.set_announced(network, value, (name, pair.mac))
 
     def router(self, name: str) -> None:
         number = 1 if name == "r1" else 2
