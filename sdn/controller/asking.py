@@ -13,6 +13,7 @@ REASONS = {
     "bandwidth": "NoCapacity",
     "ceiling": "NoMeter",
     "": "NoPath",
+    "path_numbers": "NoPathNumbers",
     "protection": "NoProtection",
     "constraints": "UnknownName",
     "max_latency": "LatencyTooHigh",
@@ -43,6 +44,7 @@ _FIELDS = {
     "max_cost": "constraints.max_cost",
     "exclude": "constraints",
     "via": "constraints.via",
+    "path_numbers": "",
 }
 """Fields of a PathRequest as those of a connection; others are called the same."""
 

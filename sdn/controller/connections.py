@@ -21,7 +21,7 @@ from sdn.controller.edges import Edges, SetEdge
 from sdn.controller.lives import Lives
 from sdn.controller.pathrecords import Saved
 from sdn.controller.placing import NOT_NOW, Grant, Placer, Routes, backup_of, holder_of, recovery_order
-from sdn.controller.steering import Confirmed, Steerings, Wish, keys
+from sdn.controller.steering import Confirmed, Steerings, Wish, keys, no_numbers
 from sdn.model.errors import Exhausted, InvalidInput, Refused, SdnError
 from sdn.model.ids import Dpid, Kind
 from sdn.model.intent import Connection, Port, Resource
@@ -40,6 +40,8 @@ SEARCHES = 250
 """Searches for paths in one turn; the others come in the next ones."""
 DISPLACING = 25
 """What a search for somebody to displace counts for."""
+_NUMBERS = 4
+"""Path numbers that a new request may need: of two paths in both directions."""
 SetFacts = Callable[[str, ConnectionFacts | None], None]
 
 
@@ -120,6 +122,8 @@ class Connections:
         asking = [change for change in changes if asks_anew(change)]
         if not asking:
             return {}
+        if self._store.numbers.room("path") < _NUMBERS * sum(change.new is not None for change in asking):
+            raise placed(no_numbers(), "")
         new = {change.name: change.new for change in changes if change.new is not None}
         before = {key: held for change in asking for key, held in self.placer.held(change.name)}
         found: dict[str, Grant] = {}
@@ -289,11 +293,11 @@ class Connections:
         try:
             self._edges.place(connection, a, b)
             routes = self._routes(connection, Dpid(a.dpid), Dpid(b.dpid))
+            self._steerings.want(name, Wish(a.service, b.service, *routes))
         except NOT_NOW as error:
             self._lose(name, self._why(connection, error))
             return
         self._lives.admit(name)
-        self._steerings.want(name, Wish(a.service, b.service, *routes))
 
     def _why(self, connection: Connection, error: SdnError) -> Trouble:
         """Why a connection has no path."""
