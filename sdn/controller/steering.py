@@ -245,9 +245,7 @@ def _ends(path: Path) -> tuple[Dpid, Dpid]:
 def no_numbers() -> SdnError:
     """There are too many paths for the labels of packets."""
     first, last = RANGES[_POOL]
-    reason = (
-        f"all {last - first + 1} path numbers are in use: two for each path, twice as many for a protected connection"
-    )
+    reason = f"all {last - first + 1} path numbers are in use: two for each path, four if protected"
     return Exhausted.of("path_numbers", reason, "Delete connections, or ask for less protection.")
 
 
