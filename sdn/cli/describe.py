@@ -52,6 +52,8 @@ def _fields(message: Any) -> Iterator[Line]:
         elif field.name in ("no_path", "service_level", "priority", "hold_priority"):
             word = enum_word(field.enum_type, value).lower().replace("_", " ") if field.enum_type else str(value)
             yield from [(_title(field.name), word)] if value else ()
+        elif field.name == "calendar":
+            yield from _calendar(value)
         elif field.name == "ceiling_bps":
             yield from _ceilings(message)
         elif field.name == "protection":
@@ -64,6 +66,16 @@ def _fields(message: Any) -> Iterator[Line]:
             yield _title(field.name), ", ".join(value) or "none"
         else:
             yield _title(field.name), str(value)
+
+
+def _calendar(calendar: Any) -> Iterator[Line]:
+    edges = (("from", "start"), ("until", "end"))
+    parts = [f"{word} {getattr(calendar, edge).ToJsonString()}" for word, edge in edges if calendar.HasField(edge)]
+    if calendar.duration_s:
+        enum = calendar.DESCRIPTOR.fields_by_name["days"].enum_type
+        days = ", ".join(enum_word(enum, day).lower() for day in calendar.days)
+        parts.append(f"for {calendar.duration_s} s {f'on {days}' if days else 'every day'}")
+    yield from [("Calendar", " ".join(parts))] if parts else ()
 
 
 def _ceilings(message: Any) -> Iterator[Line]:

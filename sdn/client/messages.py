@@ -1,9 +1,20 @@
 """Messages for requests about connections and paths, so that users need not know the generated modules."""
 
 from sdn.v1.paths_pb2 import CheckConnectionResponse, FoundPath, PathQuery
-from sdn.v1.resources_pb2 import Connection, Constraints, NoPath, PathStrategy, Protection, ProtectionMode, Scope
+from sdn.v1.resources_pb2 import (
+    Calendar,
+    Connection,
+    Constraints,
+    NoPath,
+    PathStrategy,
+    Protection,
+    ProtectionMode,
+    Scope,
+    Weekday,
+)
 
 __all__ = [
+    "Calendar",
     "CheckConnectionResponse",
     "Connection",
     "Constraints",
@@ -14,4 +25,5 @@ __all__ = [
     "Protection",
     "ProtectionMode",
     "Scope",
+    "Weekday",
 ]

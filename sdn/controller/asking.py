@@ -34,7 +34,7 @@ def asks_anew(change: Change) -> bool:
         return True
     return any(
         getattr(old, field) != getattr(new, field)
-        for field in ("a", "b", "bandwidth", "reverse", "constraints", "protection")
+        for field in ("a", "b", "bandwidth", "reverse", "constraints", "protection", "calendar")
     )
 
 

@@ -11,17 +11,21 @@ How traffic is moved from one path to another: ``steering.py``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from sdn.controller import pathrecords
 from sdn.controller.asking import REASONS, WITHOUT, asks_anew, placed
 from sdn.controller.attachments import Attachments
+from sdn.controller.calendars import Calendars
 from sdn.controller.displacing import displace
 from sdn.controller.edges import Edges, SetEdge
 from sdn.controller.lives import Lives
 from sdn.controller.pathrecords import Saved
 from sdn.controller.placing import NOT_NOW, Grant, Placer, Routes, backup_of, holder_of, recovery_order
 from sdn.controller.steering import Confirmed, Steerings, Wish, keys, no_numbers
+from sdn.model.calendar import ALWAYS, active
 from sdn.model.errors import Exhausted, InvalidInput, Refused, SdnError
 from sdn.model.ids import Dpid, Kind
 from sdn.model.intent import Connection, Port, Resource
@@ -84,6 +88,7 @@ class Connections:
         self._trouble: dict[str, Trouble] = {}
         self._changed: dict[str, None] = {}
         self._lives = lives
+        self._calendars = Calendars()
         self._left = 0
         """Searches that this turn may still make."""
         self._unsaved: dict[str, None] = {}
@@ -161,6 +166,7 @@ class Connections:
             self._changed[change.name] = None
             if change.new is None:
                 self._trouble.pop(change.name, None)
+                self._calendars.forget(change.name)
                 self._lives.forget(change.name)
         for change in asking:
             if isinstance(change.new, Connection) and change.name in found:
@@ -180,8 +186,15 @@ class Connections:
             self._changed[holder_of(key)] = None
         self._changed.update(dict.fromkeys(self._trouble))
 
-    def settle(self, now: float) -> list[str]:
-        """Look at all connections concerned again; returns those whose state or path changed. now: seconds."""
+    def settle(self, now: float, wall: float) -> list[str]:
+        """Look at all connections concerned again; returns those whose state or path changed. now, wall: of a turn."""
+        self.placer.now = self._calendars.advance(now, wall)
+        for name in self._calendars.due():
+            self._pass_time(name)
+        later: dict[str, None] = {}
+        if not self.placer.now:  # what has a path keeps it; calendars, and those that seek room, come in the first turn
+            later = {name: None for name in self._changed if name not in self._saved or self._has_calendar(name)}
+            self._changed = {name: None for name in self._changed if name not in later}
         told: dict[str, None] = {}
         self._left = SEARCHES
         while self._changed and self._left > 0:
@@ -194,10 +207,25 @@ class Connections:
                 if self._has_news(name):
                     told[name] = None
         told.update(dict.fromkeys(name for name in self._changed if self._waits_its_turn(name)))
+        self._changed.update(later)
         moved = self._steerings.step(now)
         self._unsaved.update(dict.fromkeys([*told, *moved]))
         told.update(dict.fromkeys(name for name in moved if name in self._store.objects))
         return list(told)
+
+    def _has_calendar(self, name: str) -> bool:
+        connection = self._connection(name)
+        return connection is not None and connection.calendar != ALWAYS
+
+    def _pass_time(self, name: str) -> None:
+        """A time for which a connection is wanted begins or ends: what is over is given back."""
+        connection = self._connection(name)
+        windows = () if connection is None else self.placer.windows(connection)
+        for key, _ in list(self.placer.held(name)):
+            if windows:
+                self._ledger.trim(key, windows)
+        self._changed[name] = None
+        self._changed.update(dict.fromkeys(self._trouble))
 
     def _order(self, name: str) -> tuple[bool, int, str]:
         """What was there before a restart comes first; then by service level."""
@@ -281,6 +309,13 @@ class Connections:
         if not isinstance(connection, Connection):
             self._steerings.want(name, None)
             self._edges.forget(name)
+            self._calendars.forget(name)
+            return
+        windows = self.placer.windows(connection)
+        self._calendars.watch(name, windows)
+        if not windows and connection.calendar != ALWAYS:
+            self._saved.pop(name, None)
+            self._lose(name, Trouble(State.EXPIRED, "TimeOver", f"It ended at {_iso(connection.calendar.end)}."))
             return
         ends = [self._attachments.facts(port) for port in (connection.a, connection.b)]
         a, b = ends
@@ -293,11 +328,14 @@ class Connections:
         try:
             self._edges.place(connection, a, b)
             routes = self._routes(connection, Dpid(a.dpid), Dpid(b.dpid))
-            self._steerings.want(name, Wish(a.service, b.service, *routes))
+            waiting = bool(windows) and not active(windows, self.placer.now)
+            self._steerings.want(name, None if waiting else Wish(a.service, b.service, *routes))
         except NOT_NOW as error:
             self._lose(name, self._why(connection, error))
             return
         self._lives.admit(name)
+        if waiting:
+            self._trouble[name] = Trouble(State.ADMITTED, "NotYet", f"It begins at {_iso(windows[0][0])}.")
 
     def _why(self, connection: Connection, error: SdnError) -> Trouble:
         """Why a connection has no path."""
@@ -368,8 +406,10 @@ class Connections:
             return None
         beside = [other for other in new.values() if isinstance(other, Connection)]
         demand = self.placer.demands.of(connection, a, b, beside)
+        if connection.calendar != ALWAYS and not self.placer.windows(connection):
+            raise InvalidInput.of("calendar.end", "that time is over", "Give a time to come.")
         try:
-            return Grant(self.placer.search(demand, or_without=False))
+            return Grant(self.placer.at_times_of(connection).search(demand, or_without=False))
         except (Refused, Exhausted):
             if not connection.priority:
                 raise
@@ -395,14 +435,17 @@ class Connections:
 
     def _text(self, name: str) -> str | None:
         slots, steered = self._steerings.installed(name)
-        if not slots:
+        routes = self.placer.routes(name)
+        if not slots and routes is None:
             return None
         paths = {path: slot for slot, path in slots.items()}
         primary, backup = (
             paths.get(held.path) if (held := self._ledger.held(key)) is not None else None
             for key in (name, backup_of(name))
         )
-        return pathrecords.write(Saved(slots, steered, primary, backup), self._topology.discovery.interface)
+        return pathrecords.write(
+            Saved(slots, steered, primary, backup, routes or ()), self._topology.discovery.interface
+        )
 
     def _restore(self, connection: Connection) -> None:
         """The paths of before a restart, as far as they exist and have room."""
@@ -416,9 +459,13 @@ class Connections:
         if saved is None:
             return
         self._steerings.restore(name, saved.slots, saved.steered)
-        for key, slot in ((name, saved.primary), (backup_of(name), saved.backup)):
-            if slot is not None:
-                try:
-                    self.placer.reserve_one(key, connection, saved.slots[slot])
-                except Refused:
-                    continue
+        slots = (None if slot is None else saved.slots[slot] for slot in (saved.primary, saved.backup))
+        booked = (*saved.booked, None, None)
+        for key, path, other in zip((name, backup_of(name)), slots, booked, strict=False):
+            if path is not None or other is not None:
+                with suppress(Refused):
+                    self.placer.reserve_one(key, connection, path or other)  # type: ignore[arg-type]
+
+
+def _iso(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")

@@ -183,7 +183,7 @@ class Controller:
             self.connections.change_links(changes)
             self.learning.links_changed(changes)
         self._note_links(records)
-        parts.outcome.tell(*self.connections.settle(now))
+        parts.outcome.tell(*self.connections.settle(now, self.reporter.wall))
 
     def _note_links(self, records: Mapping[str, str | None]) -> None:
         """Remember the links for a restart."""

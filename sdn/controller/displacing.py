@@ -6,6 +6,7 @@ otherwise. The rule: nobody of a higher holding priority goes if those of a lowe
 paths (of a protected connection: the best pair) that one is taken for which the fewest go, then those with the least
 bandwidth; and on it everybody stays who can, those of higher holding priority first, then of higher service level, then
 those with less bandwidth. So none of those that go could have stayed. Searches: at most 8 levels of MAX_PATHS.
+Connections with a calendar neither displace others nor are displaced.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from itertools import islice
 
 from sdn.controller.demands import Demand
 from sdn.controller.placing import Placer, Routes, backup_of, holder_of
+from sdn.model.calendar import ALWAYS
 from sdn.model.errors import Exhausted, Refused
 from sdn.model.intent import Connection
 from sdn.routing.admission import Reservation
@@ -38,7 +40,7 @@ def displace(placer: Placer, connection: Connection, demand: Demand, find: Find)
 
     find: those that may be displaced, None for others. Raises Exhausted when a search was given up.
     """
-    lower = _lower(placer, connection, find)
+    lower = {} if connection.calendar != ALWAYS else _lower(placer, connection, find)
     if not lower:
         return None
     twin = placer.twin()
@@ -59,7 +61,7 @@ def _lower(placer: Placer, connection: Connection, find: Find) -> dict[str, Conn
     found: dict[str, Connection] = {}
     for name in sorted({holder_of(key) for key, _ in placer.ledger.items()} - {connection.name}):
         other = find(name)
-        if other is not None and other.holding < connection.priority:
+        if other is not None and other.holding < connection.priority and other.calendar == ALWAYS:
             found[name] = other
     return found
 

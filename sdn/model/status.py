@@ -11,6 +11,7 @@ class State(StrEnum):
 
     PENDING: not (yet) in every switch concerned, ``reason`` says why. PROGRAMMED: every switch concerned has confirmed.
     DEGRADED: works, but not as promised. REJECTED: a connection that cannot be given. FAILED: a switch refused it.
+    ADMITTED: a connection whose path is reserved, and that does not use it yet. EXPIRED: one whose time is over.
     """
 
     PENDING = "PENDING"
@@ -18,6 +19,8 @@ class State(StrEnum):
     DEGRADED = "DEGRADED"
     REJECTED = "REJECTED"
     FAILED = "FAILED"
+    ADMITTED = "ADMITTED"
+    EXPIRED = "EXPIRED"
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,10 @@ class _StateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_State.ValueType
     """A connection that cannot be given; the reason says why."""
     FAILED: _State.ValueType  # 5
     """A switch refused it."""
+    ADMITTED: _State.ValueType  # 7
+    """A connection whose path is reserved for a time to come."""
+    EXPIRED: _State.ValueType  # 8
+    """A connection whose time is over."""
 
 class State(_State, metaclass=_StateEnumTypeWrapper):
     """State of an object in the switches."""
@@ -52,6 +56,10 @@ REJECTED: State.ValueType  # 4
 """A connection that cannot be given; the reason says why."""
 FAILED: State.ValueType  # 5
 """A switch refused it."""
+ADMITTED: State.ValueType  # 7
+"""A connection whose path is reserved for a time to come."""
+EXPIRED: State.ValueType  # 8
+"""A connection whose time is over."""
 Global___State: _TypeAlias = State  # noqa: Y015
 
 class _ConditionStatus:
@@ -154,6 +162,33 @@ PREFERRED: ProtectionMode.ValueType  # 2
 REQUIRED: ProtectionMode.ValueType  # 3
 """Refused without a backup path; DEGRADED while there is none any more."""
 Global___ProtectionMode: _TypeAlias = ProtectionMode  # noqa: Y015
+
+class _Weekday:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _WeekdayEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Weekday.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    WEEKDAY_UNSPECIFIED: _Weekday.ValueType  # 0
+    MONDAY: _Weekday.ValueType  # 1
+    TUESDAY: _Weekday.ValueType  # 2
+    WEDNESDAY: _Weekday.ValueType  # 3
+    THURSDAY: _Weekday.ValueType  # 4
+    FRIDAY: _Weekday.ValueType  # 5
+    SATURDAY: _Weekday.ValueType  # 6
+    SUNDAY: _Weekday.ValueType  # 7
+
+class Weekday(_Weekday, metaclass=_WeekdayEnumTypeWrapper): ...
+
+WEEKDAY_UNSPECIFIED: Weekday.ValueType  # 0
+MONDAY: Weekday.ValueType  # 1
+TUESDAY: Weekday.ValueType  # 2
+WEDNESDAY: Weekday.ValueType  # 3
+THURSDAY: Weekday.ValueType  # 4
+FRIDAY: Weekday.ValueType  # 5
+SATURDAY: Weekday.ValueType  # 6
+SUNDAY: Weekday.ValueType  # 7
+Global___Weekday: _TypeAlias = Weekday  # noqa: Y015
 
 class _NoPath:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -917,6 +952,48 @@ class Protection(_message.Message):
 Global___Protection: _TypeAlias = Protection  # noqa: Y015
 
 @_typing.final
+class Calendar(_message.Message):
+    """When a connection is wanted. Times are in whole seconds; days are those of UTC."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    START_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    DURATION_S_FIELD_NUMBER: _builtins.int
+    DAYS_FIELD_NUMBER: _builtins.int
+    duration_s: _builtins.int
+    """It recurs: the first time begins at start, others at the same time of each day, and each lasts so long, at most a day.
+    start and end are needed then, with at most 400 times between them. 0: all the time from start to end.
+    """
+    @_builtins.property
+    def start(self) -> _timestamp_pb2.Timestamp:
+        """At once if not given."""
+
+    @_builtins.property
+    def end(self) -> _timestamp_pb2.Timestamp:
+        """Never if not given."""
+
+    @_builtins.property
+    def days(self) -> _containers.RepeatedScalarFieldContainer[Global___Weekday.ValueType]:
+        """Only on these days of the week."""
+
+    def __init__(
+        self,
+        *,
+        start: _timestamp_pb2.Timestamp | None = ...,
+        end: _timestamp_pb2.Timestamp | None = ...,
+        duration_s: _builtins.int = ...,
+        days: _abc.Iterable[Global___Weekday.ValueType] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "start", b"start"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["days", b"days", "duration_s", b"duration_s", "end", b"end", "start", b"start"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Calendar: _TypeAlias = Calendar  # noqa: Y015
+
+@_typing.final
 class Connection(_message.Message):
     """Traffic between two ports takes a path of its own with bandwidth reserved along it."""
 
@@ -937,6 +1014,7 @@ class Connection(_message.Message):
     SERVICE_LEVEL_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
     HOLD_PRIORITY_FIELD_NUMBER: _builtins.int
+    CALENDAR_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """tenants/T/connections/C"""
     a: _builtins.str
@@ -968,6 +1046,10 @@ class Connection(_message.Message):
     def constraints(self) -> Global___Constraints: ...
     @_builtins.property
     def protection(self) -> Global___Protection: ...
+    @_builtins.property
+    def calendar(self) -> Global___Calendar:
+        """When it is wanted; always if not given."""
+
     def __init__(
         self,
         *,
@@ -986,10 +1068,11 @@ class Connection(_message.Message):
         service_level: _builtins.int = ...,
         priority: _builtins.int = ...,
         hold_priority: _builtins.int = ...,
+        calendar: Global___Calendar | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["constraints", b"constraints", "metadata", b"metadata", "protection", b"protection", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["calendar", b"calendar", "constraints", b"constraints", "metadata", b"metadata", "protection", b"protection", "status", b"status"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["a", b"a", "b", b"b", "bandwidth_bps", b"bandwidth_bps", "ceiling_bps", b"ceiling_bps", "constraints", b"constraints", "hold_priority", b"hold_priority", "metadata", b"metadata", "name", b"name", "no_path", b"no_path", "priority", b"priority", "protection", b"protection", "reverse_bandwidth_bps", b"reverse_bandwidth_bps", "reverse_ceiling_bps", b"reverse_ceiling_bps", "service_level", b"service_level", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["a", b"a", "b", b"b", "bandwidth_bps", b"bandwidth_bps", "calendar", b"calendar", "ceiling_bps", b"ceiling_bps", "constraints", b"constraints", "hold_priority", b"hold_priority", "metadata", b"metadata", "name", b"name", "no_path", b"no_path", "priority", b"priority", "protection", b"protection", "reverse_bandwidth_bps", b"reverse_bandwidth_bps", "reverse_ceiling_bps", b"reverse_ceiling_bps", "service_level", b"service_level", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -10,6 +10,7 @@ import pytest
 
 from sdn.cli.utilisation import bar
 from sdn.controller.reader import CheckedConnection, FoundPath, LinkView, TopologyView
+from sdn.model.calendar import Calendar
 from sdn.model.counters import Counted, Counts, LinkCounters, Rates
 from sdn.model.errors import NotFound
 from sdn.model.ids import Kind
@@ -156,6 +157,22 @@ def test_connect_and_describe_tell_of_levels_priorities_and_history(run: Any, da
     ]
     words = {line.split(":")[0]: line.split(":")[1].strip() for line in text.splitlines() if ":" in line}
     assert (words["Service level"], words["Hold priority"], words["No path"]) == ("5", "4", "best effort")
+
+
+def test_a_calendar_on_the_command_line_and_in_a_manifest(run: Any, daemon: Any, red: str) -> None:
+    options = ("--start", "2026-03-02T22:00Z", "--end", "2026-04-01T06:00:00+02:00", "--for", "4h", "--day", "friday")
+    name = "tenants/red/connections/h1-h2"
+    assert run("connect", "h1", "h2", "-t", "red", "--bandwidth", "1M", *options).exit_code == 0
+    made = daemon.store.objects[name]
+    assert made.calendar == Calendar(start=1772488800, end=1775016000, duration=14400, days=("FRIDAY",))
+    text = run("describe", "connection", "h1-h2", "-t", "red").stdout
+    assert "from 2026-03-02T22:00:00Z until 2026-04-01T04:00:00Z for 14400 s on friday" in text
+    printed = run("get", "connection", "h1-h2", "-t", "red", "-o", "yaml").stdout
+    assert run("apply", "-f", "-", stdin=printed).exit_code == 0
+    assert daemon.store.objects[name].calendar == made.calendar
+    wrong = run("apply", "-f", "-", stdin=printed.replace("2026-03-02T22:00:00Z", "tomorrow"))
+    assert "calendar.start: not a time. Write it as 2026-03-01T18:00:00Z." in wrong.stderr
+    assert "is not a time" in run("connect", "h1", "h2", "-t", "red", "--bandwidth", "1M", "--start", "soon").stderr
 
 
 def test_why_not_tells_who_would_be_displaced(run: Any, daemon: Any, red: str) -> None:

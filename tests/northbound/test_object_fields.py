@@ -185,6 +185,34 @@ async def test_an_mtu_too_small_for_ipv6(channel: grpc.aio.Channel, client: Asyn
     assert error.violations[0].field == "network.mtu"
 
 
+WEEKLY = pb.Calendar(duration_s=3600, days=[pb.MONDAY, pb.FRIDAY])
+WEEKLY.start.seconds, WEEKLY.end.seconds = 1_900_000_000, 1_910_000_000
+
+
+async def test_a_calendar_comes_back_and_is_checked(client: AsyncClient) -> None:
+    name = f"{RED}/connections/c"
+    made = await client.connections.update(pb.Connection(name=name, calendar=WEEKLY), mask=["calendar"])
+    assert made.calendar == WEEKLY
+    assert (await client.connections.get(name)).calendar == WEEKLY
+    for field, change in (
+        ("start", {"start": {"nanos": 5}}),
+        ("start", {"start": {"seconds": -5}}),
+        ("end", {"end": {"seconds": 1_900_000_000}}),
+        ("days[1]", {"days": [pb.FRIDAY, 9]}),
+        ("duration", {"duration_s": 90_000}),
+    ):
+        wrong = pb.Calendar()
+        wrong.CopyFrom(WEEKLY)
+        for key in change:
+            wrong.ClearField(key)  # type: ignore[arg-type]
+        wrong.MergeFrom(pb.Calendar(**change))  # type: ignore[arg-type]
+        with pytest.raises(ApiError) as error:
+            await client.connections.update(pb.Connection(name=name, calendar=wrong), mask=["calendar"])
+        assert error.value.violations[0].field.startswith(f"connection.calendar.{field}")
+    made = await client.connections.update(pb.Connection(name=name), mask=["calendar"])
+    assert not made.HasField("calendar")
+
+
 LIFE = {"no_path": pb.WAIT, "service_level": 7, "priority": 2, "hold_priority": 5}
 
 
