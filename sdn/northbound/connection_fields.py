@@ -62,8 +62,7 @@ def write_life(value: intent.Connection, message: pb.Connection) -> None:
     """The same, as it is."""
     if value.calendar != ALWAYS:
         _write_calendar(value.calendar, message.calendar)
-    if value.no_path != "FAIL":
-        message.no_path = pb.NoPath.Value(value.no_path)
+    message.no_path = pb.NoPath.Value(value.no_path)
     message.service_level, message.priority, message.hold_priority = value.level, value.priority, value.hold
 
 

@@ -168,7 +168,8 @@ def test_a_calendar_on_the_command_line_and_in_a_manifest(run: Any, daemon: Any,
     text = run("describe", "connection", "h1-h2", "-t", "red").stdout
     assert "from 2026-03-02T22:00:00Z until 2026-04-01T04:00:00Z for 14400 s on friday" in text
     printed = run("get", "connection", "h1-h2", "-t", "red", "-o", "yaml").stdout
-    assert run("apply", "-f", "-", stdin=printed).exit_code == 0
+    again = run("apply", "-f", "-", stdin=printed)
+    assert again.exit_code == 0, again.stderr + printed
     assert daemon.store.objects[name].calendar == made.calendar
     wrong = run("apply", "-f", "-", stdin=printed.replace("2026-03-02T22:00:00Z", "tomorrow"))
     assert "calendar.start: not a time. Write it as 2026-03-01T18:00:00Z." in wrong.stderr

@@ -223,7 +223,7 @@ async def test_what_is_asked_about_no_path_and_priorities_comes_back(client: Asy
     assert {field: getattr(made, field) for field in LIFE} == LIFE
     less = pb.Connection(name=wish.name, priority=1, no_path=pb.FAIL)
     made = await client.connections.update(less, mask=["priority", "no_path"])
-    assert (made.priority, made.no_path, made.hold_priority) == (1, pb.NO_PATH_UNSPECIFIED, 5)
+    assert (made.priority, made.no_path, made.hold_priority) == (1, pb.FAIL, 5)
     for field, value in (("service_level", 8), ("priority", 9), ("hold_priority", 1), ("no_path", 9)):
         wrong = pb.Connection(name=wish.name, **LIFE | {field: value})
         with pytest.raises(ApiError, match=field):
