@@ -14,6 +14,7 @@ from sdn.controller.attachments import CLAIMS, claim_order
 from sdn.controller.connections import PATHS
 from sdn.controller.effects import Effect, Publish
 from sdn.controller.events import Audit, BridgesSeen, Event, ManagerDown, Request, Tick
+from sdn.controller.lives import LIVES
 from sdn.controller.notices import NOTICES
 from sdn.controller.parts import DAMPING, LINKS, Parts, Records
 from sdn.controller.plugs import PLUGS
@@ -23,6 +24,7 @@ from sdn.controller.staging import Make, Staged
 from sdn.controller.statuses import DONE
 from sdn.controller.switchevents import SwitchEvents
 from sdn.model.ids import parse_dpid
+from sdn.model.intent import Connection
 from sdn.model.status import ChangeType
 from sdn.model.topology import DeclaredTopology
 from sdn.pipeline.salts import GROUPS
@@ -181,7 +183,7 @@ class Controller:
             self.connections.change_links(changes)
             self.learning.links_changed(changes)
         self._note_links(records)
-        parts.outcome.tell(*self.connections.settle(now))
+        parts.outcome.tell(*self.connections.settle(now, self.reporter.wall))
 
     def _note_links(self, records: Mapping[str, str | None]) -> None:
         """Remember the links for a restart."""
@@ -207,6 +209,8 @@ class Controller:
                     self._tell(Publish(self.store.revision, ChangeType.DELETED, change.old, DONE))
                 continue
             status = self.statuses.news(resource)
+            if isinstance(resource, Connection) and self.started and (status is not None or change is not None):
+                self.parts.lives.note(name, status or self.statuses.of(resource), self.reporter.wall)
             if change is not None:
                 kind = ChangeType.ADDED if change.old is None else ChangeType.MODIFIED
                 status = status or self.statuses.of(resource)
@@ -221,6 +225,7 @@ class Controller:
         """What all parts want to find again after a restart."""
         outcome = self.parts.outcome
         outcome.keep(PATHS, self.connections.records().items())
+        outcome.keep(LIVES, self.parts.lives.records().items())
         outcome.keep(GROUPS, self.compiler.salts.records())
         outcome.keep(CLAIMS, self.attachments.records().items())
         outcome.keep(HOLDERS, self.parts.announcements.records().items())

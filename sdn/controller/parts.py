@@ -12,6 +12,7 @@ from sdn.controller.connections import PATHS, Connections
 from sdn.controller.faultwatch import FaultWatch
 from sdn.controller.fleet import Fleet
 from sdn.controller.learning import Learning, Write
+from sdn.controller.lives import LIVES, Lives
 from sdn.controller.logical import Logical
 from sdn.controller.managers import Managers
 from sdn.controller.notices import NOTICES, Notices
@@ -68,6 +69,7 @@ class Parts:
         self.confirmation = Confirmation(self.store, self.compiler, self.fleet, self.progress, self.outcome)
         self.plugs = Plugs(records.get(PLUGS, {}), now)
         self.attachments = Attachments(self.store, self.topology, self.plugs, settings.learn)
+        self.lives = Lives(records.get(LIVES, {}))
         self.connections = Connections(
             *(self.store, self.topology, self.attachments),
             self.compiler.set_connection,
@@ -75,6 +77,8 @@ class Parts:
             lambda: self.progress.generation + 1,
             self.confirmation.has,
             self.compiler.set_edge,
+            self.lives,
+            settings.oversubscription,
         )
         self.repairs = Repairs(self.compiler, enabled=settings.repair)
         self.readiness = Readiness(self.compiler, self.fleet, self.repairs, self.topology)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
+from sdn.model.calendar import ALWAYS, Calendar
 from sdn.model.ids import Kind
 
 Address = IPv4Address | IPv6Address
@@ -184,8 +185,11 @@ class Connection(Resource):
     """Traffic between two ports of a tenant takes one path with bandwidth reserved along it.
 
     bandwidth: bits/s from a to b; reverse: from b to a, 0: as much. ceiling, reverse_ceiling: bits/s that are not
-    exceeded from a to b and from b to a, 0: no bound. classifier: None for all packets that no other connection
-    between the same ends takes.
+    exceeded from a to b and from b to a, 0: no bound. calendar: when it is wanted. no_path: what becomes of a request
+    for which there is no path: FAIL, WAIT or BEST_EFFORT. level: 0 to 7, those of a higher one get other paths first
+    after a failure. priority: 0 to 7, it displaces connections whose holding priority is lower. hold: its own holding
+    priority, 0: as ``priority``. classifier: None for all packets that no other
+    connection between the same ends takes.
     """
 
     a: str
@@ -196,7 +200,17 @@ class Connection(Resource):
     protection: Protection = Protection()
     ceiling: int = 0
     reverse_ceiling: int = 0
+    calendar: Calendar = ALWAYS
+    no_path: str = "FAIL"
+    level: int = 0
+    priority: int = 0
+    hold: int = 0
     classifier: Classifier | None = None
+
+    @property
+    def holding(self) -> int:
+        """Against which others need a higher priority."""
+        return self.hold or self.priority
 
 
 LEARNED = "learned"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sdn.model import intent
+from sdn.model.calendar import ALWAYS, DAYS, Calendar
 from sdn.northbound import check
 from sdn.northbound.check import Problems
 from sdn.v1 import resources_pb2 as pb
@@ -72,6 +73,60 @@ def write_classifier(value: intent.Classifier, message: pb.Classifier) -> None:
         setattr(message, field, "" if prefix is None else str(prefix))
     if value.dscp >= 0:
         message.dscp = value.dscp
+
+
+def read_life(message: pb.Connection, path: str, problems: Problems) -> dict[str, Any]:
+    """What is said about when there is a path and when there is none."""
+    return {
+        "calendar": _read_calendar(message.calendar, f"{path}calendar.", problems),
+        "no_path": word(message, "no_path", "FAIL", path, problems),
+        "level": message.service_level,
+        "priority": message.priority,
+        "hold": message.hold_priority,
+    }
+
+
+def write_life(value: intent.Connection, message: pb.Connection) -> None:
+    """The same, as it is."""
+    if value.calendar != ALWAYS:
+        _write_calendar(value.calendar, message.calendar)
+    message.no_path = pb.NoPath.Value(value.no_path)
+    message.service_level, message.priority, message.hold_priority = value.level, value.priority, value.hold
+
+
+def _read_calendar(message: pb.Calendar, path: str, problems: Problems) -> Calendar:
+    times = {}
+    for field in ("start", "end"):
+        seconds, nanos = getattr(message, field).seconds, getattr(message, field).nanos
+        if nanos or (message.HasField(field) and seconds <= 0):
+            problems.add(f"{path}{field}", "is not a time in whole seconds after 1970", "Leave out parts of a second.")
+        times[field] = seconds
+    days = []
+    for index, number in enumerate(message.days):
+        if number == 0 or number not in pb.Weekday.values():
+            problems.add(f"{path}days[{index}]", f"{number} is not known", f"Choose from {', '.join(DAYS)}.")
+        else:
+            days.append(pb.Weekday.Name(number))
+    return Calendar(**times, duration=message.duration_s, days=tuple(days))
+
+
+def _write_calendar(value: Calendar, message: pb.Calendar) -> None:
+    if value.start:
+        message.start.seconds = value.start
+    if value.end:
+        message.end.seconds = value.end
+    message.duration_s = value.duration
+    message.days.extend(pb.Weekday.Value(day) for day in value.days)
+
+
+LIFE = {
+    "calendar": "calendar",
+    "no_path": "no_path",
+    "service_level": "level",
+    "priority": "priority",
+    "hold_priority": "hold",
+}
+"""Path in the message → field of the model."""
 
 
 def word(message: Any, field: str, default: str, path: str, problems: Problems) -> str:

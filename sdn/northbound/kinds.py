@@ -224,6 +224,7 @@ def _read_connection(message: pb.Connection, path: str, problems: Problems) -> V
         "constraints": connection_fields.read_constraints(message.constraints, f"{path}constraints.", problems),
         "protection": connection_fields.read_protection(message.protection, f"{path}protection.", problems),
         "classifier": connection_fields.read_classifier(message, f"{path}classifier.", problems),
+        **connection_fields.read_life(message, path, problems),
     }
 
 
@@ -239,6 +240,7 @@ def _write_connection(resource: intent.Connection, message: pb.Connection) -> No
         connection_fields.write_protection(resource.protection, message.protection)
     if resource.classifier is not None:
         connection_fields.write_classifier(resource.classifier, message.classifier)
+    connection_fields.write_life(resource, message)
 
 
 def _same(*names: str) -> dict[str, str]:
@@ -273,6 +275,7 @@ CODECS: dict[Kind, Codec] = {
             pb.Connection,
             {
                 **_same("a", "b", "constraints", "protection", "classifier"),
+                **connection_fields.LIFE,
                 "bandwidth_bps": "bandwidth",
                 "reverse_bandwidth_bps": "reverse",
                 "ceiling_bps": "ceiling",

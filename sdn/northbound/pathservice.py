@@ -49,7 +49,7 @@ class PathService:
         translate = paths.of_object(_CODEC, "connection")
         with paths.translated(translate):
             found = self._backend.reader.check_connection(connection)
-        response = ppb.CheckConnectionResponse(admitted=not found.obstacles)
+        response = ppb.CheckConnectionResponse(admitted=not found.obstacles, displaced=found.displaced)
         for target, path in ((response.path, found.path), (response.backup_path, found.backup)):
             if path is not None:
                 target.CopyFrom(_found(path))

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Any
 
+from sdn.model.calendar import DAY, DAYS, MAX_OCCURRENCES, Calendar
 from sdn.model.circuit import is_circuit_end
 from sdn.model.errors import InvalidInput
 from sdn.model.ids import Kind, parse_name, qualify
@@ -44,6 +45,10 @@ MAX_CEILING = (2**32 - 1) * 1000
 """Bits/s: a band of a meter has 32 bits for kbit/s (OpenFlow 1.3.5, section 7.3.4.4)."""
 MAX_QUOTA = 1_000_000
 """Objects of a kind that a tenant may have at most."""
+NO_PATH = ("FAIL", "WAIT", "BEST_EFFORT")
+MAX_PRIORITY = 7
+MAX_TIME = 253_370_764_800
+"""Unix time of the year 9999."""
 PROTECTION_MODES = ("NONE", "PREFERRED", "REQUIRED")
 MAX_CONSTRAINTS = 64
 """Entries of each list of a connection's constraints."""
@@ -228,6 +233,7 @@ def _connection(connection: Connection) -> dict[str, Any]:
             raise InvalidInput.of(field, f"{value} bits/s is out of range", f"Give {least} to {MAX_BANDWIDTH} bits/s.")
     _ceilings(connection)
     check_classifier(connection)
+    _life(connection)
     _one_of("protection.mode", connection.protection.mode, PROTECTION_MODES)
     _one_of("protection.scope", connection.protection.scope, tuple(Protect))
     return {"a": a, "b": b, "constraints": _constraints(connection)}
@@ -244,6 +250,41 @@ def _ceilings(connection: Connection) -> None:
         if value < bandwidth:
             reason = f"{value} bits/s is less than the {bandwidth} bits/s that are reserved"
             raise InvalidInput.of(field, reason, "Give at least as much, or 0 for no ceiling.")
+
+
+def _calendar(wish: Calendar) -> None:
+    for field in ("start", "end"):
+        value = getattr(wish, field)
+        if not 0 <= value <= MAX_TIME:
+            raise InvalidInput.of(f"calendar.{field}", f"{value} is out of range", "Give a time before the year 9999.")
+    if wish.end and wish.end <= wish.start:
+        raise InvalidInput.of("calendar.end", "it is not after the start", "Give a later time.")
+    for index, day in enumerate(wish.days):
+        _one_of(f"calendar.days[{index}]", day, DAYS)
+    no_repetition("calendar.days", wish.days)
+    if not wish.duration:
+        if wish.days:
+            raise InvalidInput.of("calendar.duration", "not given beside days", "Say how long each time lasts.")
+        return
+    if not 1 <= wish.duration <= DAY:
+        raise InvalidInput.of("calendar.duration", f"{wish.duration} is out of range", f"Give 1 to {DAY} seconds.")
+    if not wish.start or not wish.end:
+        field = "end" if wish.start else "start"
+        raise InvalidInput.of(f"calendar.{field}", "not given, and it recurs", "Say from when until when.")
+    if (wish.end - wish.start) // DAY > 7 * MAX_OCCURRENCES or len(tuple(wish.occurrences())) > MAX_OCCURRENCES:
+        raise InvalidInput.of("calendar.end", f"there are more than {MAX_OCCURRENCES} times", "Let it end earlier.")
+
+
+def _life(connection: Connection) -> None:
+    _calendar(connection.calendar)
+    _one_of("no_path", connection.no_path, NO_PATH)
+    for field in ("level", "priority", "hold"):
+        value = getattr(connection, field)
+        if not 0 <= value <= MAX_PRIORITY:
+            raise InvalidInput.of(field, f"{value} is out of range", f"Give 0 to {MAX_PRIORITY}.")
+    if 0 < connection.hold < connection.priority:
+        reason = f"{connection.hold} is below the priority {connection.priority}: it could be displaced by its like"
+        raise InvalidInput.of("hold", reason, "Give at least the priority, or leave it out.")
 
 
 def _constraints(connection: Connection) -> Constraints:
