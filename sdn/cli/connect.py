@@ -38,6 +38,9 @@ def constraint_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option(
                 "--avoid", multiple=True, metavar="SWITCH|SWITCH:INTERFACE|risk:GROUP", help="May be repeated."
             ),
+            click.option(
+                "--along", multiple=True, metavar="SWITCH[:INTERFACE]", help="The whole path; once for every switch."
+            ),
             click.option("--via", multiple=True, metavar="SWITCH", help="To pass; in order, if repeated."),
             click.option(
                 "--strategy",
@@ -52,7 +55,7 @@ def constraint_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def constraints_of(options: _Options) -> m.Constraints:
     """The message for what ``constraint_options`` gave."""
-    result = m.Constraints(via=options["via"])
+    result = m.Constraints(via=options["via"], explicit_path=options["along"])
     for field, option in (("max_latency_us", "latency"), ("target_latency_us", "target_latency")):
         if options[option] is not None:
             setattr(result, field, max(1, round(options[option] * 1e6)))
@@ -99,6 +102,8 @@ def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--level", type=_RANK, default=0, help="0 to 7: higher ones get other paths first."),
             click.option("--priority", type=_RANK, default=0, help="0 to 7: displaces those that hold with less."),
             click.option("--hold", type=_RANK, default=0, help="Holding priority; as --priority if not given."),
+            click.option("--along-with", multiple=True, metavar="CONNECTION", help="Share its links, where possible."),
+            click.option("--pinned", is_flag=True, help="Take no other path than the first one."),
             click.option("--name", default="", help="Id or full name of the connection; A-B if not given."),
             classifier_options,
             constraint_options,
@@ -134,6 +139,8 @@ def connection_of(options: _Options) -> m.Connection:
     if options["if_no_path"]:
         result.no_path = m.NoPath.Value(options["if_no_path"].upper().replace("-", "_"))
     result.constraints.CopyFrom(constraints_of(options))
+    result.constraints.affine_to.extend(options["along_with"])
+    result.constraints.pinned = options["pinned"]
     result.constraints.diverse_from.extend(options["apart_from"])
     result.constraints.diversity = _scope(options["apart_by"])
     classifier = classifier_of(options)

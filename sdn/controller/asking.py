@@ -14,6 +14,7 @@ REASONS = {
     "ceiling": "NoMeter",
     "": "NoPath",
     "path_numbers": "NoPathNumbers",
+    "explicit_path": "PathNotThere",
     "protection": "NoProtection",
     "constraints": "UnknownName",
     "max_latency": "LatencyTooHigh",
@@ -45,6 +46,7 @@ _FIELDS = {
     "exclude": "constraints",
     "via": "constraints.via",
     "path_numbers": "",
+    "explicit_path": "constraints.explicit_path",
 }
 """Fields of a PathRequest as those of a connection; others are called the same."""
 

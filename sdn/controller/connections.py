@@ -10,7 +10,7 @@ How traffic is moved from one path to another: ``steering.py``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -32,7 +32,7 @@ from sdn.model.ids import Dpid, Kind
 from sdn.model.intent import Connection, Resource
 from sdn.model.route import Path
 from sdn.model.status import PathHop, State
-from sdn.model.topology import LinkChanges
+from sdn.model.topology import LinkChanges, LinkEnd
 from sdn.pipeline.facts import ConnectionFacts
 from sdn.routing import Ledger
 from sdn.store import Change, Store
@@ -164,6 +164,7 @@ class Connections:
         for change in asking:
             self._withdraw(change.name)
             self._saved.pop(change.name, None)
+            self._lives.set_pin(change.name, ())
             self._changed[change.name] = None
             if change.new is None:
                 self._trouble.pop(change.name, None)
@@ -337,6 +338,8 @@ class Connections:
             self._lose(name, self._why(connection, error))
             return
         self._lives.admit(name)
+        if connection.constraints.pinned and not self._lives.pin(name):
+            self._lives.set_pin(name, tuple(self._shown(routes.primary)))
         if waiting:
             self._trouble[name] = Trouble(State.ADMITTED, "NotYet", f"It begins at {_iso(windows[0][0])}.")
 
@@ -369,6 +372,7 @@ class Connections:
         """Its paths, reserved: those it has, as far as they are there; raises as NOT_NOW says."""
         name = connection.name
         self._restore(connection)
+        connection = self.as_placed(connection)
         held = self.placer.routes(name)
         if held is None or (held.backup is None and connection.protection.mode != "NONE"):
             self._left -= 1
@@ -383,6 +387,19 @@ class Connections:
             state = State.DEGRADED if connection.protection.mode == "REQUIRED" else State.PROGRAMMED
             self._trouble[name] = Trouble(state, "Unprotected", str(found.missing))
         return found.routes
+
+    def _shown(self, path: Path) -> Iterator[str]:
+        """A path as users give one."""
+        for dpid, (out, _) in zip(path.switches, path.links, strict=False):
+            yield self._topology.show(LinkEnd(dpid, out))
+        yield self._topology.name_of(path.switches[-1])
+
+    def as_placed(self, connection: Connection) -> Connection:
+        """A connection with the path to which it is pinned as the only one that it asks for."""
+        pin = self._lives.pin(connection.name)
+        if not pin:
+            return connection
+        return replace(connection, constraints=replace(connection.constraints, explicit_path=pin, via=()))
 
     def _take_from_others(self, connection: Connection, a: Dpid, b: Dpid) -> bool:
         """Paths for a connection that does not fit, where others of less priority can go; whether there are any."""

@@ -22,11 +22,15 @@ MAX_PATH = 400
 
 @dataclass(slots=True)
 class Life:
-    """admitted: it has had a path. displaced: full name of the connection that took its bandwidth, '' for none."""
+    """admitted: it has had a path. displaced: full name of the connection that took its bandwidth, '' for none.
+
+    pin: the only path that it may take, as ``Constraints.explicit_path``; () for none.
+    """
 
     admitted: bool = False
     displaced: str = ""
     history: tuple[Transition, ...] = ()
+    pin: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -70,6 +74,16 @@ class Lives:
         self._of(name).displaced = by
         self._unsaved[name] = None
 
+    def pin(self, name: str) -> tuple[str, ...]:
+        """The only path that it may take, () for none."""
+        return self._all[name].pin if name in self._all else ()
+
+    def set_pin(self, name: str, path: tuple[str, ...]) -> None:
+        """It may take this path alone; (): any."""
+        if self.pin(name) != path:
+            self._of(name).pin = path
+            self._unsaved[name] = None
+
     def note(self, name: str, status: Status, wall: float) -> None:
         """The state at Unix time ``wall``; what is as it was is not noted again."""
         life = self._of(name)
@@ -101,7 +115,8 @@ def _write(life: Life) -> str:
         [round(t.time, 3), "" if t.before is None else t.before.value, t.after.value, t.reason, t.path]
         for t in life.history
     ]
-    return codec.dumps({"admitted": life.admitted, "displaced": life.displaced, "history": history})
+    data: dict[str, codec.Json] = {"admitted": life.admitted, "displaced": life.displaced, "history": history}
+    return codec.dumps(data | {"pin": list(life.pin)} if life.pin else data)
 
 
 def _read(text: str) -> Life:
@@ -113,6 +128,7 @@ def _read(text: str) -> Life:
             Transition(float(time), State(before) if before else None, State(after), str(reason), str(path))
             for time, before, after, reason, path in data.get("history", ())
         )
-        return Life(bool(data.get("admitted")), str(data.get("displaced", "")), history[-HISTORY:])
+        pin = tuple(map(str, data.get("pin", ())))
+        return Life(bool(data.get("admitted")), str(data.get("displaced", "")), history[-HISTORY:], pin)
     except (SdnError, ValueError, TypeError):
         return Life()

@@ -135,7 +135,9 @@ class Constraints:
     max_cost: sum of link costs. Switches by name or datapath id, links as ``SWITCH:INTERFACE`` of either end.
     via: switches to pass, in this order. strategy: a name in ``sdn.model.request.Strategy``. diverse_from: connections
     (full names) with whose paths nothing is shared that ``diversity`` names, a name in ``sdn.model.request.Protect``;
-    it holds in both directions.
+    it holds in both directions. explicit_path: all switches from the one of a to the one of b, each by name or, with
+    the interface by which the path leaves it, as ``SWITCH:INTERFACE``. affine_to: connections whose links it shares
+    where it can. pinned: it takes no other path than its first one.
     """
 
     max_latency_us: int = 0
@@ -149,6 +151,9 @@ class Constraints:
     strategy: str = "COST"
     diverse_from: tuple[str, ...] = ()
     diversity: str = "LINK"
+    explicit_path: tuple[str, ...] = ()
+    affine_to: tuple[str, ...] = ()
+    pinned: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

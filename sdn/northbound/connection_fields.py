@@ -10,7 +10,15 @@ from sdn.northbound import check
 from sdn.northbound.check import Problems
 from sdn.v1 import resources_pb2 as pb
 
-_LISTS = ("exclude_switches", "exclude_links", "exclude_risk_groups", "via", "diverse_from")
+_LISTS = (
+    "exclude_switches",
+    "exclude_links",
+    "exclude_risk_groups",
+    "via",
+    "diverse_from",
+    "explicit_path",
+    "affine_to",
+)
 _PREFIXES = ("a_prefix", "b_prefix")
 _CLASS_NUMBERS = ("ip_version", "protocol", "a_port", "b_port", "precedence")
 _NUMBERS = ("max_latency_us", "target_latency_us", "max_hops", "max_cost")
@@ -22,6 +30,7 @@ def read_constraints(message: pb.Constraints, path: str, problems: Problems) -> 
     values |= {field: tuple(getattr(message, field)) for field in _LISTS}
     return intent.Constraints(
         **values,
+        pinned=message.pinned,
         strategy=word(message, "strategy", "COST", path, problems),
         diversity=word(message, "diversity", "LINK", path, problems),
     )
@@ -33,6 +42,7 @@ def write_constraints(value: intent.Constraints, message: pb.Constraints) -> Non
         setattr(message, field, getattr(value, field))
     for field in _LISTS:
         getattr(message, field).extend(getattr(value, field))
+    message.pinned = value.pinned
     message.strategy = pb.PathStrategy.Value(value.strategy)
     message.diversity = pb.Scope.Value(value.diversity)
 

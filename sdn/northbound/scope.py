@@ -33,7 +33,8 @@ Stored = Callable[[str], Any]
 _NETWORKS_OWN = {
     "Port": ("binding", "migration_target"),
     "Connection": tuple(
-        f"constraints.{name}" for name in ("exclude_switches", "exclude_links", "exclude_risk_groups", "via")
+        f"constraints.{name}"
+        for name in ("exclude_switches", "exclude_links", "exclude_risk_groups", "via", "explicit_path")
     ),
 }
 """Fields of objects that say where in the network something is."""

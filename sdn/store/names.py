@@ -121,6 +121,8 @@ def references(resource: Resource) -> Iterator[tuple[str, str, Kind]]:
             yield "b", resource.b, Kind.PORT
         for index, other in enumerate(resource.constraints.diverse_from):
             yield f"constraints.diverse_from[{index}]", other, Kind.CONNECTION
+        for index, other in enumerate(resource.constraints.affine_to):
+            yield f"constraints.affine_to[{index}]", other, Kind.CONNECTION
 
 
 def tenant_of(name: str) -> str:

@@ -53,6 +53,7 @@ PROTECTION_MODES = ("NONE", "PREFERRED", "REQUIRED")
 MAX_CONSTRAINTS = 64
 """Entries of each list of a connection's constraints."""
 MAX_CONSTRAINT_TEXT = 128
+_PATHS = ("explicit_path", "affine_to")
 _BOUNDS = {"max_latency_us": 10**9, "target_latency_us": 10**9, "max_hops": 65535, "max_cost": 2**40}
 MAX_LABELS = 64
 MAX_LABEL_VALUE = 255
@@ -300,7 +301,7 @@ def _constraints(connection: Connection) -> Constraints:
             raise InvalidInput.of(f"constraints.{field}", f"{value} is out of range", f"Give 0 to {most}.")
     _one_of("constraints.strategy", wish.strategy, tuple(Strategy))
     _one_of("constraints.diversity", wish.diversity, tuple(Protect))
-    for field in ("exclude_switches", "exclude_links", "exclude_risk_groups", "via", "diverse_from"):
+    for field in ("exclude_switches", "exclude_links", "exclude_risk_groups", "via", "diverse_from", *_PATHS):
         values = getattr(wish, field)
         if len(values) > MAX_CONSTRAINTS:
             reason = f"{len(values)} entries are more than {MAX_CONSTRAINTS}"
@@ -310,14 +311,29 @@ def _constraints(connection: Connection) -> Constraints:
             if not value or len(value) > MAX_CONSTRAINT_TEXT or not value.isprintable():
                 where = f"constraints.{field}[{index}]"
                 raise InvalidInput.of(where, f"{value[:80]!r} is not a name", "Give a name of printable characters.")
+    if wish.explicit_path and wish.via:
+        raise InvalidInput.of("constraints.via", "given beside explicit_path", "Leave out one of the two.")
+    others = {field: _others(connection, field) for field in ("diverse_from", "affine_to")}
+    both = set(others["diverse_from"]) & set(others["affine_to"])
+    if both:
+        reason = f"{min(both)} is also in diverse_from"
+        raise InvalidInput.of("constraints.affine_to", reason, "Name it in one of the two.")
+    if all(getattr(wish, field) == names for field, names in others.items()):
+        return wish
+    return replace(wish, diverse_from=others["diverse_from"], affine_to=others["affine_to"])
+
+
+def _others(connection: Connection, field: str) -> tuple[str, ...]:
+    """Full names of the connections that a field of the constraints names."""
+    where = f"constraints.{field}"
     others = tuple(
-        _reference(f"constraints.diverse_from[{index}]", name, connection.name, Kind.CONNECTION)
-        for index, name in enumerate(wish.diverse_from)
+        _reference(f"{where}[{index}]", name, connection.name, Kind.CONNECTION)
+        for index, name in enumerate(getattr(connection.constraints, field))
     )
     if connection.name in others:
-        raise InvalidInput.of("constraints.diverse_from", "names the connection itself", "Name others.")
-    no_repetition("constraints.diverse_from", others)
-    return wish if others == wish.diverse_from else replace(wish, diverse_from=others)
+        raise InvalidInput.of(where, "names the connection itself", "Name others.")
+    no_repetition(where, others)
+    return others
 
 
 def _one_of(field: str, value: str, known: tuple[str, ...]) -> None:

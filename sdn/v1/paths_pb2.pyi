@@ -201,7 +201,7 @@ class PathQuery(_message.Message):
     """
     @_builtins.property
     def constraints(self) -> _resources_pb2.Constraints:
-        """diverse_from must be empty."""
+        """diverse_from, affine_to and pinned must not be given."""
 
     def __init__(
         self,

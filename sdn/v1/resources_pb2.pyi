@@ -876,6 +876,9 @@ class Constraints(_message.Message):
     STRATEGY_FIELD_NUMBER: _builtins.int
     DIVERSE_FROM_FIELD_NUMBER: _builtins.int
     DIVERSITY_FIELD_NUMBER: _builtins.int
+    EXPLICIT_PATH_FIELD_NUMBER: _builtins.int
+    AFFINE_TO_FIELD_NUMBER: _builtins.int
+    PINNED_FIELD_NUMBER: _builtins.int
     max_latency_us: _builtins.int
     """Sum of the links' latencies, in microseconds, that is never exceeded."""
     target_latency_us: _builtins.int
@@ -886,6 +889,8 @@ class Constraints(_message.Message):
     """Sum of link costs."""
     strategy: Global___PathStrategy.ValueType
     diversity: Global___Scope.ValueType
+    pinned: _builtins.bool
+    """It takes no other path than the first one that it got: when a link of it is lost, it waits for that link."""
     @_builtins.property
     def exclude_switches(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Names or datapath ids."""
@@ -904,6 +909,16 @@ class Constraints(_message.Message):
     def diverse_from(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Other connections of the tenant (full name or id) from whose paths this one keeps away, and they from its."""
 
+    @_builtins.property
+    def explicit_path(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The whole path: every switch from that of a to that of b, each by name or datapath id, or as SWITCH:INTERFACE with the
+        interface by which the path leaves it, where several links lead to the next. Not beside via. A backup path is free.
+        """
+
+    @_builtins.property
+    def affine_to(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Other connections of the tenant (full name or id) along whose links this one goes as far as it can."""
+
     def __init__(
         self,
         *,
@@ -918,10 +933,13 @@ class Constraints(_message.Message):
         strategy: Global___PathStrategy.ValueType = ...,
         diverse_from: _abc.Iterable[_builtins.str] | None = ...,
         diversity: Global___Scope.ValueType = ...,
+        explicit_path: _abc.Iterable[_builtins.str] | None = ...,
+        affine_to: _abc.Iterable[_builtins.str] | None = ...,
+        pinned: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["diverse_from", b"diverse_from", "diversity", b"diversity", "exclude_links", b"exclude_links", "exclude_risk_groups", b"exclude_risk_groups", "exclude_switches", b"exclude_switches", "max_cost", b"max_cost", "max_hops", b"max_hops", "max_latency_us", b"max_latency_us", "strategy", b"strategy", "target_latency_us", b"target_latency_us", "via", b"via"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["affine_to", b"affine_to", "diverse_from", b"diverse_from", "diversity", b"diversity", "exclude_links", b"exclude_links", "exclude_risk_groups", b"exclude_risk_groups", "exclude_switches", b"exclude_switches", "explicit_path", b"explicit_path", "max_cost", b"max_cost", "max_hops", b"max_hops", "max_latency_us", b"max_latency_us", "pinned", b"pinned", "strategy", b"strategy", "target_latency_us", b"target_latency_us", "via", b"via"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

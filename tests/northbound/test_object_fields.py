@@ -213,6 +213,21 @@ async def test_a_calendar_comes_back_and_is_checked(client: AsyncClient) -> None
     assert not made.HasField("calendar")
 
 
+async def test_wishes_about_paths_come_back(client: AsyncClient) -> None:
+    name = f"{RED}/connections/c"
+    wish = pb.Constraints(explicit_path=["leaf1:up1", "spine1", "leaf2"], pinned=True)
+    made = await client.connections.update(pb.Connection(name=name, constraints=wish), mask=["constraints"])
+    assert list(made.constraints.explicit_path) == list(wish.explicit_path)
+    assert made.constraints.pinned
+    await client.ports.create(pb.Port(name=f"{RED}/ports/new", network="web"))
+    other = pb.Connection(name=f"{RED}/connections/d", a="h2", b="new", bandwidth_bps=1)
+    other.constraints.affine_to.append("c")
+    made = await client.connections.create(other)
+    assert list(made.constraints.affine_to) == [name]
+    with pytest.raises(ApiError, match="connections/d"):
+        await client.connections.delete(name)
+
+
 LIFE = {"no_path": pb.WAIT, "service_level": 7, "priority": 2, "hold_priority": 5}
 
 
