@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from sdn.controller.attachments import CLAIMS, claim_order
 from sdn.controller.connections import PATHS
 from sdn.controller.effects import Effect, Publish
+from sdn.controller.epochs import EPOCHS
 from sdn.controller.events import Audit, BridgesSeen, Event, ManagerDown, Request, Tick
 from sdn.controller.notices import NOTICES
 from sdn.controller.parts import LINKS, Parts, Records
@@ -151,6 +152,7 @@ class Controller:
         self._start_when_ready(now)
         self._follow(now)
         if self.started:
+            self.parts.convergence.settle(now)
             self.repairs.follow(now)
             self.parts.confirmation.compile()
             for switch in self.fleet.waiting():
@@ -219,5 +221,6 @@ class Controller:
         outcome.keep(CLAIMS, self.attachments.records().items())
         outcome.keep(PLUGS, self.parts.managers.records().items())
         outcome.keep(NOTICES, self.notices.records().items())
+        outcome.keep(EPOCHS, self.parts.convergence.records().items())
         puts, deletes = self.store.numbers.drain_records()
         outcome.keep_all({(bucket, key): text for bucket, key, text in puts} | dict.fromkeys(deletes))

@@ -7,12 +7,12 @@ Penalties are left out: the trees of a switch that is away cannot be changed, an
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from sdn.model.ids import Dpid
+from sdn.model.route import Repair, RepairHops
 from sdn.model.topology import Link, LinkChanges
-from sdn.pipeline import Compiler
 from sdn.routing import RepairTrees
 from sdn.topology import PENALTY
 
@@ -25,10 +25,10 @@ EFFORT = 100_000
 
 
 class Repairs:
-    """Keeps the repair hops of the compiler up to date. enabled: whether there are any."""
+    """Keeps repair hops up to date. enabled: whether there are any. tell: takes those that are others, and the time."""
 
-    def __init__(self, compiler: Compiler, *, enabled: bool) -> None:
-        self._compiler = compiler
+    def __init__(self, tell: Callable[[list[Repair], float], None], *, enabled: bool) -> None:
+        self._tell = tell
         self._enabled = enabled
         self._trees = RepairTrees()
         self._begun = False
@@ -49,13 +49,17 @@ class Repairs:
             self._trees.set_destinations(dpids)
 
     def follow(self, now: float) -> None:
-        """Tell the compiler what is to be known by now; when first called everything, as switches are adopted then."""
+        """Tell what is to be known by now; when first called everything, as switches are adopted then."""
         if not self._begun:
             self._begun, self._due = True, None
-            self._compiler.set_repairs(self._trees.work())
+            self._tell(self._trees.work(), now)
         elif self._trees.busy and (self._due is None or now >= min(self._due)):
             self._due = None
-            self._compiler.set_repairs(self._trees.work(EFFORT))
+            self._tell(self._trees.work(EFFORT), now)
+
+    def hops(self, switch: Dpid, destination: Dpid) -> RepairHops | None:
+        """As told last. O(blocks)."""
+        return self._trees.hops(switch, destination) if self._enabled else None
 
     @property
     def busy(self) -> bool:
