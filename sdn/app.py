@@ -24,13 +24,14 @@ from sdn.daemon import collector, config, logs, revisions
 from sdn.daemon.config import Config
 from sdn.daemon.counting import Counting
 from sdn.daemon.engine import Engine
-from sdn.daemon.exposure import metrics_address, ovsdb_address, secure_api, secure_openflow
+from sdn.daemon.exposure import ovsdb_address, secure_api, secure_openflow
 from sdn.daemon.health import Health
 from sdn.daemon.keeper import Keeper
 from sdn.daemon.logs import LogLevels
 from sdn.daemon.measuring import Measuring
 from sdn.daemon.notify import Notifier
 from sdn.daemon.reload import Reload
+from sdn.daemon.scrapes import secure_metrics
 from sdn.daemon.views import DaemonViews
 from sdn.graph import load_topology
 from sdn.metrics import Instruments, Web
@@ -141,6 +142,7 @@ class _Daemon:
         self._settings = settings
         self._switches = secure_openflow(settings)
         self._api = secure_api(settings)
+        self._scrapes = secure_metrics(settings, self._api.access) if settings.metrics else None
         self._ovsdb = ovsdb_address(settings) if settings.ovsdb else None
         self.notifier = Notifier(os.environ)
         collector.tune()
@@ -165,7 +167,11 @@ class _Daemon:
             meter=self._instruments,
         )
         self._northbound = self._grpc(Keeper(self.engine, partial(snapshot.take, journal.file), _objects_of))
-        self._web = Web(self._registry, self._measuring().measures, self._reader.missing)
+        self._web = Web(
+            *(self._registry, self._measuring().measures, self._reader.missing),
+            context=self._scrapes.context if self._scrapes else None,
+            admit=self._scrapes.admit if self._scrapes else None,
+        )
         self._health: asyncio.Task[None] | None = None
 
     def _openflow(self) -> OpenFlowServer:
@@ -213,8 +219,8 @@ class _Daemon:
         """Listen everywhere; raises SdnError when an address cannot be had."""
         health = Health(self._reader.switches_missing, self._northbound.set_switches, self.notifier)
         self._health = asyncio.create_task(health.run())
-        if self._settings.metrics:
-            self._web.start(*metrics_address(self._settings))
+        if self._scrapes is not None:
+            self._web.start(self._scrapes.host, self._scrapes.port)
         await self._northbound.start()
         host = self._switches.host
         bound = await _listen(self._southbound, "openflow", host, self._switches.port)

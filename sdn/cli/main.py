@@ -21,6 +21,8 @@ from sdn.cli.objects import delete, describe, get
 from sdn.cli.system import status, wait
 from sdn.cli.top import top
 from sdn.cli.trace import trace
+from sdn.cli.utilisation import utilisation as utilisation  # joins the group topology
+from sdn.cli.whatif import what_if
 from sdn.cli.where import where
 from sdn.client import DEFAULT_ADDRESS
 
@@ -84,6 +86,7 @@ _COMMANDS = (
     connect,
     why_not,
     path,
+    what_if,
     apply,
     get,
     describe,

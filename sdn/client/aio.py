@@ -175,6 +175,19 @@ class AsyncClient:
         response: ppb.CheckConnectionResponse = await self.invoke(self._paths.CheckConnection, request)
         return response
 
+    async def what_if(self, **asked: Any) -> AsyncIterator[ppb.Consequence]:
+        """What failures would do to connections, as ``Client.what_if``."""
+        stream = self._paths.WhatIf(ppb.WhatIfRequest(**asked), timeout=call.LONG_TIMEOUT)
+        whole = ppb.Consequence()
+        try:
+            async for piece in stream:
+                whole.MergeFrom(piece)
+                if piece.last:
+                    yield whole
+                    whole = ppb.Consequence()
+        except grpc.RpcError as error:
+            raise ApiError.of(error, self.address) from None
+
     async def flows(self, switch: str) -> AsyncIterator[tpb.FlowEntry]:
         """The program of a switch, entry by entry."""
         stream = self._topology.ListFlows(tpb.ListFlowsRequest(switch=switch), timeout=self.timeout)

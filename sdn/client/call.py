@@ -18,6 +18,8 @@ M = TypeVar("M", pb.Tenant, pb.Network, pb.Subnet, pb.Router, pb.Port, pb.Connec
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 DEFAULT_TIMEOUT = 30.0
 """Seconds for a call, beside what it is asked to wait."""
+LONG_TIMEOUT = 600.0
+"""Seconds for questions whose answer is computed piece by piece."""
 PAGE_SIZE = 1000
 SYNCED = "SYNCED"
 _MAX_RECEIVE = 256 * 1024 * 1024

@@ -281,6 +281,23 @@ class Client:
         response: ppb.CheckConnectionResponse = self.invoke(self._paths.CheckConnection, request)
         return response
 
+    def what_if(self, **asked: Any) -> Iterator[ppb.Consequence]:
+        """What failures would do to connections, one after the other, each with all its pieces as one message.
+
+        asked: of WhatIfRequest, as ``switches=["leaf1"]``; nothing: every single link, switch and risk group. Raises
+        ApiError.
+        """
+        stream = self._paths.WhatIf(ppb.WhatIfRequest(**asked), timeout=call.LONG_TIMEOUT)
+        whole = ppb.Consequence()
+        try:
+            for piece in stream:
+                whole.MergeFrom(piece)
+                if piece.last:
+                    yield whole
+                    whole = ppb.Consequence()
+        except grpc.RpcError as error:
+            raise ApiError.of(error, self.address) from None
+
     def flows(self, switch: str) -> Iterator[tpb.FlowEntry]:
         """The program of a switch (name or datapath id), entry by entry."""
         stream = self._topology.ListFlows(tpb.ListFlowsRequest(switch=switch), timeout=self.timeout)

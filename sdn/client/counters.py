@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import grpc
 from google.protobuf import duration_pb2
@@ -15,11 +15,18 @@ from sdn.client.errors import ApiError
 from sdn.v1 import counters_pb2 as cpb
 from sdn.v1 import counters_pb2_grpc as crpc
 
-if TYPE_CHECKING:
-    from sdn.client.aio import AsyncClient
-    from sdn.client.client import Client
-
 _List = list  # the accessors have a method of that name
+
+
+class Caller(Protocol):
+    """The part of a client that is needed here. invoke: calls a method, or of an asyncio client answers a coroutine."""
+
+    address: str
+    channel: Any
+
+    def invoke(self, method: Any, request: Any, wait: float = 0.0) -> Any:
+        """Raises ApiError."""
+        ...
 
 
 @dataclass(slots=True)
@@ -39,7 +46,7 @@ class CounterRound:
 class Counters:
     """``client.counters``; all raise ApiError."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Caller) -> None:
         self._client = client
         self._stub = crpc.CounterServiceStub(client.channel)
 
@@ -105,7 +112,7 @@ class Counters:
 class AsyncCounters:
     """The same for asyncio."""
 
-    def __init__(self, client: AsyncClient) -> None:
+    def __init__(self, client: Caller) -> None:
         self._client = client
         self._stub: Any = crpc.CounterServiceStub(client.channel)
 

@@ -8,12 +8,11 @@ How traffic is moved from one path to another: ``steering.py``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sdn.controller import pathrecords
 from sdn.controller.attachments import Attachments
-from sdn.controller.demands import Demands
 from sdn.controller.pathrecords import Saved
 from sdn.controller.placing import NOT_NOW, Placer, Routes, backup_of, holder_of
 from sdn.controller.steering import Confirmed, Steerings, Wish, keys
@@ -24,7 +23,7 @@ from sdn.model.route import Path
 from sdn.model.status import PathHop, State
 from sdn.model.topology import LinkChanges
 from sdn.pipeline.facts import ConnectionFacts
-from sdn.routing import Finder, Ledger
+from sdn.routing import Ledger
 from sdn.store import Change, Store
 from sdn.topology import TopologyState
 
@@ -64,9 +63,7 @@ class Connections:
         self._attachments = attachments
         self._saved = dict(saved)
         self._ledger = Ledger()
-        self.finder = Finder(self._ledger.mesh, topology.show, topology.name_of)
-        self.demands = Demands(store, topology, self._ledger, self._paths)
-        self._placer = Placer(self._ledger, self.finder, self.demands)
+        self.placer = Placer(store, topology, self._ledger)
         self._steerings = Steerings(store.numbers, set_facts, generation, confirmed)
         self._trouble: dict[str, Trouble] = {}
         self._changed: dict[str, None] = {}
@@ -101,7 +98,7 @@ class Connections:
         if not asking:
             return {}
         new = {change.name: change.new for change in changes if change.new is not None}
-        before = {key: held for change in asking for key, held in self._placer.held(change.name)}
+        before = {key: held for change in asking for key, held in self.placer.held(change.name)}
         found: dict[str, Routes] = {}
         for key in before:
             self._ledger.release(key)
@@ -113,13 +110,13 @@ class Connections:
                     except NOT_NOW as error:
                         raise _placed(error, fields(connection.name)) from None
                     if routes is not None:
-                        self._placer.reserve(connection, routes)
+                        self.placer.reserve(connection, routes)
                         found[connection.name] = routes
         finally:
             for name in found:
-                self._placer.release(name)
+                self.placer.release(name)
             for key, held in before.items():
-                self._ledger.reserve(key, *held)
+                self._ledger.put_back(key, held)
         return found
 
     def apply(self, changes: tuple[Change, ...], found: Mapping[str, Routes]) -> None:
@@ -134,7 +131,7 @@ class Connections:
                 self._admitted.pop(change.name, None)
         for change in asking:
             if isinstance(change.new, Connection) and change.name in found:
-                self._placer.reserve(change.new, found[change.name])
+                self.placer.reserve(change.new, found[change.name])
 
     def port_changed(self, port: str) -> None:
         """A port was attached, moved or detached."""
@@ -161,9 +158,9 @@ class Connections:
         return list(told)
 
     def _has_news(self, name: str) -> bool:
-        before = list(self._placer.held(name)), self._trouble.get(name)
+        before = list(self.placer.held(name)), self._trouble.get(name)
         self._place(name)
-        return before != (list(self._placer.held(name)), self._trouble.get(name)) or not before[0]
+        return before != (list(self.placer.held(name)), self._trouble.get(name)) or not before[0]
 
     def records(self) -> dict[str, str | None]:
         """Records to put (None: delete) in the bucket ``paths`` since the last call."""
@@ -178,7 +175,7 @@ class Connections:
 
     def routes(self, name: str) -> Routes | None:
         """The paths that a connection has; None while it has none."""
-        return self._placer.routes(name)
+        return self.placer.routes(name)
 
     def moving(self, name: str) -> bool:
         """Whether traffic is not on the path yet, or the backup path is not there yet."""
@@ -187,14 +184,15 @@ class Connections:
     def hops(self, connection: Connection) -> tuple[PathHop, ...]:
         """The path of a connection from a to b; empty while there is none."""
         held = self._ledger.held(connection.name)
-        return () if held is None else self._hops(connection, held.path)
+        return () if held is None else self.hops_of(connection, held.path)
 
     def backup_hops(self, connection: Connection) -> tuple[PathHop, ...]:
         """Its backup path; empty while there is none."""
         held = self._ledger.held(backup_of(connection.name))
-        return () if held is None else self._hops(connection, held.path)
+        return () if held is None else self.hops_of(connection, held.path)
 
-    def _hops(self, connection: Connection, path: Path) -> tuple[PathHop, ...]:
+    def hops_of(self, connection: Connection, path: Path) -> tuple[PathHop, ...]:
+        """A path of a connection by names, with the interfaces of its ends."""
         ends = self._attachments.interface(connection.a), self._attachments.interface(connection.b)
         return self.describe(path, *ends)
 
@@ -246,7 +244,7 @@ class Connections:
         """Its paths, reserved: those it has, as far as they are there; raises as NOT_NOW says."""
         name = connection.name
         self._restore(connection)
-        placed = self._placer.place(connection, a, b, admitted=name in self._admitted)
+        placed = self.placer.place(connection, a, b, admitted=name in self._admitted)
         self._trouble.pop(name, None)
         if placed.missing is not None:
             state = State.DEGRADED if connection.protection.mode == "REQUIRED" else State.PROGRAMMED
@@ -258,7 +256,7 @@ class Connections:
         if a is None or b is None:
             return None
         beside = [other for other in new.values() if isinstance(other, Connection)]
-        return self._placer.search(self.demands.of(connection, a, b, beside), or_without=False)
+        return self.placer.search(self.placer.demands.of(connection, a, b, beside), or_without=False)
 
     def _place_of(self, name: str, new: Mapping[str, Resource]) -> Dpid | None:
         port = new.get(name) or self._store.objects.get(name)
@@ -266,12 +264,9 @@ class Connections:
 
     # Inside: what is held
 
-    def _paths(self, name: str) -> Iterator[Path]:
-        return (held.path for _, held in self._placer.held(name))
-
     def _withdraw(self, name: str) -> None:
         """Give the paths back; others that wait for room are tried."""
-        if self._placer.release(name):
+        if self.placer.release(name):
             self._changed.update(dict.fromkeys(self._trouble))
 
     # Inside: records
@@ -301,7 +296,7 @@ class Connections:
         for key, slot in ((name, saved.primary), (backup_of(name), saved.backup)):
             if slot is not None:
                 try:
-                    self._placer.reserve_one(key, connection, saved.slots[slot])
+                    self.placer.reserve_one(key, connection, saved.slots[slot])
                 except Refused:
                     continue
 

@@ -90,8 +90,8 @@ class PathViews:
             reverse=query.reverse,
             constraints=query.constraints,
         )
-        request = self.connections.demands.of(wish, a, b).request
-        finder = self.connections.finder
+        request = self.connections.placer.demands.of(wish, a, b).request
+        finder = self.connections.placer.finder
         paths = finder.paths(request) if query.disjoint is None else _disjoint(finder, request, query.disjoint)
         first = next(paths, None)
         if first is None:

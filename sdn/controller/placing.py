@@ -17,6 +17,8 @@ from sdn.model.intent import Connection
 from sdn.model.route import Path
 from sdn.routing import Finder, Ledger
 from sdn.routing.admission import Reservation
+from sdn.store import Store
+from sdn.topology import TopologyState
 
 NOT_NOW = (Refused, Exhausted, InvalidInput)
 """What the search for a path raises; names may be unknown at one time and known at another."""
@@ -48,13 +50,23 @@ def holder_of(key: str) -> str:
     return key.removesuffix(_BACKUP)
 
 
-class Placer:
-    """Paths on one ledger."""
+def recovery_order(connection: Connection) -> str:
+    """Who gets another path first when several have lost theirs: the lesser."""
+    return connection.name
 
-    def __init__(self, ledger: Ledger, finder: Finder, demands: Demands) -> None:
+
+class Placer:
+    """Paths on one ledger. store, topology: what names in requests mean."""
+
+    def __init__(self, store: Store, topology: TopologyState, ledger: Ledger) -> None:
         self.ledger = ledger
-        self.finder = finder
-        self.demands = demands
+        self.finder = Finder(ledger.mesh, topology.show, topology.name_of)
+        self.demands = Demands(store, topology, ledger, self.paths)
+        self._names = store, topology
+
+    def twin(self) -> Placer:
+        """Another one on a copy of the ledger, for questions. O(links + reservations)."""
+        return Placer(*self._names, self.ledger.copy())
 
     # What is held
 
@@ -64,6 +76,10 @@ class Placer:
             held = self.ledger.held(key)
             if held is not None:
                 yield key, held
+
+    def paths(self, name: str) -> Iterator[Path]:
+        """The paths of a connection."""
+        return (held.path for _, held in self.held(name))
 
     def routes(self, name: str) -> Routes | None:
         """The paths that a connection has; None while it has none."""

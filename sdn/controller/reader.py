@@ -17,6 +17,7 @@ from sdn.model.selector import EVERYTHING, Selector
 from sdn.model.status import ChangeType, PathHop, Status
 from sdn.model.topology import SwitchPort, WiringFault
 from sdn.model.tracing import TraceQuestion, TraceView
+from sdn.model.whatif import Consequence, WhatIfQuery
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +188,13 @@ class Reader(Protocol):
 
     def find_paths(self, query: PathQuery) -> Iterator[FoundPath]:
         """The best paths, one at a time, each by a bounded search; raises SdnError, also Refused when there is none."""
+        ...
+
+    def what_if(self, query: WhatIfQuery) -> Iterator[Consequence | None]:
+        """What would become of connections, failure by failure; None after each bounded step between two answers.
+
+        Raises NotFound at the call, for what it names.
+        """
         ...
 
     def flows(self, switch: str) -> Iterable[FlowView]:

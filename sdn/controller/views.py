@@ -19,6 +19,7 @@ from sdn.controller.reader import (
     TopologyView,
 )
 from sdn.controller.tracing import Tracing
+from sdn.controller.whatif import WhatIf
 from sdn.model.errors import NotFound, Thing
 from sdn.model.ids import Dpid, Kind, thing_of
 from sdn.model.intent import Connection, Port, Quota, Resource
@@ -29,6 +30,7 @@ from sdn.model.selector import EVERYTHING, Selector
 from sdn.model.status import Status
 from sdn.model.topology import LinkEnd
 from sdn.model.tracing import TraceQuestion, TraceView
+from sdn.model.whatif import Consequence, WhatIfQuery
 from sdn.pipeline.layout import TABLE_NAMES
 from sdn.pipeline.program import SwitchProgram
 from sdn.topology.state import LinkState
@@ -143,6 +145,11 @@ class Views:
     def find_paths(self, query: PathQuery) -> Iterator[FoundPath]:
         """The best paths, one at a time."""
         return self._paths.find(query)
+
+    def what_if(self, query: WhatIfQuery) -> Iterator[Consequence | None]:
+        """What would become of connections; raises NotFound at the call."""
+        controller = self._controller
+        return WhatIf(query, controller.store, controller.topology, controller.connections).steps()
 
     def _place(self, name: str, field: str) -> tuple[Dpid, str]:
         """The switch and (of a port) the interface that a name means."""

@@ -93,6 +93,11 @@ class Config:
     metrics: str = field(
         default="", metadata={"help": "where Prometheus scrapes and health is asked by HTTP", "show": "HOST:PORT"}
     )
+    metrics_tls_cert: str = field(default="", metadata={"help": "TLS for metrics: certificate", "show": "FILE"})
+    metrics_tls_key: str = field(default="", metadata={"help": "its private key", "show": "FILE"})
+    metrics_tls_client_ca: str = field(
+        default="", metadata={"help": "who scrapes may show a certificate of this authority", "show": "FILE"}
+    )
     metrics_without_ports: bool = field(
         default=False, metadata={"help": "no series for single ports, only for networks, links and switches"}
     )

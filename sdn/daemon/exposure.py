@@ -11,7 +11,7 @@ from sdn.model.errors import InvalidInput
 from sdn.security.access import LOCAL, Access
 from sdn.security.auditlog import AuditLog
 from sdn.security.hosts import is_local
-from sdn.security.tls import TlsFiles
+from sdn.security.tls import TlsFiles, tls_files
 
 _log = logging.getLogger("sdn.security")
 
@@ -58,20 +58,6 @@ def secure_openflow(settings: Config) -> OpenFlowSecurity:
     return OpenFlowSecurity(host, port, tls)
 
 
-def metrics_address(settings: Config) -> tuple[str, int]:
-    """Where metrics are told, which have neither TLS nor callers; raises InvalidInput."""
-    host, port = split_address(settings.metrics, "metrics")
-    if not is_local(host):
-        if not settings.insecure:
-            raise InvalidInput.of(
-                "metrics",
-                f"{settings.metrics} can be reached from other machines, where anybody could read names and traffic",
-                "Listen on 127.0.0.1 or [::1], or allow it with --insecure on a network that you trust.",
-            )
-        _log.warning("INSECURE: anybody who reaches %s can read metrics (--insecure)", settings.metrics)
-    return host, port
-
-
 def ovsdb_address(settings: Config) -> tuple[str, int]:
     """Where databases of switches connect, without TLS; raises InvalidInput."""
     host, port = split_address(settings.ovsdb, "ovsdb")
@@ -88,7 +74,7 @@ def ovsdb_address(settings: Config) -> tuple[str, int]:
 
 def secure_api(settings: Config) -> ApiSecurity:
     """From the settings; raises InvalidInput naming the one to change."""
-    tls = _tls(settings)
+    tls = tls_files("tls", settings.tls_cert, settings.tls_key, settings.tls_client_ca, "tls_client_ca")
     local = settings.grpc.startswith("unix:") or is_local(split_address(settings.grpc, "grpc")[0])
     ways = bool(settings.tokens or settings.tls_client_ca)
     if settings.require_auth and not ways:
@@ -118,15 +104,3 @@ def _refuse_open(address: str, encrypted: bool, ways: bool) -> None:
     if not ways:
         remedy = "Set tls_client_ca or tokens, or allow it with --insecure on a network that you trust."
         raise InvalidInput.of("grpc", reached + "and neither tls_client_ca nor tokens is set", remedy)
-
-
-def _tls(settings: Config) -> TlsFiles | None:
-    given = {name: getattr(settings, name) for name in ("tls_cert", "tls_key", "tls_client_ca")}
-    if not any(given.values()):
-        return None
-    for name in ("tls_cert", "tls_key"):
-        if not given[name]:
-            other = next(key for key, value in given.items() if value)
-            raise InvalidInput.of(name, f"not set, and {other} is", "Set tls_cert and tls_key together.")
-    ca = Path(settings.tls_client_ca) if settings.tls_client_ca else None
-    return TlsFiles("tls", Path(settings.tls_cert), Path(settings.tls_key), ca, "tls_client_ca")

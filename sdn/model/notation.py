@@ -19,6 +19,7 @@ _PORTS = {
     0xFFFFFFFD: "CONTROLLER",
     0xFFFFFFFE: "LOCAL",
 }
+_FRAGMENTS = {0: "no", 1: "first", 3: "later"}
 _GROUP_TYPES = ("all", "select", "indirect", "ff")
 _NXM_IN_PORT = 0x00000002
 """Two octets, unlike the field of OXM."""
@@ -187,6 +188,8 @@ def _value(field: Field, value: bytes) -> str:
         return _PORTS.get(_int(value), str(_int(value)))
     if field.name == "dl_type":
         return f"0x{value.hex()}"
+    if field.name == "nw_frag":
+        return _FRAGMENTS.get(_int(value), str(_int(value)))
     return str(int.from_bytes(value, "big")) if field.style == "dec" else _hex(value)
 
 

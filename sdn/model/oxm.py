@@ -55,6 +55,7 @@ IPV4_SRC = Field("nw_src", BASIC, 11, 4, "ip", nxm=0xE)
 IPV4_DST = Field("nw_dst", BASIC, 12, 4, "ip", nxm=0x10)
 IPV6_SRC = Field("ipv6_src", BASIC, 26, 16, "ip", nxm=0x126)
 IPV6_DST = Field("ipv6_dst", BASIC, 27, 16, "ip", nxm=0x128)
+IP_FRAG = Field("nw_frag", NXM_1, 26, 1, "dec")
 IP_TTL = Field("nw_ttl", NXM_1, 29, 1, "dec")
 IP_PROTO = Field("nw_proto", BASIC, 10, 1, "dec")
 ICMPV4_TYPE = Field("icmp_type", BASIC, 19, 1, "dec")
@@ -81,6 +82,7 @@ FIELDS = (
     IPV4_DST,
     IPV6_SRC,
     IPV6_DST,
+    IP_FRAG,
     IP_TTL,
     IP_PROTO,
     ICMPV4_TYPE,

@@ -17,6 +17,7 @@ from sdn.northbound.check import Problems
 from sdn.northbound.kinds import CODECS
 from sdn.northbound.rpc import Context
 from sdn.northbound.views import need
+from sdn.northbound.whatif import WhatIfs
 from sdn.v1 import paths_pb2 as ppb
 from sdn.v1 import resources_pb2 as pb
 
@@ -31,10 +32,15 @@ class PathService:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
+        self._what_ifs = WhatIfs(backend)
 
     def handler(self) -> grpc.GenericRpcHandler:
         """For the server."""
-        methods: dict[str, rpc.Unary | rpc.Stream] = {"CheckConnection": self.check, "FindPaths": self.find}
+        methods: dict[str, rpc.Unary | rpc.Stream] = {
+            "CheckConnection": self.check,
+            "FindPaths": self.find,
+            "WhatIf": self._what_ifs.ask,
+        }
         return rpc.handler(ppb.DESCRIPTOR.services_by_name["PathService"], methods)
 
     async def check(self, request: ppb.CheckConnectionRequest, context: Context) -> Message:

@@ -58,6 +58,7 @@ POLICY: dict[str, Rule] = {
     "/sdn.v1.TopologyService/AuditSwitch": Rule(Need.OPERATE, writes=True),
     "/sdn.v1.PathService/CheckConnection": Rule(Need.NETWORK),  # names what stands in the way
     "/sdn.v1.PathService/FindPaths": Rule(Need.NETWORK),
+    "/sdn.v1.PathService/WhatIf": Rule(Need.NETWORK),
     "/sdn.v1.TraceService/TracePacket": Rule(Need.NETWORK),
     "/sdn.v1.SystemService/GetSystemStatus": Rule(Need.NETWORK),
     "/sdn.v1.CounterService/GetCounters": Rule(Need.READ),

@@ -8,6 +8,7 @@ from sdn.model.oxm import (
     ETH_SRC,
     ETH_TYPE,
     ICMPV6_TYPE,
+    IP_FRAG,
     IP_PROTO,
     IP_TTL,
     IPV4_DST,
@@ -15,6 +16,7 @@ from sdn.model.oxm import (
     ND_OPTIONS_TYPE,
     ND_RESERVED,
     ND_SLL,
+    ND_TARGET,
     ND_TLL,
 )
 from sdn.model.program import Entries, Group
@@ -24,6 +26,8 @@ from sdn.pipeline.shapes import IN_PORT_REPLY, Body, Bucket, Match, load, move, 
 ARP, IPV4, IPV6, RARP, LLDP = 0x0806, 0x0800, 0x86DD, 0x8035, 0x88CC
 ICMP, ICMPV6 = 1, 58
 ROUTER_SOLICITATION, ROUTER_ADVERTISEMENT, SOLICITATION, ADVERTISEMENT, REDIRECT = 133, 134, 135, 136, 137
+FIRST_FRAGMENT = 1
+"""Of an IP packet in fragments, the one with the offset 0 (NXM_NX_IP_FRAG, ovs-fields(7))."""
 DROP = Body()()
 _INDIRECT = 2
 
@@ -36,6 +40,19 @@ def _icmpv6(table: Table, priority: int, kind: int) -> Match:
     return Match(table, priority, (ETH_TYPE, IPV6), (IP_PROTO, ICMPV6), (ICMPV6_TYPE, kind))
 
 
+_HIDDEN_ND = (
+    Match(Table.SOURCE_ND, 150, (ETH_TYPE, IPV6), (IP_FRAG, FIRST_FRAGMENT), (IP_TTL, 255), (IP_PROTO, ICMPV6)),
+    Match(Table.SOURCE_ND, 150, (ETH_TYPE, IPV6), (IP_PROTO, 0)),
+    Match(Table.SOURCE_ND, 150, (ETH_TYPE, IPV6), (IP_PROTO, ICMPV6), (ICMPV6_TYPE, SOLICITATION), (ND_TARGET, 0)),
+)
+"""Neighbour discovery that the switch cannot look into, but the receiver might.
+
+Fragments (RFC 6980): a switch sees no ICMPv6 type in any of them, but hosts take neighbour discovery with the hop limit
+255 alone (RFC 4861, section 7.1), which whole packets take from their first fragment. Extension headers that are cut
+off, in a fragment or by a wrong length: no protocol is seen. The same option twice: no target is seen.
+"""
+
+
 def _security() -> dict[bytes, bytes]:
     """IP and ARP need an explicit permission of their port; any other EtherType but control protocols passes."""
     flows = {
@@ -44,6 +61,7 @@ def _security() -> dict[bytes, bytes]:
     flows[Match(Table.SOURCE, 10)()] = Body(goto=Table.SERVICES)()
     for kind in (ROUTER_SOLICITATION, ROUTER_ADVERTISEMENT, SOLICITATION, ADVERTISEMENT, REDIRECT):
         flows[_icmpv6(Table.SOURCE_ND, 50, kind)()] = DROP
+    flows.update(dict.fromkeys((match() for match in _HIDDEN_ND), DROP))
     flows[Match(Table.SOURCE_ND, 10)()] = Body(goto=Table.SERVICES)()
     return flows
 

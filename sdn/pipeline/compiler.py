@@ -383,7 +383,7 @@ class Compiler:
 
     def _transports(self, unit: Unit, port: PortFacts) -> tuple[int, ...]:
         """Labels of the switches where a port is, those that are known."""
-        return tuple(self._labels[dpid] for dpid in port.dpids if self._known(unit, dpid))
+        return tuple([self._labels[dpid] for dpid in port.dpids if self._known(unit, dpid)])
 
     def _make_static(self, unit: Unit) -> Entries:
         facts = self._routers.get(unit.object)

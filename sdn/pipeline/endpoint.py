@@ -103,11 +103,14 @@ def compile_endpoint(
     if member:
         flows[_MAC(port.mac, network)] = label
     if member and not port.learned:  # what was learned may have changed since: hosts answer for themselves
-        flows.update(answer_arp(network, address, port.mac) for address in port.v4)
-        flows.update(answer_nd(network, address, port.mac, router=False) for address in port.v6)
+        for address in port.v4:
+            flows[_ARP_ASKED(address, network)] = _ARP_ANSWER(port.mac, port.mac, address)
+        flows.update([answer_nd(network, address, port.mac, router=False) for address in port.v6])
     if routed:
-        flows.update((_NEIGHBOR_V4(address, network), label) for address in port.v4)
-        flows.update((_NEIGHBOR_V6(address, network), label) for address in port.v6)
+        for address in port.v4:
+            flows[_NEIGHBOR_V4(address, network)] = label
+        for address in port.v6:
+            flows[_NEIGHBOR_V6(address, network)] = label
     for item in held:
         flows.update(_compile_held(item, network, _to(transports, item.service), member, routed))
     return Entries(flows)
@@ -115,8 +118,9 @@ def compile_endpoint(
 
 def _to(transports: Sequence[int], service: int) -> FlowBody:
     """To a port with one of its MACs, wherever it is."""
-    labels = [(transport << 24 | service).to_bytes(8, "big") for transport in reversed(transports)]
-    return (_LABEL if len(labels) == 1 else _LABELS)(*labels)
+    if len(transports) == 1:
+        return _LABEL((transports[0] << 24 | service).to_bytes(8, "big"))
+    return _LABELS(*[(transport << 24 | service).to_bytes(8, "big") for transport in reversed(transports)])
 
 
 def _compile_held(

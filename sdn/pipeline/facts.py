@@ -68,7 +68,7 @@ class PortFacts:
     @property
     def dpids(self) -> tuple[int, ...]:
         """The switches where it is."""
-        return tuple(dict.fromkeys(dpid for dpid, _ in self.sites))
+        return (self.dpid,) if self.target is None else tuple(dict.fromkeys(dpid for dpid, _ in self.sites))
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,14 +80,20 @@ def _source(values: Values, names: Names) -> str:
 
 
 def _source_nd(values: Values, names: Names) -> str:
-    kind = values.get("icmpv6_type", 0)
+    kind, sender = values.get("icmpv6_type", 0), names.sender or "the sender"
+    if not values.get("nw_proto"):
+        return f"extension headers in a packet of {sender} are cut off"
+    if values.get("nw_frag"):
+        return f"{sender} sends ICMPv6 with the hop limit 255 in fragments, which may hide neighbour discovery"
     if kind in (133, 134, 137):
         what = {133: "solicitations", 134: "advertisements", 137: "redirects"}[kind]
         return f"router {what} are not taken from hosts"
     said = values.get("nd_sll" if kind == 135 else "nd_tll", 0)
     target = IPv6Address(values.get("nd_target", 0))
+    if kind == 135 and not values.get("nd_target"):
+        return f"a solicitation of {sender} is malformed"
     what = "a solicitation" if kind == 135 else f"an advertisement of {target}"
-    return f"{what} from {_mac(said)} is not allowed at {names.sender or 'the sender'} (allowed: {names.allowed})"
+    return f"{what} from {_mac(said)} is not allowed at {sender} (allowed: {names.allowed})"
 
 
 def _l2(values: Values, names: Names) -> str:

@@ -6,6 +6,7 @@ of its path, because its traffic goes there and back on the same links.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -106,11 +107,25 @@ class Ledger:
             if self.free(out) < forward or self.free(into) < backward:
                 reason = f"link {plain(out)} - {plain(into)} has {min(self.free(out), self.free(into))} bit/s free"
                 raise Refused.of("bandwidth", reason, "Ask again for another path.")
-        self._held[holder] = Reservation(path, forward, backward)
-        for out, into in ends:
-            for end, bandwidth in ((out, forward), (into, backward)):
-                self._directions[end].take(bandwidth)
-                self._directions[end].users[holder] = None
+        self.put_back(holder, Reservation(path, forward, backward))
+
+    def put_back(self, holder: str, reservation: Reservation) -> None:
+        """Take what was held before, whether there is room or not: to undo a release. O(length of the path)."""
+        self._held[holder] = reservation
+        for out, into in _ends(reservation.path):
+            for end, bandwidth in ((out, reservation.forward), (into, reservation.backward)):
+                direction = self._directions.setdefault(end, Direction())
+                direction.take(bandwidth)
+                direction.users[holder] = None
+
+    def copy(self) -> Ledger:
+        """The same links and reservations once more, to try things on. O(links + reservations)."""
+        twin = Ledger()
+        twin._factor = self._factor
+        twin.change_links(LinkChanges(new=tuple(self.mesh.links())))
+        for holder, held in self._held.items():
+            twin.put_back(holder, held)
+        return twin
 
     def release(self, holder: str) -> bool:
         """Give back what ``holder`` has; returns whether it had anything. O(length of the path)."""
@@ -127,6 +142,10 @@ class Ledger:
     def held(self, holder: str) -> Reservation | None:
         """What somebody holds."""
         return self._held.get(holder)
+
+    def items(self) -> Iterable[tuple[str, Reservation]]:
+        """All holders and what they hold; a live view."""
+        return self._held.items()
 
 
 def _ends(path: Path) -> list[tuple[LinkEnd, LinkEnd]]:

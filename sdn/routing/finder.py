@@ -67,6 +67,16 @@ class Finder:
             raise Refused.of("protection", reason, "Add a link around it, or ask without protection.")
         return path_of(request.source, way)
 
+    def widest(self, request: PathRequest) -> tuple[int, Path] | None:
+        """The largest bits/s, at most what is asked for, for which there is a path that satisfies all else; None when
+        there is none for any. Of a request for 0 bits/s: 0. O(log L) searches."""
+        if best_path(self._mesh, request) is not None:
+            return max(request.forward, request.backward), self.path(request)
+        if best_path(self._mesh, replace(request, forward=0, backward=0)) is None:
+            return None
+        most, way = self._widest(request, max(request.forward, request.backward))
+        return most, path_of(request.source, way)
+
     def shared(self, path: Path, protect: Protect) -> Exclusion:
         """What a path that protects this one must not use."""
         return self._mesh.shared(path, protect)

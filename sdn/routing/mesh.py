@@ -74,6 +74,10 @@ class Mesh:
         """What is free, on each direction of every link. O(L)."""
         return (arc.room.free for arcs in self._arcs.values() for arc in arcs)
 
+    def links(self) -> Iterator[Link]:
+        """Every link once. O(L)."""
+        return (arc.link for arcs in self._arcs.values() for arc in arcs if arc.end == arc.link.a)
+
     def has_risk(self, group: str) -> bool:
         """Whether a link is in a shared-risk group."""
         return self._risks[group] > 0

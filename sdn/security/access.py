@@ -104,6 +104,13 @@ class Access:
                 ways = "a client certificate" if self.certificates else "a token"
                 raise Unauthenticated.of("", "it is not known who calls", f"Call with {ways} (sdnctl --help: access).")
             return self.anonymous
+        return self.holder(pem)
+
+    def holder(self, pem: bytes) -> Identity:
+        """The identity of a client certificate that TLS has verified, also where the API asks for none.
+
+        Raises Unauthenticated for one that was revoked or has expired.
+        """
         found = _identity_of(pem)
         if found.key in self._tokens.revoked:
             raise Unauthenticated.of("certificate", "revoked", "Ask an administrator for a new one.")

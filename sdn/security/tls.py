@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import ssl
 import stat
+import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +27,21 @@ class Pem:
     certificate: bytes
     key: bytes
     ca: bytes | None
+
+
+def tls_files(prefix: str, certificate: str, key: str, ca: str, ca_setting: str) -> TlsFiles | None:
+    """From settings PREFIX_cert, PREFIX_key and that of the authority, which may be empty; None if all are.
+
+    Raises InvalidInput naming the setting that is missing or wrong.
+    """
+    given = {f"{prefix}_cert": certificate, f"{prefix}_key": key, ca_setting: ca}
+    if not any(given.values()):
+        return None
+    for name in (f"{prefix}_cert", f"{prefix}_key"):
+        if not given[name]:
+            other = next(other for other, value in given.items() if value)
+            raise InvalidInput.of(name, f"not set, and {other} is", f"Set {prefix}_cert and {prefix}_key together.")
+    return TlsFiles(prefix, Path(certificate), Path(key), Path(ca) if ca else None, ca_setting)
 
 
 class TlsFiles:
@@ -56,11 +72,13 @@ class TlsFiles:
         _log.info("certificate read anew", extra={"fields": {"file": str(self._certificate)}})
         return self.pem
 
-    def context(self) -> ssl.SSLContext:
-        """For asyncio: TLS 1.2 or newer, clients with a certificate of the authority."""
+    def context(self, *, optional: bool = False) -> ssl.SSLContext:
+        """TLS 1.2 or newer, clients with a certificate of the authority; optional: or with none."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.verify_mode = ssl.CERT_REQUIRED
+        context.verify_mode = ssl.CERT_OPTIONAL if optional else ssl.CERT_REQUIRED
+        if self._ca is None:
+            context.verify_mode = ssl.CERT_NONE
         # Every session is a whole handshake, so that nothing of an earlier one is trusted.
         context.options |= ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION
         context.num_tickets = 0
@@ -94,3 +112,22 @@ class TlsFiles:
         if ca is not None:
             read_certificate(ca, self._ca_setting)
         return Pem(certificate, key, ca)
+
+
+class Contexts:
+    """What TLS is made with at each handshake, for servers with threads: another context when the files were renewed.
+
+    A context that is in use is never changed. Clients may show a certificate, and need not.
+    """
+
+    def __init__(self, files: TlsFiles) -> None:
+        self._files = files
+        self._lock = threading.Lock()
+        self._context = files.context(optional=True)
+
+    def __call__(self) -> ssl.SSLContext:
+        """The present one; from any thread."""
+        with self._lock:
+            if self._files.renewed() is not None:
+                self._context = self._files.context(optional=True)
+            return self._context

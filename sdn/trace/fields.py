@@ -40,7 +40,6 @@ _MORE = (
     (BASIC, 20, "icmp_code", 8),
     (BASIC, 28, "ipv6_label", 20),
     (BASIC, 30, "icmpv6_code", 8),
-    (NXM_1, 26, "nw_frag", 8),
     *((NXM_1, number, f"reg{number}", 32) for number in range(8, 16)),
 )
 _DECIMAL = {"tcp_src", "tcp_dst", "udp_src", "udp_dst", "icmp_code", "icmpv6_code"}

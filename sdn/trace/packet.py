@@ -124,6 +124,7 @@ def _ipv6(packet: Packet, at: int) -> None:
     fields["ipv6_src"], fields["ipv6_dst"] = _int(data, at + 8, 16), _int(data, at + 24, 16)
     behind = _behind_extensions(packet, data[at + 6], at + 40)
     if behind is None:
+        fields.pop("nw_frag", None)
         return
     fields["nw_proto"], packet.l4 = behind
     fields["nw_ttl"] = data[at + 7]

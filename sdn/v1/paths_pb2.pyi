@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from sdn.v1 import resources_pb2 as _resources_pb2
 import builtins as _builtins
 import sys
@@ -18,6 +19,68 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _FailureKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _FailureKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FailureKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    FAILURE_KIND_UNSPECIFIED: _FailureKind.ValueType  # 0
+    FAILED_LINK: _FailureKind.ValueType  # 1
+    FAILED_SWITCH: _FailureKind.ValueType  # 2
+    FAILED_RISK_GROUP: _FailureKind.ValueType  # 3
+    FAILED_TOGETHER: _FailureKind.ValueType  # 4
+    """Several of these at once."""
+
+class FailureKind(_FailureKind, metaclass=_FailureKindEnumTypeWrapper):
+    """What fails."""
+
+FAILURE_KIND_UNSPECIFIED: FailureKind.ValueType  # 0
+FAILED_LINK: FailureKind.ValueType  # 1
+FAILED_SWITCH: FailureKind.ValueType  # 2
+FAILED_RISK_GROUP: FailureKind.ValueType  # 3
+FAILED_TOGETHER: FailureKind.ValueType  # 4
+"""Several of these at once."""
+Global___FailureKind: _TypeAlias = FailureKind  # noqa: Y015
+
+class _Fate:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _FateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Fate.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    FATE_UNSPECIFIED: _Fate.ValueType  # 0
+    CHANGES_OVER: _Fate.ValueType  # 1
+    """Its backup path takes the traffic."""
+    MOVES: _Fate.ValueType  # 2
+    """It gets another path with all its bandwidth."""
+    UNGUARANTEED: _Fate.ValueType  # 3
+    """There is no path with its bandwidth; its traffic goes the shortest way."""
+    CUT_OFF: _Fate.ValueType  # 4
+    """Its ends are not connected any more, or one of them is on a switch that fails."""
+    BACKUP_LOST: _Fate.ValueType  # 5
+    """Its backup path alone is concerned."""
+    UNCERTAIN: _Fate.ValueType  # 6
+    """The search for another path was given up."""
+
+class Fate(_Fate, metaclass=_FateEnumTypeWrapper):
+    """What becomes of a connection."""
+
+FATE_UNSPECIFIED: Fate.ValueType  # 0
+CHANGES_OVER: Fate.ValueType  # 1
+"""Its backup path takes the traffic."""
+MOVES: Fate.ValueType  # 2
+"""It gets another path with all its bandwidth."""
+UNGUARANTEED: Fate.ValueType  # 3
+"""There is no path with its bandwidth; its traffic goes the shortest way."""
+CUT_OFF: Fate.ValueType  # 4
+"""Its ends are not connected any more, or one of them is on a switch that fails."""
+BACKUP_LOST: Fate.ValueType  # 5
+"""Its backup path alone is concerned."""
+UNCERTAIN: Fate.ValueType  # 6
+"""The search for another path was given up."""
+Global___Fate: _TypeAlias = Fate  # noqa: Y015
 
 @_typing.final
 class CheckConnectionRequest(_message.Message):
@@ -210,3 +273,164 @@ class FoundPaths(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___FoundPaths: _TypeAlias = FoundPaths  # noqa: Y015
+
+@_typing.final
+class WhatIfRequest(_message.Message):
+    """Failures to try, one after the other; nothing named: every link, every switch and every shared-risk group."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINKS_FIELD_NUMBER: _builtins.int
+    SWITCHES_FIELD_NUMBER: _builtins.int
+    RISK_GROUPS_FIELD_NUMBER: _builtins.int
+    TOGETHER_FIELD_NUMBER: _builtins.int
+    together: _builtins.bool
+    """All of these at once."""
+    @_builtins.property
+    def links(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Links that are up, as SWITCH:INTERFACE of either end, or both ends joined by '-'. At most 1000 of each."""
+
+    @_builtins.property
+    def switches(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names or datapath ids."""
+
+    @_builtins.property
+    def risk_groups(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        links: _abc.Iterable[_builtins.str] | None = ...,
+        switches: _abc.Iterable[_builtins.str] | None = ...,
+        risk_groups: _abc.Iterable[_builtins.str] | None = ...,
+        together: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["links", b"links", "risk_groups", b"risk_groups", "switches", b"switches", "together", b"together"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WhatIfRequest: _TypeAlias = WhatIfRequest  # noqa: Y015
+
+@_typing.final
+class AffectedConnection(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    FATE_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    BACKUP_PATH_FIELD_NUMBER: _builtins.int
+    UNPROTECTED_FIELD_NUMBER: _builtins.int
+    BANDWIDTH_BPS_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Full name."""
+    fate: Global___Fate.ValueType
+    unprotected: _builtins.bool
+    """It asks for protection and would have none."""
+    bandwidth_bps: _builtins.int
+    """The bits/s there and back for which there would be a path."""
+    message: _builtins.str
+    """For people: why it would not have what it has."""
+    @_builtins.property
+    def path(self) -> _containers.RepeatedCompositeFieldContainer[_resources_pb2.PathHop]:
+        """The paths that it would have then."""
+
+    @_builtins.property
+    def backup_path(self) -> _containers.RepeatedCompositeFieldContainer[_resources_pb2.PathHop]: ...
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        fate: Global___Fate.ValueType = ...,
+        path: _abc.Iterable[_resources_pb2.PathHop] | None = ...,
+        backup_path: _abc.Iterable[_resources_pb2.PathHop] | None = ...,
+        unprotected: _builtins.bool = ...,
+        bandwidth_bps: _builtins.int = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backup_path", b"backup_path", "bandwidth_bps", b"bandwidth_bps", "fate", b"fate", "message", b"message", "name", b"name", "path", b"path", "unprotected", b"unprotected"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AffectedConnection: _TypeAlias = AffectedConnection  # noqa: Y015
+
+@_typing.final
+class Overload(_message.Message):
+    """A direction of a link on which more would be sent than fits."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SENDER_SWITCH_FIELD_NUMBER: _builtins.int
+    SENDER_INTERFACE_FIELD_NUMBER: _builtins.int
+    RECEIVER_SWITCH_FIELD_NUMBER: _builtins.int
+    RECEIVER_INTERFACE_FIELD_NUMBER: _builtins.int
+    CAPACITY_BPS_FIELD_NUMBER: _builtins.int
+    RESERVED_BPS_FIELD_NUMBER: _builtins.int
+    UNGUARANTEED_BPS_FIELD_NUMBER: _builtins.int
+    sender_switch: _builtins.str
+    sender_interface: _builtins.str
+    receiver_switch: _builtins.str
+    receiver_interface: _builtins.str
+    capacity_bps: _builtins.int
+    reserved_bps: _builtins.int
+    """By connections with a path."""
+    unguaranteed_bps: _builtins.int
+    """By connections without one, that go the shortest way (one of them, where several are equal) over this link."""
+    def __init__(
+        self,
+        *,
+        sender_switch: _builtins.str = ...,
+        sender_interface: _builtins.str = ...,
+        receiver_switch: _builtins.str = ...,
+        receiver_interface: _builtins.str = ...,
+        capacity_bps: _builtins.int = ...,
+        reserved_bps: _builtins.int = ...,
+        unguaranteed_bps: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capacity_bps", b"capacity_bps", "receiver_interface", b"receiver_interface", "receiver_switch", b"receiver_switch", "reserved_bps", b"reserved_bps", "sender_interface", b"sender_interface", "sender_switch", b"sender_switch", "unguaranteed_bps", b"unguaranteed_bps"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Overload: _TypeAlias = Overload  # noqa: Y015
+
+@_typing.final
+class Consequence(_message.Message):
+    """What one failure would do, or a piece of it: at most 500 connections and links."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    AFFECTED_FIELD_NUMBER: _builtins.int
+    OVERLOADS_FIELD_NUMBER: _builtins.int
+    LAST_FIELD_NUMBER: _builtins.int
+    kind: Global___FailureKind.ValueType
+    name: _builtins.str
+    """Of the link, switch or risk group; of several joined by ', '."""
+    last: _builtins.bool
+    """No further piece of the same failure follows."""
+    @_builtins.property
+    def affected(self) -> _containers.RepeatedCompositeFieldContainer[Global___AffectedConnection]: ...
+    @_builtins.property
+    def overloads(self) -> _containers.RepeatedCompositeFieldContainer[Global___Overload]: ...
+    def __init__(
+        self,
+        *,
+        kind: Global___FailureKind.ValueType = ...,
+        name: _builtins.str = ...,
+        affected: _abc.Iterable[Global___AffectedConnection] | None = ...,
+        overloads: _abc.Iterable[Global___Overload] | None = ...,
+        last: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["affected", b"affected", "kind", b"kind", "last", b"last", "name", b"name", "overloads", b"overloads"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Consequence: _TypeAlias = Consequence  # noqa: Y015

@@ -44,6 +44,11 @@ class PathServiceStub:
                 request_serializer=sdn_dot_v1_dot_paths__pb2.PathQuery.SerializeToString,
                 response_deserializer=sdn_dot_v1_dot_paths__pb2.FoundPaths.FromString,
                 _registered_method=True)
+        self.WhatIf = channel.unary_stream(
+                '/sdn.v1.PathService/WhatIf',
+                request_serializer=sdn_dot_v1_dot_paths__pb2.WhatIfRequest.SerializeToString,
+                response_deserializer=sdn_dot_v1_dot_paths__pb2.Consequence.FromString,
+                _registered_method=True)
 
 
 class PathServiceServicer:
@@ -63,6 +68,14 @@ class PathServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WhatIf(self, request, context):
+        """What would become of connections if something failed, failure by failure: computed on a copy of the reservations as
+        they are when it is asked. At most 4 at the same time; more are RESOURCE_EXHAUSTED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PathServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -75,6 +88,11 @@ def add_PathServiceServicer_to_server(servicer, server):
                     servicer.FindPaths,
                     request_deserializer=sdn_dot_v1_dot_paths__pb2.PathQuery.FromString,
                     response_serializer=sdn_dot_v1_dot_paths__pb2.FoundPaths.SerializeToString,
+            ),
+            'WhatIf': grpc.unary_stream_rpc_method_handler(
+                    servicer.WhatIf,
+                    request_deserializer=sdn_dot_v1_dot_paths__pb2.WhatIfRequest.FromString,
+                    response_serializer=sdn_dot_v1_dot_paths__pb2.Consequence.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -131,6 +149,33 @@ class PathService:
             '/sdn.v1.PathService/FindPaths',
             sdn_dot_v1_dot_paths__pb2.PathQuery.SerializeToString,
             sdn_dot_v1_dot_paths__pb2.FoundPaths.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WhatIf(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/sdn.v1.PathService/WhatIf',
+            sdn_dot_v1_dot_paths__pb2.WhatIfRequest.SerializeToString,
+            sdn_dot_v1_dot_paths__pb2.Consequence.FromString,
             options,
             channel_credentials,
             insecure,

@@ -35,6 +35,10 @@ class PathServiceStub:
     """Whether a connection would be admitted, with its paths, or what stands in the way and what would do."""
     FindPaths: _grpc.UnaryUnaryMultiCallable[_paths_pb2.PathQuery, _paths_pb2.FoundPaths]
     """The best paths between two places."""
+    WhatIf: _grpc.UnaryStreamMultiCallable[_paths_pb2.WhatIfRequest, _paths_pb2.Consequence]
+    """What would become of connections if something failed, failure by failure: computed on a copy of the reservations as
+    they are when it is asked. At most 4 at the same time; more are RESOURCE_EXHAUSTED.
+    """
 
 @_typing.type_check_only
 class PathServiceAsyncStub(PathServiceStub):
@@ -43,6 +47,10 @@ class PathServiceAsyncStub(PathServiceStub):
     """Whether a connection would be admitted, with its paths, or what stands in the way and what would do."""
     FindPaths: _aio.UnaryUnaryMultiCallable[_paths_pb2.PathQuery, _paths_pb2.FoundPaths]  # type: ignore[assignment]
     """The best paths between two places."""
+    WhatIf: _aio.UnaryStreamMultiCallable[_paths_pb2.WhatIfRequest, _paths_pb2.Consequence]  # type: ignore[assignment]
+    """What would become of connections if something failed, failure by failure: computed on a copy of the reservations as
+    they are when it is asked. At most 4 at the same time; more are RESOURCE_EXHAUSTED.
+    """
 
 class PathServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -60,5 +68,15 @@ class PathServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_paths_pb2.FoundPaths, _abc.Awaitable[_paths_pb2.FoundPaths]]:
         """The best paths between two places."""
+
+    @_abc_1.abstractmethod
+    def WhatIf(
+        self,
+        request: _paths_pb2.WhatIfRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_paths_pb2.Consequence], _abc.AsyncIterator[_paths_pb2.Consequence]]:
+        """What would become of connections if something failed, failure by failure: computed on a copy of the reservations as
+        they are when it is asked. At most 4 at the same time; more are RESOURCE_EXHAUSTED.
+        """
 
 def add_PathServiceServicer_to_server(servicer: PathServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -62,6 +62,7 @@ WHO: dict[str, set[str]] = {
     "/sdn.v1.TopologyService/AuditSwitch": {ADMIN, OPERATOR},
     "/sdn.v1.PathService/CheckConnection": READERS,
     "/sdn.v1.PathService/FindPaths": READERS,
+    "/sdn.v1.PathService/WhatIf": READERS,
     "/sdn.v1.TraceService/TracePacket": READERS,
     "/sdn.v1.SystemService/GetSystemStatus": READERS,
     "/sdn.v1.CounterService/GetCounters": EVERYBODY,

@@ -24,6 +24,7 @@ from sdn.model.oxm import (
     ICMPV4_TYPE,
     ICMPV6_TYPE,
     IN_PORT,
+    IP_FRAG,
     IP_PROTO,
     IP_TTL,
     IPV4_DST,
@@ -169,7 +170,7 @@ async def test_everything_written_is_read_back_byte_for_byte(ovs: PrivateOvs) ->
 PREREQUISITES: dict[Field, tuple[tuple[Field, int], ...]] = {
     field: pairs
     for fields, pairs in (
-        ((IPV4_SRC, IPV4_DST, IP_TTL), ((ETH_TYPE, 0x0800),)),
+        ((IPV4_SRC, IPV4_DST, IP_FRAG, IP_TTL), ((ETH_TYPE, 0x0800),)),
         ((IPV6_SRC, IPV6_DST, IP_PROTO), ((ETH_TYPE, 0x86DD),)),
         ((ICMPV4_TYPE,), ((ETH_TYPE, 0x0800), (IP_PROTO, 1))),
         ((ICMPV6_TYPE,), ((ETH_TYPE, 0x86DD), (IP_PROTO, 58))),

@@ -36,7 +36,7 @@ def random_frame(cloud: Cloud, sender: str, chance: Random) -> bytes:
     roll = chance.random()
     near = [p for p in cloud.hosts.values() if p.tenant == me.tenant and (p.network == me.network or roll < 0.3)]
     other = chance.choice(near if roll < 0.9 else list(cloud.hosts.values()))
-    make = chance.choice((_ip, _ip, _ip, _ip, _arp, _discovery, _fragment, _other))
+    make = chance.choice((_ip, _ip, _ip, _ip, _arp, _discovery, _fragment, _hidden, _other))
     frame = bytes(make(cloud, me, other, chance))
     if chance.random() < 0.05:
         frame = frame[:6] + bytes.fromhex(VIRTUAL.replace(":", "")) + frame[12:]
@@ -180,6 +180,22 @@ def _discovery(cloud: Cloud, me: Plugged, other: Plugged, chance: Random) -> Pac
     for option in options:
         packet /= option
     return packet
+
+
+def _hidden(cloud: Cloud, me: Plugged, other: Plugged, chance: Random) -> Packet:
+    """Neighbour discovery, or what might be, in a fragment or behind extension headers that may be cut off."""
+    frame = _discovery(cloud, me, other, chance)
+    ip = frame[IPv6].copy()
+    ip.remove_payload()
+    ip.hlim = chance.choice((255, 255, 64))
+    kind, payload = 58, bytes(frame[IPv6].payload)
+    if chance.random() < 0.5:
+        size = chance.choice((8, 16, 24))
+        kind, payload = 60, bytes([58, size // 8 - 1, 1, size - 4]) + bytes(size - 4) + payload
+    offset, more = chance.choice(((0, 1), (0, 1), (0, 0), (2, 0), (2, 1)))
+    part = payload[: chance.choice((0, 8, 16, 24, 32, len(payload)))]
+    head = Ether(src=frame.src, dst=frame.dst) / ip
+    return head / IPv6ExtHdrFragment(nh=kind, offset=offset, m=more) / Raw(part)
 
 
 def _other(cloud: Cloud, me: Plugged, other: Plugged, chance: Random) -> Packet:
