@@ -333,8 +333,16 @@ class Convergence:
     # ---- repair --------------------------------------------------------------------------------------------------
 
     def _busy(self) -> set[Dpid]:
-        """Destinations to which packets may be on their way by former routes, perhaps by repair."""
-        return {*self._versions, *map(unversioned, self._lingering.names())} if self._begun else set()
+        """Destinations to which packets may be on their way by repair: next hops of a switch are or were all dead."""
+        if not self._begun:
+            return set()
+        peers = self._peers
+        dead = (
+            unversioned(name)
+            for dpid, name, hops in self._lingering.items()
+            if hops is not None and not any((dpid, port) in peers for port in hops.ports)
+        )
+        return {*self._versions, *self._postponed, *dead}
 
     def _release(self, now: float) -> None:
         busy = self._busy()
