@@ -24,7 +24,7 @@ from sdn.model.topology import LinkChanges
 from sdn.pipeline import Compiler
 from sdn.routing import ShortestPaths
 
-PATIENCE = 5.0
+PATIENCE = 1.0
 """Seconds for which repair hops wait at most for the routes to rest."""
 
 
@@ -35,6 +35,11 @@ class _Versions:
     building: int | None = None
     built: Fading | None = None
     draining: dict[int, Fading] = field(default_factory=dict)
+
+    @property
+    def moving(self) -> bool:
+        """Whether some switch has not confirmed yet what packets are to be given."""
+        return self.building is not None or any(fading.waits for fading in self.draining.values())
 
 
 class Convergence:
@@ -99,6 +104,11 @@ class Convergence:
             if destination in busy:
                 self._held.setdefault(destination, (now, {}))[1][dpid] = hops
         self._repair([repair for repair in repairs if repair[1] not in busy] if busy else repairs)
+
+    @property
+    def holds_repairs(self) -> bool:
+        """Whether repair hops wait."""
+        return bool(self._held)
 
     def records(self) -> dict[str, str | None]:
         """Records to put (None: delete) in the bucket ``epochs`` since the last call."""
@@ -333,16 +343,17 @@ class Convergence:
     # ---- repair --------------------------------------------------------------------------------------------------
 
     def _busy(self) -> set[Dpid]:
-        """Destinations to which packets may be on their way by repair: next hops of a switch are or were all dead."""
+        """Destinations to which packets may be on their way by repair: of some switch all next hops were dead, and not
+        all have confirmed what they are now."""
         if not self._begun:
             return set()
         peers = self._peers
         dead = (
             unversioned(name)
-            for dpid, name, hops in self._lingering.items()
+            for dpid, name, hops in self._lingering.unconfirmed()
             if hops is not None and not any((dpid, port) in peers for port in hops.ports)
         )
-        return {*self._versions, *self._postponed, *dead}
+        return {*(d for d, versions in self._versions.items() if versions.moving), *dead}
 
     def _release(self, now: float) -> None:
         busy = self._busy()

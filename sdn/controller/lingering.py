@@ -74,9 +74,10 @@ class Lingering:
         """(switch, former next hops) of a version of a destination; a switch may occur more than once."""
         return (item for batch in self._batches if name in batch.hops for item in batch.hops[name].items())
 
-    def items(self) -> Iterator[tuple[Dpid, Dpid, NextHops | None]]:
-        """(switch, version of a destination, former next hops) of all. O(all)."""
+    def unconfirmed(self) -> Iterator[tuple[Dpid, Dpid, NextHops | None]]:
+        """(switch, version of a destination, former next hops) of changes that not all have confirmed. O(these)."""
         for batch in self._batches:
-            for name, former in batch.hops.items():
-                for dpid, hops in former.items():
-                    yield dpid, name, hops
+            if batch.fading.waits:
+                for name, former in batch.hops.items():
+                    for dpid, hops in former.items():
+                        yield dpid, name, hops

@@ -7,8 +7,9 @@ Penalties are left out: the trees of a switch that is away cannot be changed, an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
+from typing import Protocol
 
 from sdn.model.ids import Dpid
 from sdn.model.route import Repair, RepairHops
@@ -24,20 +25,34 @@ EFFORT = 100_000
 """Of one turn (RepairTrees.work): about 20 ms on a fat tree of 320 switches, at most 42 seen (docs/benchmarks.md)."""
 
 
-class Repairs:
-    """Keeps repair hops up to date. enabled: whether there are any. tell: takes those that are others, and the time."""
+class Sink(Protocol):
+    """Who is told."""
 
-    def __init__(self, tell: Callable[[list[Repair], float], None], *, enabled: bool) -> None:
-        self._tell = tell
-        self._enabled = enabled
+    def set_repairs(self, repairs: list[Repair], now: float) -> None:
+        """These are others from now on, or as soon as they can be."""
+
+    @property
+    def holds_repairs(self) -> bool:
+        """Whether some are still to be given to switches."""
+
+
+class Repairs:
+    """Keeps repair hops up to date.
+
+    sink: takes those that are others. enabled: whether there are any; begun: those of the start have been told.
+    """
+
+    def __init__(self, sink: Sink, *, enabled: bool) -> None:
+        self._sink = sink
+        self.enabled = enabled
         self._trees = RepairTrees()
-        self._begun = False
+        self.begun = False
         self._due: tuple[float, float] | None = None
         """When links will have rested, and when that is not waited for any more."""
 
     def change_links(self, changes: LinkChanges, now: float) -> None:
         """Links are others."""
-        if self._enabled:
+        if self.enabled:
             self._trees.change_links(map(_plain, changes.gone), map(_plain, changes.new))
         if self._trees.busy:
             latest = now + PATIENCE if self._due is None else self._due[1]
@@ -45,26 +60,26 @@ class Repairs:
 
     def set_destinations(self, dpids: Iterable[Dpid]) -> None:
         """Destinations are others."""
-        if self._enabled:
+        if self.enabled:
             self._trees.set_destinations(dpids)
 
     def follow(self, now: float) -> None:
         """Tell what is to be known by now; when first called everything, as switches are adopted then."""
-        if not self._begun:
-            self._begun, self._due = True, None
-            self._tell(self._trees.work(), now)
+        if not self.begun:
+            self.begun, self._due = True, None
+            self._sink.set_repairs(self._trees.work(), now)
         elif self._trees.busy and (self._due is None or now >= min(self._due)):
             self._due = None
-            self._tell(self._trees.work(EFFORT), now)
+            self._sink.set_repairs(self._trees.work(EFFORT), now)
 
     def hops(self, switch: Dpid, destination: Dpid) -> RepairHops | None:
         """As told last. O(blocks)."""
-        return self._trees.hops(switch, destination) if self._enabled else None
+        return self._trees.hops(switch, destination) if self.enabled else None
 
     @property
     def busy(self) -> bool:
         """Whether trees are still to follow."""
-        return self._trees.busy
+        return self._trees.busy or self._sink.holds_repairs
 
 
 def _plain(link: Link) -> Link:

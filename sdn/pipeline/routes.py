@@ -19,6 +19,7 @@ from sdn.model.route import (
     RepairHops,
     RouteKey,
     VersionReroute,
+    epoch_of,
     unversioned,
     version,
 )
@@ -186,6 +187,17 @@ class Routes:
         routes = self._table.routes(dpid)
         users = (to for to, route in routes.items() if any(entry == own for _, _, own in route.groups))
         return tuple(_unit(dpid, to) for to in dict.fromkeys(map(unversioned, users)))
+
+    def held(self, dpid: Dpid) -> Iterator[tuple[Dpid, NextHops, RepairHops | None, list[Entry]]]:
+        """What a program has: (destination, next and repair hops, their entries). Of versions that which is entered."""
+        for name, route in self._table.routes(dpid).items():
+            if route.bodies[0] is None:
+                continue
+            keys = fabric.node_keys(self._labels[unversioned(name)], epoch_of(name))
+            flows = zip(keys, route.bodies, strict=True)
+            entries = [Entry("flow", key) for key, body in flows if body is not None]
+            hops = route.hops.hops if isinstance(route.hops, Leg) else route.hops
+            yield unversioned(name), hops, route.repair, [*entries, *(entry for _, _, entry in route.groups)]
 
     def units(self, dpid: Dpid) -> Iterator[Unit]:
         """All units with routes on a switch."""
