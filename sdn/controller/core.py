@@ -13,6 +13,7 @@ from sdn.controller.announcements import HOLDERS
 from sdn.controller.attachments import CLAIMS, claim_order
 from sdn.controller.connections import PATHS
 from sdn.controller.effects import Effect, Publish
+from sdn.controller.epochs import EPOCHS
 from sdn.controller.events import Audit, BridgesSeen, Event, ManagerDown, Request, Tick
 from sdn.controller.lives import LIVES
 from sdn.controller.notices import NOTICES
@@ -159,6 +160,7 @@ class Controller:
         self._start_when_ready(now)
         self._follow(now)
         if self.started:
+            self.parts.convergence.settle(now)
             self.repairs.follow(now)
             self.parts.confirmation.compile()
             for switch in self.fleet.waiting():
@@ -232,5 +234,6 @@ class Controller:
         outcome.keep(DAMPING, self.topology.take_penalty_records(self.reporter.wall).items())
         outcome.keep(PLUGS, self.parts.managers.records().items())
         outcome.keep(NOTICES, self.notices.records().items())
+        outcome.keep(EPOCHS, self.parts.convergence.records().items())
         puts, deletes = self.store.numbers.drain_records()
         outcome.keep_all({(bucket, key): text for bucket, key, text in puts} | dict.fromkeys(deletes))
