@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,6 +11,7 @@ import click
 
 from sdn.cli import complete
 from sdn.cli.apply import judge, wait_option
+from sdn.cli.classify import classifier_of, classifier_options
 from sdn.cli.columns import bandwidth as bandwidth_of
 from sdn.cli.columns import hop_table, hops, state
 from sdn.cli.objects import tenant_option
@@ -103,6 +105,7 @@ def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--along-with", multiple=True, metavar="CONNECTION", help="Share its links, where possible."),
             click.option("--pinned", is_flag=True, help="Take no other path than the first one."),
             click.option("--name", default="", help="Id or full name of the connection; A-B if not given."),
+            classifier_options,
             constraint_options,
             tenant_option,
         )
@@ -123,8 +126,10 @@ def _calendar(options: _Options) -> m.Calendar:
 def connection_of(options: _Options) -> m.Connection:
     """The message for what ``connection_options`` gave."""
     tenant = options["tenant"] or tenant_of(options["a"]) or tenant_of(options["b"])
-    ends = [full_name(KINDS["Port"], options[end], tenant) for end in ("a", "b")]
-    name = full_name(KINDS["Connection"], options["name"] or "-".join(map(id_of, ends)), tenant)
+    circuit = ":" in options["a"] or ":" in options["b"]
+    ends = [options[end] if circuit else full_name(KINDS["Port"], options[end], tenant) for end in ("a", "b")]
+    by_ends = "-".join(re.sub("[^a-z0-9]+", "-", end.lower()) if circuit else id_of(end) for end in ends)
+    name = full_name(KINDS["Connection"], options["name"] or by_ends, tenant)
     result = m.Connection(name=name, a=ends[0], b=ends[1], bandwidth_bps=options["bandwidth"])
     result.reverse_bandwidth_bps = options["reverse"]
     result.ceiling_bps, result.reverse_ceiling_bps = options["ceiling"], options["reverse_ceiling"]
@@ -138,6 +143,9 @@ def connection_of(options: _Options) -> m.Connection:
     result.constraints.pinned = options["pinned"]
     result.constraints.diverse_from.extend(options["apart_from"])
     result.constraints.diversity = _scope(options["apart_by"])
+    classifier = classifier_of(options)
+    if classifier is not None:
+        result.classifier.CopyFrom(classifier)
     scope = options["protect"] or options["protect_if_possible"]
     if scope:
         result.protection.mode = m.ProtectionMode.REQUIRED if options["protect"] else m.ProtectionMode.PREFERRED
@@ -153,12 +161,18 @@ def connection_of(options: _Options) -> m.Connection:
 def connect(session: Session, /, wait: float, **options: Any) -> None:
     """Connect the ports A and B by a path of its own with bandwidth reserved along it.
 
+    A and B may be interfaces of switches instead, for a bare circuit of whole Ethernet frames: SWITCH:INTERFACE all of
+    them, SWITCH:INTERFACE@VLAN those with this tag, SWITCH:INTERFACE@untagged those without any.
+
     \b
     sdnctl connect h1 h2 -t red --bandwidth 100M --wait
     sdnctl connect h1 h2 -t red --bandwidth 200M --latency 5ms --protect link
     sdnctl connect tenants/red/ports/h1 tenants/red/ports/h2 --bandwidth 1.5G --name gold --avoid spine1
     sdnctl connect h3 h4 -t red --bandwidth 10M --apart-from gold --apart-by switch
     sdnctl connect h5 h6 -t red --bandwidth 10M --ceiling 50M --reverse-ceiling 50M
+    sdnctl connect h1 h2 -t red --bandwidth 5M --name voice --protocol udp --dscp 46
+    sdnctl connect leaf1:eth7 leaf3:eth2 -t red --bandwidth 1G
+    sdnctl connect leaf1:eth8@100 leaf3:eth2@200 -t red --bandwidth 1G --name line
     sdnctl connect h7 h8 -t red --bandwidth 10M --level 5 --priority 3 --if-no-path wait
     sdnctl connect h1 h9 -t red --bandwidth 1G --start 2026-03-01T22:00Z --end 2026-04-01T06:00Z --for 4h --day friday
     sdnctl delete connection gold -t red      gives it back

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from sdn.cli.classify import classifier_text
 from sdn.cli.columns import bandwidth, binding, hop_table, object_table, protection, short
 from sdn.cli.render import clean, enum_word, state_word, table
 from sdn.client import KINDS, AnyObject, ApiError, Client, format_bandwidth, kind_of
@@ -56,6 +57,8 @@ def _fields(message: Any) -> Iterator[Line]:
             yield from _calendar(value)
         elif field.name == "ceiling_bps":
             yield from _ceilings(message)
+        elif field.name == "classifier":
+            yield "Takes", classifier_text(message) or "all packets"
         elif field.name == "protection":
             yield "Protection", protection(message) or "none"
         elif field.name == "allowed_address_pairs":

@@ -3,6 +3,7 @@
 from sdn.v1.paths_pb2 import CheckConnectionResponse, FoundPath, PathQuery
 from sdn.v1.resources_pb2 import (
     Calendar,
+    Classifier,
     Connection,
     Constraints,
     NoPath,
@@ -16,6 +17,7 @@ from sdn.v1.resources_pb2 import (
 __all__ = [
     "Calendar",
     "CheckConnectionResponse",
+    "Classifier",
     "Connection",
     "Constraints",
     "FoundPath",

@@ -19,6 +19,7 @@ from sdn.controller import pathrecords
 from sdn.controller.asking import REASONS, WITHOUT, asks_anew, placed
 from sdn.controller.attachments import Attachments
 from sdn.controller.calendars import Calendars
+from sdn.controller.circuits import Ends
 from sdn.controller.displacing import displace
 from sdn.controller.edges import Edges, SetEdge
 from sdn.controller.lives import Lives
@@ -28,7 +29,7 @@ from sdn.controller.steering import Confirmed, Steerings, Wish, keys, no_numbers
 from sdn.model.calendar import ALWAYS, active
 from sdn.model.errors import Exhausted, InvalidInput, Refused, SdnError
 from sdn.model.ids import Dpid, Kind
-from sdn.model.intent import Connection, Port, Resource
+from sdn.model.intent import Connection, Resource
 from sdn.model.route import Path
 from sdn.model.status import PathHop, State
 from sdn.model.topology import LinkChanges, LinkEnd
@@ -79,12 +80,12 @@ class Connections:
     ) -> None:
         self._store = store
         self._topology = topology
-        self._attachments = attachments
         self._saved = dict(saved)
         self._ledger = Ledger(oversubscription)
         self.placer = Placer(store, topology, self._ledger)
         self._steerings = Steerings(store.numbers, set_facts, generation, confirmed)
         self._edges = Edges(store, set_edge)
+        self.ends = Ends(store, topology, attachments)
         self._trouble: dict[str, Trouble] = {}
         self._changed: dict[str, None] = {}
         self._lives = lives
@@ -176,6 +177,8 @@ class Connections:
 
     def port_changed(self, port: str) -> None:
         """A port was attached, moved or detached."""
+        if "|" in port:
+            self._changed[port.partition("|")[0]] = None
         for user in self._store.users(port):
             if isinstance(self._store.objects.get(user), Connection):
                 self._changed[user] = None
@@ -286,8 +289,7 @@ class Connections:
 
     def hops_of(self, connection: Connection, path: Path) -> tuple[PathHop, ...]:
         """A path of a connection by names, with the interfaces of its ends."""
-        ends = self._attachments.interface(connection.a), self._attachments.interface(connection.b)
-        return self.describe(path, *ends)
+        return self.describe(path, *self.ends.interface(connection))
 
     def describe(self, path: Path, ingress: str = "", egress: str = "") -> tuple[PathHop, ...]:
         """A path by names. ingress, egress: interfaces at its ends."""
@@ -316,20 +318,21 @@ class Connections:
         self._calendars.watch(name, windows)
         if not windows and connection.calendar != ALWAYS:
             self._saved.pop(name, None)
+            self._edges.place(connection, None, None)
             self._lose(name, Trouble(State.EXPIRED, "TimeOver", f"It ended at {_iso(connection.calendar.end)}."))
             return
-        ends = [self._attachments.facts(port) for port in (connection.a, connection.b)]
-        a, b = ends
+        a, b = self.ends.facts(connection)
         if a is None or b is None:
             self._edges.place(connection, None, None)
-            away = [port for port, facts in zip((connection.a, connection.b), ends, strict=True) if facts is None]
-            message = f"Not attached: {', '.join(away)}."
+            message = f"Not attached: {self.ends.away(connection)}."
             self._lose(name, Trouble(State.PENDING, "EndNotAttached", message))
             return
+        waiting, circuit = bool(windows) and not active(windows, self.placer.now), self.ends.circuit(connection, a, b)
         try:
-            self._edges.place(connection, a, b)
+            # Out of its time a circuit carries nothing; between ports there is the ordinary way.
+            shut = waiting and circuit is not None
+            self._edges.place(connection, None if shut else a, b, circuit)
             routes = self._routes(connection, Dpid(a.dpid), Dpid(b.dpid))
-            waiting = bool(windows) and not active(windows, self.placer.now)
             self._steerings.want(name, None if waiting else Wish(a.service, b.service, *routes))
         except NOT_NOW as error:
             self._lose(name, self._why(connection, error))
@@ -418,7 +421,8 @@ class Connections:
         return found if isinstance(found, Connection) else None
 
     def _fitting(self, connection: Connection, new: Mapping[str, Resource]) -> Grant | None:
-        a, b = (self._place_of(name, new) for name in (connection.a, connection.b))
+        self.ends.check_no_link(connection)
+        a, b = (self.ends.locate(end, new) for end in (connection.a, connection.b))
         if a is None or b is None:
             return None
         beside = [other for other in new.values() if isinstance(other, Connection)]
@@ -436,10 +440,6 @@ class Connections:
             if found is None:
                 raise
             return Grant(found.routes, found.keys)
-
-    def _place_of(self, name: str, new: Mapping[str, Resource]) -> Dpid | None:
-        port = new.get(name) or self._store.objects.get(name)
-        return self._attachments.locate(port) if isinstance(port, Port) else None
 
     # Inside: what is held
 

@@ -56,7 +56,7 @@ class PathViews:
         tenant = tenant_of(connection.a)
         ends = [self._full(end, tenant) for end in (connection.a, connection.b)]
         there = self.store.connection_between(ends[0], ends[1])
-        if there is not None:
+        if there is not None and connection.classifier is None:
             first = self.store.objects[there]
             assert isinstance(first, Connection)
             if first.a != ends[0]:

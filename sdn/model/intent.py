@@ -168,6 +168,24 @@ class Protection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Classifier:
+    """Which packets between its ends a connection takes, as they are from a to b; back, the two sides change places.
+
+    ip_version: 4, 6, or 0 for both; protocol: of IP, 0 for any; ports: of TCP or UDP, 0 for any; prefixes: of the
+    addresses at a and at b; dscp: -1 for any. precedence: of two that take a packet the higher one has it.
+    """
+
+    ip_version: int = 0
+    protocol: int = 0
+    a_prefix: Prefix | None = None
+    b_prefix: Prefix | None = None
+    a_port: int = 0
+    b_port: int = 0
+    dscp: int = -1
+    precedence: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Connection(Resource):
     """Traffic between two ports of a tenant takes one path with bandwidth reserved along it.
 
@@ -175,7 +193,8 @@ class Connection(Resource):
     exceeded from a to b and from b to a, 0: no bound. calendar: when it is wanted. no_path: what becomes of a request
     for which there is no path: FAIL, WAIT or BEST_EFFORT. level: 0 to 7, those of a higher one get other paths first
     after a failure. priority: 0 to 7, it displaces connections whose holding priority is lower. hold: its own holding
-    priority, 0: as ``priority``.
+    priority, 0: as ``priority``. classifier: None for all packets that no other
+    connection between the same ends takes.
     """
 
     a: str
@@ -191,6 +210,7 @@ class Connection(Resource):
     level: int = 0
     priority: int = 0
     hold: int = 0
+    classifier: Classifier | None = None
 
     @property
     def holding(self) -> int:

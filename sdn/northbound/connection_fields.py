@@ -1,4 +1,4 @@
-"""Constraints and protection of connections, message ⇄ model. The store knows their rules."""
+"""Constraints, protection and classifiers of connections, message ⇄ model. The store knows their rules."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from sdn.model import intent
 from sdn.model.calendar import ALWAYS, DAYS, Calendar
+from sdn.northbound import check
 from sdn.northbound.check import Problems
 from sdn.v1 import resources_pb2 as pb
 
@@ -18,6 +19,8 @@ _LISTS = (
     "explicit_path",
     "affine_to",
 )
+_PREFIXES = ("a_prefix", "b_prefix")
+_CLASS_NUMBERS = ("ip_version", "protocol", "a_port", "b_port", "precedence")
 _NUMBERS = ("max_latency_us", "target_latency_us", "max_hops", "max_cost")
 
 
@@ -55,6 +58,31 @@ def write_protection(value: intent.Protection, message: pb.Protection) -> None:
     """Both choices as they are."""
     message.mode = pb.ProtectionMode.Value(value.mode)
     message.scope = pb.Scope.Value(value.scope)
+
+
+def read_classifier(message: pb.Connection, path: str, problems: Problems) -> intent.Classifier | None:
+    """Of a connection; None if it has none. path: prefix of fields, with its dot."""
+    if not message.HasField("classifier"):
+        return None
+    wish = message.classifier
+    prefixes: dict[str, Any] = {
+        field: check.prefix(getattr(wish, field), f"{path}{field}", problems) if getattr(wish, field) else None
+        for field in _PREFIXES
+    }
+    numbers = {field: getattr(wish, field) for field in _CLASS_NUMBERS}
+    return intent.Classifier(**numbers, **prefixes, dscp=wish.dscp if wish.HasField("dscp") else -1)
+
+
+def write_classifier(value: intent.Classifier, message: pb.Classifier) -> None:
+    """Fields that were not given stay so."""
+    message.SetInParent()
+    for field in _CLASS_NUMBERS:
+        setattr(message, field, getattr(value, field))
+    for field in _PREFIXES:
+        prefix = getattr(value, field)
+        setattr(message, field, "" if prefix is None else str(prefix))
+    if value.dscp >= 0:
+        message.dscp = value.dscp
 
 
 def read_life(message: pb.Connection, path: str, problems: Problems) -> dict[str, Any]:

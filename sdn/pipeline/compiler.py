@@ -13,7 +13,7 @@ from dataclasses import replace
 from sdn.model.ids import Dpid
 from sdn.model.program import Entries, Entry, FlowKey, Unit
 from sdn.model.route import Repair, Reroute
-from sdn.pipeline import attach, base, endpoint, fabric, flood, router, static, steer
+from sdn.pipeline import attach, base, circuit, endpoint, fabric, flood, router, static, steer
 from sdn.pipeline.facts import (
     ConnectionFacts,
     EdgeFacts,
@@ -401,8 +401,7 @@ class Compiler:
         if feature == CONNECTION:
             return self._make_connection(unit)
         if feature == EDGE:
-            edge, connection = self._edges.get(name), self._connections.get(name)
-            return steer.compile_edge(edge, connection.steered if connection else None, dpid) if edge else Entries()
+            return self._make_edge(unit)
         if feature == FABRIC:
             return fabric.compile_own(self._labels[dpid])
         if feature == WIRING:
@@ -445,6 +444,18 @@ class Compiler:
         transports = [self._labels[dpid] for dpid in members]
         services = [self._ports[name].service for name in self._members.ports_on(number, unit.dpid)]
         return flood.compile_flood(number, transports, services)
+
+    def _make_edge(self, unit: Unit) -> Entries:
+        edge, connection = self._edges.get(unit.object), self._connections.get(unit.object)
+        if edge is None:
+            return Entries()
+        entries = steer.compile_edge(edge, connection.steered if connection else None, unit.dpid)
+        if edge.circuit is not None:
+            labels = {end.dpid: self._labels[end.dpid] for end in edge.circuit if self._known(unit, end.dpid)}
+            if any(end.dpid not in labels for end in edge.circuit):
+                return Entries()
+            entries.flows.update(circuit.compile_circuit(edge, unit.dpid, labels))
+        return entries
 
     def _make_connection(self, unit: Unit) -> Entries:
         facts = self._connections.get(unit.object)

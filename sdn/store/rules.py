@@ -10,6 +10,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from sdn.model.calendar import DAY, DAYS, MAX_OCCURRENCES, Calendar
+from sdn.model.circuit import is_circuit_end
 from sdn.model.errors import InvalidInput
 from sdn.model.ids import Kind, parse_name, qualify
 from sdn.model.intent import (
@@ -26,6 +27,8 @@ from sdn.model.intent import (
 from sdn.model.plugs import MAX_IFACE_ID, is_iface_id
 from sdn.model.request import Protect, Strategy
 from sdn.model.selector import LABEL_KEY
+from sdn.store.circuits import check_circuit
+from sdn.store.classifiers import check_classifier
 from sdn.store.forms import NOT_FOR_TENANTS, check_host_address, check_mac, no_repetition, overlap, scoped
 from sdn.store.names import tenant_of
 from sdn.store.pairs import check_pairs
@@ -218,8 +221,11 @@ def _binding(path: str, binding: Binding) -> None:
 
 
 def _connection(connection: Connection) -> dict[str, Any]:
-    a = _reference("a", connection.a, connection.name, Kind.PORT)
-    b = _reference("b", connection.b, connection.name, Kind.PORT)
+    if is_circuit_end(connection.a) or is_circuit_end(connection.b):
+        a, b = check_circuit(connection)
+    else:
+        a = _reference("a", connection.a, connection.name, Kind.PORT)
+        b = _reference("b", connection.b, connection.name, Kind.PORT)
     if a == b:
         raise InvalidInput.of("b", f"both ends are {a}", "Name two different ports.")
     for field, least in (("bandwidth", 1), ("reverse", 0)):
@@ -227,6 +233,7 @@ def _connection(connection: Connection) -> dict[str, Any]:
         if not least <= value <= MAX_BANDWIDTH:
             raise InvalidInput.of(field, f"{value} bits/s is out of range", f"Give {least} to {MAX_BANDWIDTH} bits/s.")
     _ceilings(connection)
+    check_classifier(connection)
     _life(connection)
     _one_of("protection.mode", connection.protection.mode, PROTECTION_MODES)
     _one_of("protection.scope", connection.protection.scope, tuple(Protect))

@@ -1012,6 +1012,61 @@ class Calendar(_message.Message):
 Global___Calendar: _TypeAlias = Calendar  # noqa: Y015
 
 @_typing.final
+class Classifier(_message.Message):
+    """Packets of IP, as they go from a to b; on the way back the two sides change places. What is not given is not looked
+    at; something must be. Fragments have no ports here, the first one of a packet included: only a classifier without
+    ports takes them.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IP_VERSION_FIELD_NUMBER: _builtins.int
+    PROTOCOL_FIELD_NUMBER: _builtins.int
+    A_PREFIX_FIELD_NUMBER: _builtins.int
+    B_PREFIX_FIELD_NUMBER: _builtins.int
+    A_PORT_FIELD_NUMBER: _builtins.int
+    B_PORT_FIELD_NUMBER: _builtins.int
+    DSCP_FIELD_NUMBER: _builtins.int
+    PRECEDENCE_FIELD_NUMBER: _builtins.int
+    ip_version: _builtins.int
+    """4 or 6; both if neither this nor a prefix says so."""
+    protocol: _builtins.int
+    """1 ICMP, 6 TCP, 17 UDP, 58 ICMPv6, 132 SCTP and so on."""
+    a_prefix: _builtins.str
+    """Addresses at a, and at b: 10.0.0.0/8, 2001:db8::/32, with /32 or /128 for one address."""
+    b_prefix: _builtins.str
+    a_port: _builtins.int
+    """Ports of TCP or UDP at a, and at b."""
+    b_port: _builtins.int
+    dscp: _builtins.int
+    """0 to 63."""
+    precedence: _builtins.int
+    """0 to 1000. Of two connections that both take a packet the one with the higher precedence has it; two of the same
+    precedence that overlap are refused.
+    """
+    def __init__(
+        self,
+        *,
+        ip_version: _builtins.int = ...,
+        protocol: _builtins.int = ...,
+        a_prefix: _builtins.str = ...,
+        b_prefix: _builtins.str = ...,
+        a_port: _builtins.int = ...,
+        b_port: _builtins.int = ...,
+        dscp: _builtins.int | None = ...,
+        precedence: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_dscp", b"_dscp", "dscp", b"dscp"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_dscp", b"_dscp", "a_port", b"a_port", "a_prefix", b"a_prefix", "b_port", b"b_port", "b_prefix", b"b_prefix", "dscp", b"dscp", "ip_version", b"ip_version", "precedence", b"precedence", "protocol", b"protocol"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__dscp: _TypeAlias = _typing.Literal["dscp"]  # noqa: Y015
+    _WhichOneofArgType__dscp: _TypeAlias = _typing.Literal["_dscp", b"_dscp"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__dscp) -> _WhichOneofReturnType__dscp | None: ...
+
+Global___Classifier: _TypeAlias = Classifier  # noqa: Y015
+
+@_typing.final
 class Connection(_message.Message):
     """Traffic between two ports takes a path of its own with bandwidth reserved along it."""
 
@@ -1028,6 +1083,7 @@ class Connection(_message.Message):
     PROTECTION_FIELD_NUMBER: _builtins.int
     CEILING_BPS_FIELD_NUMBER: _builtins.int
     REVERSE_CEILING_BPS_FIELD_NUMBER: _builtins.int
+    CLASSIFIER_FIELD_NUMBER: _builtins.int
     NO_PATH_FIELD_NUMBER: _builtins.int
     SERVICE_LEVEL_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
@@ -1036,9 +1092,12 @@ class Connection(_message.Message):
     name: _builtins.str
     """tenants/T/connections/C"""
     a: _builtins.str
-    """Port at one end: full name or, within the tenant, the id alone."""
+    """Port at one end: full name or, within the tenant, the id alone. Or, at both ends, an interface of a switch, for a bare
+    circuit of whole Ethernet frames: SWITCH:INTERFACE for all of its frames, SWITCH:INTERFACE@VLAN for those with this
+    outer tag, which is taken off and that of the other end put on, SWITCH:INTERFACE@untagged for those without one.
+    """
     b: _builtins.str
-    """Port at the other end."""
+    """The other end."""
     bandwidth_bps: _builtins.int
     """bits/s from a to b, at least 1."""
     reverse_bandwidth_bps: _builtins.int
@@ -1065,6 +1124,12 @@ class Connection(_message.Message):
     @_builtins.property
     def protection(self) -> Global___Protection: ...
     @_builtins.property
+    def classifier(self) -> Global___Classifier:
+        """Which packets between a and b it takes. Not given: all that no other connection between them takes; there is at most
+        one of these. At most 64 connections are between two ports.
+        """
+
+    @_builtins.property
     def calendar(self) -> Global___Calendar:
         """When it is wanted; always if not given."""
 
@@ -1082,15 +1147,16 @@ class Connection(_message.Message):
         protection: Global___Protection | None = ...,
         ceiling_bps: _builtins.int = ...,
         reverse_ceiling_bps: _builtins.int = ...,
+        classifier: Global___Classifier | None = ...,
         no_path: Global___NoPath.ValueType = ...,
         service_level: _builtins.int = ...,
         priority: _builtins.int = ...,
         hold_priority: _builtins.int = ...,
         calendar: Global___Calendar | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["calendar", b"calendar", "constraints", b"constraints", "metadata", b"metadata", "protection", b"protection", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["calendar", b"calendar", "classifier", b"classifier", "constraints", b"constraints", "metadata", b"metadata", "protection", b"protection", "status", b"status"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["a", b"a", "b", b"b", "bandwidth_bps", b"bandwidth_bps", "calendar", b"calendar", "ceiling_bps", b"ceiling_bps", "constraints", b"constraints", "hold_priority", b"hold_priority", "metadata", b"metadata", "name", b"name", "no_path", b"no_path", "priority", b"priority", "protection", b"protection", "reverse_bandwidth_bps", b"reverse_bandwidth_bps", "reverse_ceiling_bps", b"reverse_ceiling_bps", "service_level", b"service_level", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["a", b"a", "b", b"b", "bandwidth_bps", b"bandwidth_bps", "calendar", b"calendar", "ceiling_bps", b"ceiling_bps", "classifier", b"classifier", "constraints", b"constraints", "hold_priority", b"hold_priority", "metadata", b"metadata", "name", b"name", "no_path", b"no_path", "priority", b"priority", "protection", b"protection", "reverse_bandwidth_bps", b"reverse_bandwidth_bps", "reverse_ceiling_bps", b"reverse_ceiling_bps", "service_level", b"service_level", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
