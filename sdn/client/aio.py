@@ -165,6 +165,11 @@ class AsyncClient:
         topology: tpb.Topology = await self.invoke(self._topology.GetTopology, tpb.GetTopologyRequest())
         return topology
 
+    async def resilience(self) -> tpb.Resilience:
+        """Which failures are repaired without the controller. Takes seconds for networks of hundreds of switches."""
+        found: tpb.Resilience = await self.invoke(self._topology.GetResilience, tpb.GetResilienceRequest(), wait=60.0)
+        return found
+
     async def find_paths(self, query: ppb.PathQuery) -> list[ppb.FoundPath]:
         """The best paths that satisfy a query, the best first; raises ApiError with the reasons when there is none."""
         return list((await self.invoke(self._paths.FindPaths, query)).paths)
@@ -250,6 +255,11 @@ class AsyncClient:
         """Log from this level up until the daemon ends; all levels as they are then."""
         found = await self.invoke(self._admin.SetLogLevel, apb.SetLogLevelRequest(logger=logger, level=level))
         return {item.logger: item.level for item in found.levels}
+
+    async def settings(self) -> list[apb.Setting]:
+        """The daemon's settings in force, with where each comes from; never what is in the files of keys and tokens."""
+        found: apb.GetSettingsResponse = await self.invoke(self._admin.GetSettings, apb.GetSettingsRequest())
+        return list(found.settings)
 
     async def whoami(self) -> acpb.WhoAmIResponse:
         """Who the daemon takes this client for."""

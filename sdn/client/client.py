@@ -271,6 +271,11 @@ class Client:
         topology: tpb.Topology = self.invoke(self._topology.GetTopology, tpb.GetTopologyRequest())
         return topology
 
+    def resilience(self) -> tpb.Resilience:
+        """Which failures are repaired without the controller. Takes seconds for networks of hundreds of switches."""
+        found: tpb.Resilience = self.invoke(self._topology.GetResilience, tpb.GetResilienceRequest(), wait=60.0)
+        return found
+
     def find_paths(self, query: ppb.PathQuery) -> list[ppb.FoundPath]:
         """The best paths that satisfy a query, the best first; raises ApiError with the reasons when there is none."""
         return list(self.invoke(self._paths.FindPaths, query).paths)
@@ -370,6 +375,11 @@ class Client:
         """Log from this level up (debug, info, warning, error) until the daemon ends; all levels as they are then."""
         found = self.invoke(self._admin.SetLogLevel, apb.SetLogLevelRequest(logger=logger, level=level))
         return {item.logger: item.level for item in found.levels}
+
+    def settings(self) -> list[apb.Setting]:
+        """The daemon's settings in force, with where each comes from; never what is in the files of keys and tokens."""
+        found: apb.GetSettingsResponse = self.invoke(self._admin.GetSettings, apb.GetSettingsRequest())
+        return list(found.settings)
 
     def whoami(self) -> acpb.WhoAmIResponse:
         """Who the daemon takes this client for."""

@@ -72,8 +72,9 @@ class Reporter:
     def session_refused(self, switch: str, event: SessionRefused) -> None:
         """Somebody wanted to be a switch and may not. switch: '' if it did not say which."""
         details: Details = {"peer": event.peer, "reason": event.reason}
-        message = f"A switch at {event.peer} was refused: {event.reason}."
-        self._notices.add(self.wall, _WARNING, "SessionRefused", switch, message, details)
+        what, word = ("database", "DatabaseRefused") if event.database else ("switch", "SessionRefused")
+        message = f"A {what} at {event.peer} was refused: {event.reason}."
+        self._notices.add(self.wall, _WARNING, word, switch, message, details)
 
     def adopted(self, switch: str, found: Adoption) -> None:
         """What a switch held was compared with its program."""

@@ -54,6 +54,7 @@ POLICY: dict[str, Rule] = {
     "/sdn.v1.EventService/ListEvents": Rule(Need.EVENTS),
     "/sdn.v1.EventService/WatchEvents": Rule(Need.EVENTS),
     "/sdn.v1.TopologyService/GetTopology": Rule(Need.NETWORK),
+    "/sdn.v1.TopologyService/GetResilience": Rule(Need.NETWORK),
     "/sdn.v1.TopologyService/ListFlows": Rule(Need.NETWORK),
     "/sdn.v1.TopologyService/AuditSwitch": Rule(Need.OPERATE, writes=True),
     "/sdn.v1.PathService/CheckConnection": Rule(Need.NETWORK),  # names what stands in the way
@@ -65,6 +66,7 @@ POLICY: dict[str, Rule] = {
     "/sdn.v1.CounterService/ListCounters": Rule(Need.READ),
     "/sdn.v1.CounterService/WatchCounters": Rule(Need.READ),
     "/sdn.v1.AdminService/GetLogLevels": Rule(Need.NETWORK),
+    "/sdn.v1.AdminService/GetSettings": Rule(Need.OPERATE),  # says how the daemon is guarded
     "/sdn.v1.AdminService/SetLogLevel": Rule(Need.OPERATE, writes=True),
     "/sdn.v1.AdminService/Backup": Rule(Need.ADMIN, writes=True),  # it changes nothing, and hands out secrets
     "/sdn.v1.AdminService/Restore": Rule(Need.ADMIN, writes=True),

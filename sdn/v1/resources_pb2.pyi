@@ -868,6 +868,8 @@ class Connection(_message.Message):
     REVERSE_BANDWIDTH_BPS_FIELD_NUMBER: _builtins.int
     CONSTRAINTS_FIELD_NUMBER: _builtins.int
     PROTECTION_FIELD_NUMBER: _builtins.int
+    CEILING_BPS_FIELD_NUMBER: _builtins.int
+    REVERSE_CEILING_BPS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """tenants/T/connections/C"""
     a: _builtins.str
@@ -878,6 +880,12 @@ class Connection(_message.Message):
     """bits/s from a to b, at least 1."""
     reverse_bandwidth_bps: _builtins.int
     """bits/s from b to a; bandwidth_bps if not given."""
+    ceiling_bps: _builtins.int
+    """bits/s from a to b that are not exceeded, whichever way the packets go: what is more is dropped where it comes in.
+    Not less than bandwidth_bps; a meter counts in steps of 1000. No ceiling if not given.
+    """
+    reverse_ceiling_bps: _builtins.int
+    """The same from b to a."""
     @_builtins.property
     def metadata(self) -> Global___Metadata: ...
     @_builtins.property
@@ -898,10 +906,12 @@ class Connection(_message.Message):
         reverse_bandwidth_bps: _builtins.int = ...,
         constraints: Global___Constraints | None = ...,
         protection: Global___Protection | None = ...,
+        ceiling_bps: _builtins.int = ...,
+        reverse_ceiling_bps: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["constraints", b"constraints", "metadata", b"metadata", "protection", b"protection", "status", b"status"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["a", b"a", "b", b"b", "bandwidth_bps", b"bandwidth_bps", "constraints", b"constraints", "metadata", b"metadata", "name", b"name", "protection", b"protection", "reverse_bandwidth_bps", b"reverse_bandwidth_bps", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["a", b"a", "b", b"b", "bandwidth_bps", b"bandwidth_bps", "ceiling_bps", b"ceiling_bps", "constraints", b"constraints", "metadata", b"metadata", "name", b"name", "protection", b"protection", "reverse_bandwidth_bps", b"reverse_bandwidth_bps", "reverse_ceiling_bps", b"reverse_ceiling_bps", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

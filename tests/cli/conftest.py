@@ -24,6 +24,8 @@ from sdn.controller.reader import (
     Watched,
 )
 from sdn.controller.rehearsal import differences_of
+from sdn.daemon.config import Config
+from sdn.daemon.effective import Effective
 from sdn.daemon.logs import LogLevels
 from sdn.model.command import Transaction, TransactionResult
 from sdn.model.errors import NotFound, Refused, SdnError, Unavailable, Violation
@@ -31,6 +33,7 @@ from sdn.model.ids import Dpid, Kind
 from sdn.model.intent import Connection, Quota, Resource
 from sdn.model.notice import AuditReport, Filter, Notice, NoticePage
 from sdn.model.plan import Plan, SwitchPlan, Tally
+from sdn.model.resilience import Resilience
 from sdn.model.selector import EVERYTHING, Selector
 from sdn.model.status import ChangeType, PathHop, State, Status
 from sdn.model.topology import SwitchPort, WiringFault
@@ -56,6 +59,7 @@ class Daemon:
         self.reports: dict[str, AuditReport] = {}
         self.coming: list[Watched] = []
         self.unknown = ""
+        self.survey = Resilience(True, False, (), ())
 
     @property
     def reader(self) -> Daemon:
@@ -140,6 +144,9 @@ class Daemon:
             yield notice
         raise Unavailable.of("", "the daemon is stopping", "Connect again in a moment.")
 
+    async def resilience(self) -> Resilience:
+        return self.survey
+
     async def audit(self, switch: str) -> AuditReport:
         if switch == "leaf9":
             raise Unavailable.of("switch", "switch leaf9 is not connected", "Ask again when it is connected.")
@@ -170,7 +177,13 @@ class Api:
         self.address = f"127.0.0.1:{port}"
 
     async def _start(self) -> tuple[Server, int]:
-        server = Server(self.daemon, "127.0.0.1:0", counters=self._counters, logs=LogLevels())
+        server = Server(
+            self.daemon,
+            "127.0.0.1:0",
+            counters=self._counters,
+            logs=LogLevels(),
+            settings=Effective(Config(grpc="127.0.0.1:1")),
+        )
         return server, await server.start()
 
     def close(self) -> None:

@@ -14,11 +14,14 @@ from sdn.model.program import Entry, Group, Unit
 from sdn.model.route import NextHops, Path, Repair, RepairHops
 from sdn.pipeline import Compiler, route_table, routes
 from sdn.pipeline.facts import (
+    Ceiling,
     ConnectionFacts,
+    EdgeFacts,
     InterfaceFacts,
     PairFacts,
     PortFacts,
     RouterFacts,
+    SideFacts,
     StaticFacts,
     SwitchFacts,
     Way,
@@ -53,6 +56,7 @@ class World:
     repairs: dict[tuple[Dpid, Dpid], RepairHops] = field(default_factory=dict)
     connections: dict[str, ConnectionFacts] = field(default_factory=dict)
     announced: dict[tuple[int, bytes], tuple[str, bytes]] = field(default_factory=dict)
+    edges: dict[str, EdgeFacts] = field(default_factory=dict)
 
     def compiled(self) -> Compiler:
         """From scratch, in one go."""
@@ -71,6 +75,8 @@ class World:
         compiler.set_routes([(*key, hops) for key, hops in self.routes.items()])
         for connection_name, connection in self.connections.items():
             compiler.set_connection(connection_name, connection)
+        for connection_name, edge in self.edges.items():
+            compiler.set_edge(connection_name, edge)
         compiler.compile()
         return compiler
 
@@ -116,6 +122,7 @@ class Changer:
                 "repairs",
                 "connection",
                 "announced",
+                "edge",
             )
         )
         if what == "switch":
@@ -132,6 +139,8 @@ class Changer:
             self.repairs()
         elif what == "announced":
             self.announced()
+        elif what == "edge":
+            self.edge(choice(("c1", "c2")))
         else:
             self.connection(choice(("c1", "c2")))
 
@@ -276,6 +285,20 @@ class Changer:
             steered = self.chance.choice((None, *ways))
             self.world.connections[name] = ConnectionFacts(a, b, ways, steered)
         self.compiler.set_connection(name, self.world.connections.get(name))
+
+    def edge(self, name: str) -> None:
+        """At any switches, also such that are not known, and with other ceilings each time."""
+        a, b = (1, 2) if name == "c1" else (3, 4)
+        if self.chance.random() < 0.2:
+            self.world.edges.pop(name, None)
+        else:
+            sides = []
+            for sender, receiver in ((a, b), (b, a)):
+                ceiling = self.chance.choice((None, Ceiling(65536 + sender, self.chance.randrange(1, 4) * 1000)))
+                dpids = tuple(self.chance.sample(SWITCHES, self.chance.randrange(1, 3)))
+                sides.append(SideFacts(sender, receiver, dpids, ceiling))
+            self.world.edges[name] = EdgeFacts(*sides)
+        self.compiler.set_edge(name, self.world.edges.get(name))
 
 
 @both
