@@ -89,4 +89,7 @@ def _row(found: Found) -> tuple[str, ...]:
     message = found.message
     bound = found.what != "gateway" and message.HasField("binding")
     place = (message.binding.switch, message.binding.interface) if bound else ("", "")
+    if bound and message.status.places:
+        switches, interfaces = zip(*(text.split(":", 1) for text in message.status.places), strict=True)
+        place = (", ".join(switches), ", ".join(interfaces))
     return (message.name, found.what, message.network, *place, state(message))

@@ -39,6 +39,7 @@ def status(value: Status | None) -> pb.Status:
         path=[hop(h) for h in value.path],
         switches_pending=value.switches_pending,
         backup_path=[hop(h) for h in value.backup_path],
+        places=value.places,
         shared_addresses=[_shared(item) for item in value.shared],
         conditions=[_condition(c) for c in value.conditions],
         history=[_transition(t) for t in value.history],
