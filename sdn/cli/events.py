@@ -9,8 +9,9 @@ from typing import Any
 import click
 
 from sdn.cli import complete
+from sdn.cli.progress import working
 from sdn.cli.render import as_json_line, as_yaml, clean, count, enum_word, plain, table
-from sdn.cli.session import Session, common, common_names, pass_session
+from sdn.cli.session import Session, common_names, pass_session
 
 _EVENTS = ("NUMBER", "TIME", "SEVERITY", "REASON", "OBJECT", "MESSAGE")
 _FINDINGS = ("SWITCH", "FOUND", "ENTRY", "TABLE", "PRIORITY", "OWNER", "MATCH")
@@ -28,7 +29,7 @@ _FINDINGS = ("SWITCH", "FOUND", "ENTRY", "TABLE", "PRIORITY", "OWNER", "MATCH")
     show_default=True,
     help="This and what is above it.",
 )
-@common
+@common_names
 @pass_session
 def events(session: Session, watch: bool, from_number: int, object_: str, reason: str, severity: str) -> None:
     """Show what happened, the oldest first: switches that came and went, what audits found, what was refused.
@@ -38,7 +39,8 @@ def events(session: Session, watch: bool, from_number: int, object_: str, reason
     sdnctl events --object leaf1 --severity WARNING
     sdnctl events --watch -o json | jq 'select(.reason == "AuditFoundDifferences")'
 
-    With --watch there is one event a line (JSON), or one document each (YAML). The daemon keeps the newest 10,000.
+    With --watch there is one event a line (JSON), or one document each (YAML). With -o name: the objects and switches
+    that events are about, each once, or with --watch one for each event. The daemon keeps the newest 10,000.
     """
     if from_number and not watch:
         raise click.UsageError("--from goes with --watch.")
@@ -50,7 +52,11 @@ def events(session: Session, watch: bool, from_number: int, object_: str, reason
                     click.echo(_one(session, event))
             return
         found = client.events(**wanted)
-    session.show(lambda: [plain(event) for event in found], lambda: _table(found))
+    session.show(
+        lambda: [plain(event) for event in found],
+        lambda: _table(found),
+        lambda: dict.fromkeys(event.object for event in found if event.object),
+    )
 
 
 def _one(session: Session, event: Any) -> str:
@@ -58,6 +64,8 @@ def _one(session: Session, event: Any) -> str:
         return as_json_line(plain(event))
     if session.output == "yaml":
         return f"---\n{as_yaml(plain(event))}"
+    if session.output == "name":
+        return clean(event.object) or "-"
     return "  ".join(clean(str(cell)) or "-" for cell in _row(event))
 
 
@@ -85,7 +93,11 @@ def audit(session: Session, switches: Sequence[str]) -> None:
     """
     with session.client() as client:
         names = switches or [switch.name for switch in client.topology().switches if switch.connected]
-        reports = [client.audit(name) for name in names]
+        with working("reading back") as tell:
+            reports: list[Any] = []
+            for name in names:
+                tell(f"{name} ({len(reports) + 1} of {len(names)})")
+                reports.append(client.audit(name))
     session.show(lambda: [plain(report) for report in reports], lambda: _reports(reports), lambda: names)
 
 

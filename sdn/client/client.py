@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Generic, Self
 
@@ -344,20 +344,29 @@ class Client:
         stream = self._events.WatchEvents(epb.WatchEventsRequest(from_number=from_number, **wanted))
         return EventWatch(stream, self.address)
 
-    def backup(self) -> bytes:
-        """A snapshot of everything durable, checked; it holds secrets. Raises ApiError."""
+    def backup(self, told: Callable[[int], None] = lambda size: None) -> bytes:
+        """A snapshot of everything durable, checked; it holds secrets. Raises ApiError.
+
+        told: called with how many bytes have come, again and again.
+        """
         assembly = snapshots.Assembly()
         try:
             for message in self._admin.Backup(apb.BackupRequest(), timeout=snapshots.TIMEOUT):
                 assembly.add(message)
+                told(assembly.size)
         except grpc.RpcError as error:
             raise ApiError.of(error, self.address) from None
         return assembly.data()
 
-    def restore(self, snapshot: bytes, *, dry_run: bool = False) -> apb.RestoreResponse:
-        """Make the objects those of a snapshot, all or nothing; returns what changed, or would. Raises ApiError."""
+    def restore(
+        self, snapshot: bytes, *, dry_run: bool = False, told: Callable[[int], None] = lambda size: None
+    ) -> apb.RestoreResponse:
+        """Make the objects those of a snapshot, all or nothing; returns what changed, or would. Raises ApiError.
+
+        told: called with how many bytes are sent, again and again, from another thread.
+        """
         try:
-            return self._admin.Restore(snapshots.parts(snapshot, dry_run), timeout=snapshots.TIMEOUT)
+            return self._admin.Restore(snapshots.parts(snapshot, dry_run, told), timeout=snapshots.TIMEOUT)
         except grpc.RpcError as error:
             raise ApiError.of(error, self.address) from None
 
@@ -398,10 +407,13 @@ class Client:
             return False
         return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
 
-    def wait_ready(self, timeout: float = 60.0) -> tpb.SystemStatus:
+    def wait_ready(
+        self, timeout: float = 60.0, told: Callable[[Sequence[str]], None] = lambda missing: None
+    ) -> tpb.SystemStatus:
         """Return when every known switch is in sync and every declared link is up.
 
         An unreachable daemon counts as not ready. Raises ApiError (DEADLINE_EXCEEDED) naming what is missing.
+        told: called with what is missing, each time that was asked.
         """
         end = time.monotonic() + timeout
         missing: tuple[str, ...] = ()
@@ -419,6 +431,7 @@ class Client:
                 if failure.code not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
                     raise failure from None
                 missing = (f"sdnd at {self.address} does not answer",)
+            told(missing)
             if left <= 0:
                 raise ApiError(grpc.StatusCode.DEADLINE_EXCEEDED, call.not_ready(missing, timeout), reason="NotReady")
             time.sleep(min(_POLL_SECONDS, left))
