@@ -22,7 +22,7 @@ from sdn.model.errors import InvalidInput, Unavailable
 
 TIMEOUT = 30
 H1 = "tenants/red/ports/h1"
-NAMELESS = {"sdnctl status", "sdnctl wait", "sdnctl why-not", "sdnctl what-if"}
+NAMELESS = {"sdnctl status", "sdnctl wait", "sdnctl why-not"}
 """What these tell has no names."""
 WATCHED = {
     *("sdnctl get", "sdnctl events", "sdnctl top", "sdnctl flows", "sdnctl status", "sdnctl where"),
@@ -33,7 +33,14 @@ NAMED = {
     *WATCHED - {"sdnctl status"},
     *("sdnctl apply", "sdnctl audit", "sdnctl backup", "sdnctl connect", "sdnctl create", "sdnctl delete"),
     *("sdnctl describe", "sdnctl diff", "sdnctl log-level", "sdnctl path", "sdnctl restore", "sdnctl settings"),
-    *("sdnctl support-bundle", "sdnctl topology draw", "sdnctl trace", "sdnctl update", "sdnctl whoami"),
+    *(
+        "sdnctl support-bundle",
+        "sdnctl topology draw",
+        "sdnctl trace",
+        "sdnctl update",
+        "sdnctl what-if",
+        "sdnctl whoami",
+    ),
     *("sdnctl certs init", "sdnctl certs client", "sdnctl certs switch", "sdnctl certs server"),
     *("sdnctl certs renew", "sdnctl certs show", "sdnctl tokens new"),
 }
