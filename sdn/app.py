@@ -41,6 +41,7 @@ from sdn.model.intent import Resource
 from sdn.northbound.server import Server
 from sdn.persist import Journal, snapshot
 from sdn.persist.files import REPLACED
+from sdn.pipeline.layout import Table
 from sdn.southbound import OpenFlowServer, OvsdbServer, Polling
 from sdn.store import Store
 from sdn.store.numbers import CURSORS
@@ -180,7 +181,9 @@ class _Daemon:
         counting, access = self._counting, self._api.access
         return OpenFlowServer(
             lambda event: self.engine.emit(event),
-            polling=Polling(counting.interval, counting.take) if counting.interval else None,
+            polling=Polling(counting.interval, counting.take, Table.STEER, counting.take_flows)
+            if counting.interval
+            else None,
             tls=self._switches.tls,
             barred=access.barred,
         )
@@ -271,6 +274,7 @@ def _controller(settings: Config, journal: Journal, records: Records) -> Control
         key=_probe_key(records, journal),
         random_bytes=secrets.token_bytes,
         now=time.monotonic(),
+        wall=time.time(),
         declared=load_topology(settings.topology) if settings.topology else None,
         settings=Settings(
             *(settings.probe_interval, settings.probe_misses, settings.start_grace, settings.audit_interval),

@@ -10,6 +10,7 @@ import click
 from sdn.cli import again, complete
 from sdn.cli.again import watch_options
 from sdn.cli.render import Plain, plain, table
+from sdn.cli.resilience import resilience
 from sdn.cli.session import Session, common_names, pass_session
 from sdn.cli.wiring import check
 from sdn.client import KINDS, Client, format_bandwidth
@@ -21,6 +22,7 @@ def topology() -> None:
 
 
 topology.add_command(check)
+topology.add_command(resilience)
 
 
 @topology.command()

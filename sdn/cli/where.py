@@ -24,7 +24,7 @@ _HEADER = ("NAME", "WHAT", "NETWORK", "SWITCH", "INTERFACE", "STATE")
 
 
 class Found(NamedTuple):
-    """An object that has the address, and as what: an address, a MAC, allowed beside its own, or a gateway."""
+    """An object that has the address; what: address, MAC, allowed beside its own (also: and has it), or gateway."""
 
     message: Any
     what: str
@@ -84,13 +84,14 @@ def _wanted(text: str) -> str:
         raise click.UsageError(f"{text[:60]!r} is neither an address nor a MAC.") from None
 
 
-def _search(client: Client, wanted: str, parent: str, selector: str) -> Iterator[Found]:
+def _search(client: Client, wanted: str, parent: str, selector: str = "") -> Iterator[Found]:
     for port in client.ports.list(parent, selector):
         for what, values in (("address", port.addresses), ("MAC", (port.mac,))):
             if wanted in values:
                 yield Found(port, what)
         if any(_allows(pair, wanted) for pair in port.allowed_address_pairs):
-            yield Found(port, "allowed")
+            held = any(item.address == wanted and item.port == port.name for item in port.status.shared_addresses)
+            yield Found(port, "allowed, has it" if held else "allowed")
     for subnet in () if _MAC.fullmatch(wanted) else client.subnets.list(parent, selector):
         if subnet.gateway == wanted:
             yield Found(subnet, "gateway")

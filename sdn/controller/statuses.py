@@ -12,6 +12,7 @@ from sdn.controller.conditions import STARTING, Conditions
 from sdn.controller.connections import Connections
 from sdn.controller.fleet import Fleet
 from sdn.controller.progress import Progress
+from sdn.controller.shared import SharedAddresses
 from sdn.model.ids import Dpid
 from sdn.model.intent import Connection, Network, Port, Resource, Router, Subnet
 from sdn.model.program import Unit
@@ -39,6 +40,7 @@ class Statuses:
         attachments: Attachments,
         connections: Connections,
         name_of: Callable[[Dpid], str],
+        shared: SharedAddresses,
     ) -> None:
         self._store = store
         self._compiler = compiler
@@ -47,6 +49,7 @@ class Statuses:
         self._attachments = attachments
         self._connections = connections
         self._name_of = name_of
+        self._shared = shared
         self._refused: dict[str, dict[Unit, str]] = {}
         self._shown: dict[str, Status] = {}
         self.conditions = Conditions()
@@ -95,6 +98,8 @@ class Statuses:
         if isinstance(resource, Connection):
             path, backup = self._connections.hops(resource), self._connections.backup_hops(resource)
             return replace(self._plain(resource, bool(path)), path=path, backup_path=backup)
+        if isinstance(resource, Port) and resource.allowed_address_pairs:
+            return replace(self._plain(resource, False), shared=self._shared.of(resource))
         return self._plain(resource, False)
 
     def _plain(self, resource: Resource, has_path: bool) -> Status:
@@ -182,6 +187,7 @@ class Statuses:
     def forget(self, name: str) -> None:
         """An object was deleted."""
         self.conditions.forget(name)
+        self._shared.forget(name)
         self._shown.pop(name, None)
         self._refused.pop(name, None)
 

@@ -100,6 +100,8 @@ class SwitchEvents:
         if is_probe(event):
             self._probe(event, now)
             return
+        if parts.announcements.packet(event, now):
+            return
         answer = answer_routed(parts.store, event)
         if answer is not None:
             parts.outcome.emit(answer)

@@ -35,9 +35,9 @@ PIECE = 500
 MIN_INTERVAL, MAX_INTERVAL = 1.0, 3600.0
 """Seconds between rounds."""
 _MAX_NAME = 300
-_KINDS = {cpb.PORTS: Kind.PORT, cpb.NETWORKS: Kind.NETWORK}
-_ALL = (cpb.PORTS, cpb.NETWORKS, cpb.LINKS)
-_CHOOSE = "Give PORTS, NETWORKS or LINKS."
+_KINDS = {cpb.PORTS: Kind.PORT, cpb.NETWORKS: Kind.NETWORK, cpb.CONNECTIONS: Kind.CONNECTION}
+_ALL = (*_KINDS, cpb.LINKS)
+_CHOOSE = "Give PORTS, NETWORKS, CONNECTIONS or LINKS."
 
 
 class Counters(Protocol):
@@ -46,11 +46,11 @@ class Counters(Protocol):
     interval: float
 
     def names(self, kind: Kind, tenant: str, selector: Selector) -> Sequence[str]:
-        """Full names of the ports or networks that are selected, sorted; ``tenant``: id, '' for all."""
+        """Full names of the objects of a kind that are selected, sorted; ``tenant``: id, '' for all."""
         ...
 
     def read(self, name: str) -> Counted | None:
-        """Of a port or network; None when there is no such object (any more)."""
+        """Of a port, network or connection; None when there is no such object (any more)."""
         ...
 
     def links(self, switch: str) -> Sequence[LinkCounters]:
@@ -83,11 +83,11 @@ class CounterService:
         return self._counters
 
     async def get(self, request: cpb.GetCountersRequest, context: Context) -> Message:
-        """Of one port or network."""
+        """Of one port, network or connection."""
         counters, problems = self._known(), Problems()
         ref = check.name(request.name, "name", None, problems)
         if ref is not None and ref.kind not in _KINDS.values():
-            problems.add("name", f"a {ref.kind.value.lower()} has no counters", "Name a port or a network.")
+            problems.add("name", f"a {ref.kind.value.lower()} has no counters", "Name a port, network or connection.")
         problems.settle()
         counted = counters.read(request.name)
         if counted is None:

@@ -11,11 +11,19 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from sdn.model.ids import Dpid
-from sdn.model.program import Entries, Entry, Unit
+from sdn.model.program import Entries, Entry, FlowKey, Unit
 from sdn.model.route import Repair, Reroute
-from sdn.pipeline import attach, base, endpoint, fabric, flood, router, static
-from sdn.pipeline.facts import ConnectionFacts, PortFacts, RouterFacts, StaticFacts, SwitchFacts
-from sdn.pipeline.holders import Holders
+from sdn.pipeline import attach, base, endpoint, fabric, flood, router, static, steer
+from sdn.pipeline.facts import (
+    ConnectionFacts,
+    EdgeFacts,
+    PairFacts,
+    PortFacts,
+    RouterFacts,
+    StaticFacts,
+    SwitchFacts,
+)
+from sdn.pipeline.holders import Announced, Holders
 from sdn.pipeline.membership import Membership
 from sdn.pipeline.program import Content, SwitchProgram
 from sdn.pipeline.routes import COMPILED_FORM, ROUTE, Form, Routes, destination_of, switch_object
@@ -24,7 +32,7 @@ from sdn.pipeline.salts import SaltTable
 Changes = dict[int, list[Entry]]
 """By datapath id: entries that are new, different or gone."""
 
-BASE, WIRING, FABRIC, CONNECTION = "base", "wiring", "fabric", "connection"
+BASE, WIRING, FABRIC, CONNECTION, EDGE = "base", "wiring", "fabric", "connection", "edge"
 ATTACH, ENDPOINT, FLOOD, ROUTER, STATIC = "attach", "endpoint", "flood", "router", "static"
 
 
@@ -55,7 +63,8 @@ class Compiler:
         self._network_numbers: dict[str, int] = {}
         self._routers: dict[str, RouterFacts] = {}
         self._connections: dict[str, ConnectionFacts] = {}
-        self._routes = Routes(self.salts, form)
+        self._edges: dict[str, EdgeFacts] = {}
+        self.routes = Routes(self.salts, form)
         self._members = Membership()
         self._holders = Holders(lambda network: ((n, self._ports[n]) for n in self._members.ports(network)))
         self._dirty: dict[Unit, None] = {}
@@ -74,9 +83,9 @@ class Compiler:
     def set_switch(self, dpid: int, facts: SwitchFacts) -> None:
         """Add a switch or change its wiring; its label stays what it was. O(its ports, units that waited)."""
         if dpid not in self.programs:
-            self.programs[dpid] = SwitchProgram(Dpid(dpid), self._routes)
+            self.programs[dpid] = SwitchProgram(Dpid(dpid), self.routes)
             self._labels[dpid], self._wiring[dpid] = facts.label, {}
-            self._routes.add(Dpid(dpid), facts.label, self.programs[dpid])
+            self.routes.add(Dpid(dpid), facts.label, self.programs[dpid])
             self._mark(BASE, switch_object(dpid), dpid)
             self._mark(FABRIC, switch_object(dpid), dpid)
             self._dirty.update(self._waiting.pop(dpid, {}))
@@ -95,11 +104,11 @@ class Compiler:
 
     def set_routes(self, reroutes: list[Reroute]) -> None:
         """Other routes from now on, each (switch, destination) at most once. O(1)."""
-        self._routes.set(reroutes)
+        self.routes.set(reroutes)
 
     def set_repairs(self, repairs: list[Repair]) -> None:
         """Other repair hops from now on, each (switch, destination) at most once. O(1)."""
-        self._routes.set_repairs(repairs)
+        self.routes.set_repairs(repairs)
 
     def set_network(self, number: int, name: str | None) -> None:
         """Add a network; None removes it. O(switches with members)."""
@@ -129,11 +138,16 @@ class Compiler:
             for dpid in facts.dpids:
                 self._note_presence(self._members.add(facts.network, dpid, name))
             self._mark_port(name, facts)
-        for asker in sorted(self._holders.moved(name, before, facts)):
-            if asker in self._routers:
-                self._mark_static(asker)
-            else:
-                self._mark_endpoint(asker, self._ports[asker])
+        self._mark_askers(self._holders.moved(name, before, facts))
+
+    def set_announced(self, network: int, value: bytes, by: Announced | None) -> set[str]:
+        """A port is the last one that announced an address or MAC (packed) of a network, None: nobody.
+
+        It need not be attached, nor known. Answers the objects to which that means something. O(these x switches).
+        """
+        askers = self._holders.announce((network, value), by)
+        self._mark_askers(askers)
+        return askers
 
     def set_router(self, name: str, facts: RouterFacts | None) -> None:
         """Add or change a router, None removes it. O(switches), if it joins others networks x ports of its networks."""
@@ -165,8 +179,31 @@ class Compiler:
             self._connections.pop(name, None)
         else:
             self._connections[name] = facts
-        for dpid in _concerned(before, facts):
+        for dpid in steer.concerned(before, facts):
             self._mark(CONNECTION, name, dpid)
+        if (before and before.steered) != (facts and facts.steered):
+            for dpid in steer.edges_of(self._edges.get(name)):
+                self._mark(EDGE, name, dpid)
+
+    def set_edge(self, name: str, facts: EdgeFacts | None) -> None:
+        """Say where traffic of a connection comes in and what its ceilings are; None: nowhere. O(1)."""
+        before = self._edges.pop(name, None)
+        if facts is not None:
+            self._edges[name] = facts
+        if before != facts:
+            for dpid in steer.edges_of(before) | steer.edges_of(facts):
+                self._mark(EDGE, name, dpid)
+
+    def counts(self, dpid: int, key: FlowKey) -> tuple[str, bool] | None:
+        """Of a flow of STEER: whose connection's packets it counts, and whether they go from a to b. None: nobody's."""
+        program = self.programs.get(dpid)
+        units = program.owners(Entry("flow", key)) if program is not None else ()
+        edge = self._edges.get(units[0].object) if units and units[0].feature == EDGE else None
+        return None if edge is None else (units[0].object, steer.sender_of(key) == edge.there.sender)
+
+    def holder(self, network: int, value: bytes) -> tuple[str, PairFacts | None] | None:
+        """The attached port that has an address or MAC (packed) for which somebody asks, and by which pair."""
+        return self._holders.of((network, value))
 
     def missing_hops(self, name: str) -> tuple[StaticFacts, ...]:
         """The static routes of a router whose next hop no attached port has."""
@@ -182,23 +219,23 @@ class Compiler:
     def block(self, unit: Unit) -> None:
         """Leave out what a unit contributes, because a switch refused it, until it would be something else."""
         if unit.feature == ROUTE:
-            self._routes.block(Dpid(unit.dpid), destination_of(unit))
+            self.routes.block(Dpid(unit.dpid), destination_of(unit))
             return
         self._blocked[unit] = self._make(unit)
         self._dirty[unit] = None
 
     def blocked(self, unit: Unit) -> bool:
         """Whether a unit is left out at present."""
-        return unit in (self._routes.blocked() if unit.feature == ROUTE else self._blocked)
+        return unit in (self.routes.blocked() if unit.feature == ROUTE else self._blocked)
 
     @property
     def blocked_units(self) -> tuple[Unit, ...]:
         """All units that are left out at present."""
-        return (*self._blocked, *self._routes.blocked())
+        return (*self._blocked, *self.routes.blocked())
 
     def unblock(self, dpid: int) -> None:
         """Try again what a switch refused, since it has been restarted or replaced."""
-        self._routes.unblock(Dpid(dpid))
+        self.routes.unblock(Dpid(dpid))
         for unit in [unit for unit in self._blocked if unit.dpid == dpid]:
             del self._blocked[unit]
             self._dirty[unit] = None
@@ -210,7 +247,7 @@ class Compiler:
         """
         self.touched = []
         changes = self._compile_units() if self._dirty else {}
-        entries, self.rerouted = self._routes.compile()
+        entries, self.rerouted = self.routes.compile()
         self.routes_moved += len(self.rerouted)
         for dpid, changed in entries.items():
             changes.setdefault(dpid, []).extend(changed)
@@ -295,6 +332,13 @@ class Compiler:
         for dpid in self._members.switches(facts.network) | self._members.routed(facts.network):
             self._mark(ENDPOINT, name, dpid)
 
+    def _mark_askers(self, names: set[str]) -> None:
+        for name in sorted(names):
+            if name in self._routers:
+                self._mark_static(name)
+            else:
+                self._mark_endpoint(name, self._ports[name])
+
     def _note_presence(self, presence: tuple[int, int] | None) -> None:
         """A network became present on a switch, or ceased to be."""
         if presence is None:
@@ -356,6 +400,9 @@ class Compiler:
             return self._make_static(unit)
         if feature == CONNECTION:
             return self._make_connection(unit)
+        if feature == EDGE:
+            edge, connection = self._edges.get(name), self._connections.get(name)
+            return steer.compile_edge(edge, connection.steered if connection else None, dpid) if edge else Entries()
         if feature == FABRIC:
             return fabric.compile_own(self._labels[dpid])
         if feature == WIRING:
@@ -410,14 +457,3 @@ class Compiler:
         transports: dict[int, int] = {dpid: self._labels[dpid] for dpid in known}
         taken, salts = self.programs[unit.dpid].groups, self.salts.of(unit.dpid)
         return fabric.compile_connection(facts, unit.dpid, transports, taken, salts)
-
-
-def _concerned(before: ConnectionFacts | None, after: ConnectionFacts | None) -> set[int]:
-    """Switches to which another form of a connection's facts means something: on ways that come or go, and at the ends
-    of those that traffic took or takes."""
-    ways, ends = [], []
-    for facts, other in ((before, after), (after, before)):
-        if facts is not None:
-            ways += [way for way in facts.ways if other is None or way not in other.ways]
-            ends += [(way.path.switches[0], way.path.switches[-1]) for way in [facts.steered] if way is not None]
-    return {dpid for way in ways for dpid in way.path.switches} | {dpid for pair in ends for dpid in pair}

@@ -33,6 +33,7 @@ NAMED = {
     *WATCHED - {"sdnctl status"},
     *("sdnctl apply", "sdnctl audit", "sdnctl backup", "sdnctl connect", "sdnctl create", "sdnctl delete"),
     *("sdnctl describe", "sdnctl diff", "sdnctl log-level", "sdnctl path", "sdnctl restore", "sdnctl settings"),
+    "sdnctl what-if",
     *(
         "sdnctl support-bundle",
         "sdnctl topology draw",

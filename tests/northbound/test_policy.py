@@ -60,6 +60,7 @@ WHO: dict[str, set[str]] = {
     "/sdn.v1.EventService/ListEvents": EVERYBODY,
     "/sdn.v1.EventService/WatchEvents": EVERYBODY,
     "/sdn.v1.TopologyService/GetTopology": READERS,
+    "/sdn.v1.TopologyService/GetResilience": READERS,
     "/sdn.v1.TopologyService/ListFlows": READERS,
     "/sdn.v1.TopologyService/AuditSwitch": {ADMIN, OPERATOR},
     "/sdn.v1.PathService/CheckConnection": READERS,
@@ -306,7 +307,7 @@ async def test_counters_are_those_of_ones_own_objects(door: Door) -> None:
             assert error.code() is grpc.StatusCode.PERMISSION_DENIED
     own = cpb.WatchCountersRequest(parent="tenants/-")
     Scope(("red",), lambda name: None).check(own)
-    assert (own.parent, list(own.kinds)) == (RED, [cpb.PORTS, cpb.NETWORKS])
+    assert (own.parent, list(own.kinds)) == (RED, [cpb.PORTS, cpb.NETWORKS, cpb.CONNECTIONS])
 
 
 def test_what_a_tenant_sees_of_an_answer() -> None:
