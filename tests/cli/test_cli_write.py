@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import click
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
+from sdn.cli.fields import object_of, read_words
 from sdn.model.errors import Conflict
 from sdn.model.status import State, Status
 
@@ -38,6 +42,33 @@ def test_every_kind_is_created_by_words(run: Any) -> None:
     assert tenant["metadata"]["labels"] == {"example.org/x": "1:2"}
     again = run("create", "network", "web", "-t", "red")
     assert (again.exit_code, "exists" in again.stderr) == (1, True)
+
+
+PRINTABLE = st.characters(codec="utf-8", exclude_categories=("C",))
+
+
+@given(st.text(PRINTABLE, min_size=1, max_size=30).filter(lambda text: text[0] not in "[{\"'"))
+@example("null")
+@example("-")
+@example("a: b # c")
+@example("1.0")
+@example("12:30:45")
+def test_texts_arrive_as_they_were_written(text: str) -> None:
+    words = read_words([f"description={text}", f"labels.a.b/c={text}"])
+    found: Any = object_of({"kind": "Tenant", "name": RED}, words)
+    assert found.metadata.description == text
+    assert dict(found.metadata.labels) == {"a.b/c": text}
+
+
+@given(st.text(max_size=30), st.text(max_size=30))
+@example("labels", "[")
+@example("description", "{a: }")
+@example("quota.ports", "'")
+def test_no_words_raise_anything_but_a_wrong_command_line(field: str, value: str) -> None:
+    try:
+        object_of({"kind": "Tenant", "name": RED}, read_words([f"{field}={value}"]))
+    except (click.UsageError, click.exceptions.Exit):
+        return
 
 
 def test_an_update_changes_what_it_names_and_nothing_else(run: Any, red: str, daemon: Any) -> None:
