@@ -46,10 +46,9 @@ rm -rf "$R"/etc/systemd/system/* "$R"/usr/lib/systemd/system/*.target.wants/*
 W=$R/usr/lib/systemd/system
 ln -s ../systemd-sysusers.service ../systemd-journald.service "$W/sysinit.target.wants/"
 ln -s ../systemd-journald.socket ../systemd-journald-dev-log.socket "$W/sockets.target.wants/"
-for name in python site src; do mkdir -p "$R/opt/sdn/$name"; done
+for name in python site; do mkdir -p "$R/opt/sdn/$name"; done
 mount --bind "$PYTHON" "$R/opt/sdn/python"
 mount --bind "$SITE" "$R/opt/sdn/site"
-mount --bind "$SOURCE" "$R/opt/sdn/src"
 cp -a "$FILES/." "$R/"
 ip link set lo up
 mkdir "$R/before"
@@ -106,16 +105,16 @@ class Box:
             path = files / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
-            path.chmod(0o755 if "/bin/" in name else 0o644)
-        for folder in (files, *(path for path in files.rglob("*") if path.is_dir())):
-            folder.chmod(0o755)
+        shutil.copytree(ROOT / "sdn", files / "opt/sdn/src/sdn")
+        # Whatever they are here: in the box they are read by a user of its own.
+        for found in (files, *files.rglob("*")):
+            found.chmod(0o755 if found.is_dir() or "/bin/" in str(found) else 0o644)
         self._cgroup.mkdir()
         environment = {
             "PLACE": str(place),
             "FILES": str(files),
             "PYTHON": sys.base_prefix,
             "SITE": sysconfig.get_path("purelib"),
-            "SOURCE": str(ROOT),
             "SYSTEMD": SYSTEMD,
             "CGROUP": str(self._cgroup),
             "SCRIPT": _SCRIPT,
