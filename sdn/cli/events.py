@@ -18,10 +18,11 @@ _FINDINGS = ("SWITCH", "FOUND", "ENTRY", "TABLE", "PRIORITY", "OWNER", "MATCH")
 
 
 @click.command()
-@click.option("--watch", is_flag=True, help="Go on with each new event, until interrupted.")
+@click.option("-w", "--watch", is_flag=True, help="Go on with each new event, until interrupted.")
 @click.option("--from", "from_number", type=click.IntRange(0), default=0, help="With --watch: begin with this number.")
 @click.option("--object", "object_", default="", metavar="NAME", help="Only of this switch or object, and below it.")
 @click.option("--reason", default="", metavar="WORD", help="Only with this reason: AuditFoundDifferences.")
+@click.option("-l", "--selector", default="", metavar="LABELS", help="Only about objects that have these labels now.")
 @click.option(
     "--severity",
     type=click.Choice(["INFO", "WARNING", "ERROR"], case_sensitive=False),
@@ -31,12 +32,15 @@ _FINDINGS = ("SWITCH", "FOUND", "ENTRY", "TABLE", "PRIORITY", "OWNER", "MATCH")
 )
 @common_names
 @pass_session
-def events(session: Session, watch: bool, from_number: int, object_: str, reason: str, severity: str) -> None:
+def events(
+    session: Session, watch: bool, from_number: int, object_: str, reason: str, selector: str, severity: str
+) -> None:
     """Show what happened, the oldest first: switches that came and went, what audits found, what was refused.
 
     \b
     sdnctl events
     sdnctl events --object leaf1 --severity WARNING
+    sdnctl events -l env=prod                 about objects with this label
     sdnctl events --watch -o json | jq 'select(.reason == "AuditFoundDifferences")'
 
     With --watch there is one event a line (JSON), or one document each (YAML). With -o name: the objects and switches
@@ -44,7 +48,7 @@ def events(session: Session, watch: bool, from_number: int, object_: str, reason
     """
     if from_number and not watch:
         raise click.UsageError("--from goes with --watch.")
-    wanted = {"object": object_, "reason": reason, "severity": severity.upper()}
+    wanted = {"object": object_, "reason": reason, "severity": severity.upper(), "selector": selector}
     with session.client() as client:
         if watch:
             with client.watch_events(from_number, **wanted) as stream, suppress(KeyboardInterrupt):

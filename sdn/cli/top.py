@@ -37,7 +37,7 @@ _OBJECTS = ("RX", "TX", "RX PACKETS/S", "TX PACKETS/S", "RX BYTES", "TX BYTES", 
 @click.option("--switch", default="", metavar="NAME", help="Only links of this switch.")
 @click.option("--sort", type=click.Choice(["rate", "total", "name"]), default="rate", show_default=True)
 @click.option("-n", "--limit", type=click.IntRange(0), default=20, show_default=True, help="How many; 0 for all.")
-@click.option("--watch", is_flag=True, help="Go on with each new reading, until interrupted.")
+@click.option("-w", "--watch", is_flag=True, help="Go on with each new reading, until interrupted.")
 @click.option("--every", type=DurationType(), default="0", help="With --watch: how often, from 1s on.")
 @common_names
 @pass_session

@@ -330,10 +330,15 @@ class Client:
         report: tpb.AuditReport = self.invoke(self._topology.AuditSwitch, tpb.AuditSwitchRequest(switch=switch))
         return report
 
-    def events(self, object: str = "", reason: str = "", severity: str = "INFO") -> _List[epb.Event]:
-        """All events that are kept, the oldest first. severity: INFO, WARNING or ERROR, and what is above it."""
+    def events(
+        self, object: str = "", reason: str = "", severity: str = "INFO", selector: str = ""
+    ) -> _List[epb.Event]:
+        """All events that are kept, the oldest first. severity: INFO, WARNING or ERROR, and what is above it.
+
+        selector: labels that the objects they are about have now, as ``env=prod,tier!=web``.
+        """
         found: _List[epb.Event] = []
-        request = epb.ListEventsRequest(page_size=PAGE_SIZE, **call.event_filter(object, reason, severity))
+        request = epb.ListEventsRequest(page_size=PAGE_SIZE, **call.event_filter(object, reason, severity, selector))
         while True:
             page = self.invoke(self._events.ListEvents, request)
             found += page.events
@@ -342,10 +347,10 @@ class Client:
                 return found
 
     def watch_events(
-        self, from_number: int = 0, object: str = "", reason: str = "", severity: str = "INFO"
+        self, from_number: int = 0, object: str = "", reason: str = "", severity: str = "INFO", selector: str = ""
     ) -> EventWatch:
         """Events from a number on (0: all that are kept), then each new one, without end."""
-        wanted = call.event_filter(object, reason, severity)
+        wanted = call.event_filter(object, reason, severity, selector)
         stream = self._events.WatchEvents(epb.WatchEventsRequest(from_number=from_number, **wanted))
         return EventWatch(stream, self.address)
 

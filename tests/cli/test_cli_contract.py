@@ -28,7 +28,7 @@ WATCHED = {
     *("sdnctl get", "sdnctl events", "sdnctl top", "sdnctl flows", "sdnctl status", "sdnctl where"),
     *("sdnctl topology show", "sdnctl topology check", "sdnctl topology utilisation"),
 }
-BY_LABELS = {"sdnctl get", "sdnctl delete", "sdnctl top", "sdnctl flows", "sdnctl where"}
+BY_LABELS = {"sdnctl get", "sdnctl events", "sdnctl delete", "sdnctl top", "sdnctl flows", "sdnctl where"}
 NAMED = {
     *WATCHED - {"sdnctl status"},
     *("sdnctl apply", "sdnctl audit", "sdnctl backup", "sdnctl connect", "sdnctl create", "sdnctl delete"),
