@@ -39,8 +39,8 @@ _PATHS = "Ask for /metrics, /healthz or /readyz.\n"
 _log = logging.getLogger("sdn.metrics")
 T = TypeVar("T")
 _Start = Callable[[str, list[tuple[str, str]]], object]
-Admit = Callable[[str | None, bytes | None], None]
-"""Told the header Authorization and the client's certificate (PEM), if there are any; raises SdnError."""
+Admit = Callable[[str, str, str | None, bytes | None], None]
+"""Told path, address, header Authorization and the client's certificate (PEM), None for none; raises SdnError."""
 _CERTIFICATE = "sdn.certificate"
 """Where the handler of a connection leaves the client's certificate for the application."""
 
@@ -133,11 +133,12 @@ class Web:
         admit = self._admit
         if admit is None:
             return None
+        asked: tuple[str, str] = environ.get("PATH_INFO", ""), environ.get("REMOTE_ADDR", "")
         given: tuple[str | None, bytes | None] = environ.get("HTTP_AUTHORIZATION"), environ.get(_CERTIFICATE)
 
         async def ask() -> SdnError | None:
             try:
-                admit(*given)
+                admit(*asked, *given)
             except SdnError as error:
                 return error
             return None

@@ -58,8 +58,9 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     return Certificates(tmp_path_factory.mktemp("certificates"))
 
 
-def admit(authorization: str | None, certificate: bytes | None) -> None:
+def admit(path: str, peer: str, authorization: str | None, certificate: bytes | None) -> None:
     """Prometheus by its certificate, or whoever has the token."""
+    assert (path in ("/metrics", "/readyz"), peer) == (True, "127.0.0.1")
     name = subject_in(read_certificate(certificate)).name if certificate else ""
     if name != "prometheus" and authorization != TOKEN:
         raise Unauthenticated.of("", "it is not known who calls", "Show a certificate.")
