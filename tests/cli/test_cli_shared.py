@@ -38,7 +38,7 @@ class OfPorts:
         self.ports = self.subnets = self
         self._ports = ports
 
-    def list(self, parent: str) -> list[pb.Port]:
+    def list(self, parent: str, selector: str = "") -> list[pb.Port]:
         found, self._ports = self._ports, []
         return found
 
