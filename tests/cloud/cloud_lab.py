@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from sdn.client import Client
+from sdn.client import Client, maintenance_target
 from sdn.graph import assign_interfaces, load_topology
 from sdn.lab import LabNetwork
 from sdn.lab.daemon import Daemon, free_port
@@ -98,6 +99,13 @@ class CloudLab:
     def ready(self) -> None:
         """All switches in sync, all declared links up."""
         self.client.wait_ready(WAIT)
+
+    def wait_settled(self) -> None:
+        """Traffic goes where it should, and no switch holds anything of before any more."""
+        switch = maintenance_target(next(iter(self.network.topology.switches)))
+        deadline = time.monotonic() + WAIT
+        while not self.client.get_maintenance(switch).settled:
+            assert time.monotonic() < deadline, "traffic has not moved"
 
     def forget_caches(self) -> None:
         """Return when switches forward by their flows as they are: a barrier does not cover the cache of a datapath."""

@@ -7,7 +7,6 @@ complete when both switches have seen it.
 from __future__ import annotations
 
 import random
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -90,14 +89,6 @@ def targets(lab: CloudLab) -> list[tpb.MaintenanceTarget]:
     return [maintenance_target(":".join(link.a), ":".join(link.b)) for link in lab.network.topology.links]
 
 
-def wait_settled(lab: CloudLab, target: tpb.MaintenanceTarget) -> None:
-    deadline = time.monotonic() + WAIT
-    while time.monotonic() < deadline:
-        if lab.client.get_maintenance(target).settled:
-            return
-    raise AssertionError("traffic has not moved")
-
-
 def test_random_costs_and_drains_lose_nothing_and_nothing_comes_twice(lab: CloudLab) -> None:
     rng, stream = random.Random(1), Stream(lab)
     chosen = targets(lab)
@@ -111,12 +102,12 @@ def test_random_costs_and_drains_lose_nothing_and_nothing_comes_twice(lab: Cloud
             else:
                 lab.client.set_maintenance(target, cost=rng.randint(1, 40))
             if number % 20 == 19:
-                wait_settled(lab, target)
+                lab.wait_settled()
 
     stream.while_(change, random.Random(2))
     for target in chosen:
         lab.client.set_maintenance(target, drained=False, cost=0)
-    stream.while_(lambda: wait_settled(lab, chosen[0]), rng)
+    stream.while_(lab.wait_settled, rng)
     stream.check()
 
 

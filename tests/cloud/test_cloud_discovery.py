@@ -212,6 +212,7 @@ def test_latencies_are_measured_and_shown(lab: CloudLab) -> None:
 
 
 def test_links_stand_while_a_new_daemon_discovers(lab: CloudLab) -> None:
+    lab.wait_settled()
     before = links(lab)
     flows = {switch: flow_ages(lab, switch) for switch in lab.network.topology.switches}
     lab.daemon.stop(kill=True)
