@@ -15,13 +15,13 @@ from sdn.controller import pathrecords
 from sdn.controller.attachments import Attachments
 from sdn.controller.pathrecords import Saved
 from sdn.controller.placing import NOT_NOW, Placer, Routes, backup_of, holder_of
-from sdn.controller.steering import Confirmed, Steerings, Wish, keys
+from sdn.controller.steering import Confirmed, Steerings, Target, Wish, keys
 from sdn.model.errors import Refused, SdnError
 from sdn.model.ids import Dpid, Kind
 from sdn.model.intent import Connection, Port, Resource
 from sdn.model.route import Path
 from sdn.model.status import PathHop, State
-from sdn.model.topology import LinkChanges
+from sdn.model.topology import LinkChanges, LinkEnd
 from sdn.pipeline.facts import ConnectionFacts
 from sdn.routing import Ledger
 from sdn.store import Change, Store
@@ -69,6 +69,8 @@ class Connections:
         self._changed: dict[str, None] = {}
         self._admitted: dict[str, None] = {}
         self._unsaved: dict[str, None] = {}
+        self._avoiding: dict[str, float] = {}
+        """Until when connections keep off the links that ``Demands.avoided`` has."""
 
     @property
     def ledger(self) -> Ledger:
@@ -127,6 +129,7 @@ class Connections:
             self._saved.pop(change.name, None)
             self._changed[change.name] = None
             if change.new is None:
+                self._avoid_no_more(change.name)
                 self._trouble.pop(change.name, None)
                 self._admitted.pop(change.name, None)
         for change in asking:
@@ -146,8 +149,26 @@ class Connections:
             self._changed[holder_of(key)] = None
         self._changed.update(dict.fromkeys(self._trouble))
 
+    def avoid(self, name: str, links: frozenset[LinkEnd], until: float) -> bool:
+        """Move a connection to another path, without these links (both ends) until then; False: there is none.
+
+        It stays where it is then. until: in the time of ``settle``; afterwards it does not move back.
+        """
+        connection = self._store.objects.get(name)
+        if not isinstance(connection, Connection) or not self.placer.move_off(connection, links):
+            return False
+        self._avoiding[name] = max(until, self._avoiding.get(name, until))
+        self._changed.update(dict.fromkeys((name, *self._trouble)))
+        return True
+
+    def _avoid_no_more(self, name: str) -> None:
+        self._avoiding.pop(name, None)
+        self.placer.demands.avoided.pop(name, None)
+
     def settle(self, now: float) -> list[str]:
         """Look at all connections concerned again; returns those whose state or path changed. now: seconds."""
+        for name in [name for name, until in self._avoiding.items() if now >= until]:
+            self._avoid_no_more(name)
         changed, self._changed = self._changed, {}
         told = dict.fromkeys(
             name for name in sorted(changed, key=lambda name: (name not in self._saved, name)) if self._has_news(name)
@@ -180,6 +201,15 @@ class Connections:
     def moving(self, name: str) -> bool:
         """Whether traffic is not on the path yet, or the backup path is not there yet."""
         return self._steerings.moving(name)
+
+    def target(self, name: str) -> Target | None:
+        """The path that traffic takes, to be probed; None while it is not where it should be."""
+        return self._steerings.target(name)
+
+    def steered_hops(self, connection: Connection) -> tuple[PathHop, ...]:
+        """The path that traffic takes, as far as switches were told; empty: the shortest way."""
+        path = self._steerings.steered(connection.name)
+        return () if path is None else self.hops_of(connection, path)
 
     def hops(self, connection: Connection) -> tuple[PathHop, ...]:
         """The path of a connection from a to b; empty while there is none."""

@@ -78,6 +78,14 @@ class Config:
     audit_interval: float = field(
         default=300.0, metadata={"help": "seconds between full read-backs of switches", "range": (1, 1e6)}
     )
+    path_probe_interval: float = field(
+        default=10.0,
+        metadata={
+            "help": "seconds between probes of a connection's path; 0: none",
+            "range": (1, 3600),
+            "zero": True,
+        },
+    )
     learn: str = field(
         default="",
         metadata={"help": "put unknown hosts into this network and learn them", "show": "tenants/T/networks/N"},

@@ -9,12 +9,16 @@ from enum import StrEnum
 class State(StrEnum):
     """Lifecycle of an object in the switches.
 
-    PENDING: not (yet) in every switch concerned, ``reason`` says why. PROGRAMMED: every switch concerned has confirmed.
+    PENDING: not (yet) in every switch concerned, ``reason`` says why. ADMITTED: the same of a connection whose path is
+    reserved. PROGRAMMED: every switch concerned has confirmed.
+    VERIFIED: a connection that is PROGRAMMED, and probes came back along its path.
     DEGRADED: works, but not as promised. REJECTED: a connection that cannot be given. FAILED: a switch refused it.
     """
 
     PENDING = "PENDING"
+    ADMITTED = "ADMITTED"
     PROGRAMMED = "PROGRAMMED"
+    VERIFIED = "VERIFIED"
     DEGRADED = "DEGRADED"
     REJECTED = "REJECTED"
     FAILED = "FAILED"
@@ -43,13 +47,36 @@ class Condition:
     since: float
 
 
+IN_PLACE = (State.PROGRAMMED, State.VERIFIED)
+"""Every switch concerned has confirmed, and nothing is known to be wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeCounts:
+    """What probes of a connection's path have told. sent, lost: since the daemon knows the connection.
+
+    loss: share of the last 40 that were lost. latency_us: one way, estimated, the mean of both directions, 0 while it
+    is not known; the error covers what the ways between controller and switches may add. verified_at: Unix time in
+    seconds when probes came back along the path last, 0: never.
+    """
+
+    sent: int
+    lost: int
+    loss: float
+    latency_us: int
+    latency_error_us: int
+    verified_at: float
+
+
 @dataclass(frozen=True, slots=True)
 class Status:
     """State with a machine-readable reason (CamelCase) and a message for people.
 
     switches_away: names of switches concerned that are not connected. path: of a connection, from a to b.
     switches_pending: names of those that are connected and have not confirmed yet. backup_path: of a protected
-    connection. conditions: the same in single statements, with times.
+    connection. conditions: the same in single statements, with times. path is what is reserved; realised_path: what its
+    traffic takes as far as switches were told, empty for the shortest way; verified_path: the one along which probes
+    came back, empty while that is not the path that traffic takes. probes: of a connection that has been probed.
     """
 
     state: State
@@ -59,6 +86,9 @@ class Status:
     path: tuple[PathHop, ...] = ()
     switches_pending: tuple[str, ...] = ()
     backup_path: tuple[PathHop, ...] = ()
+    realised_path: tuple[PathHop, ...] = ()
+    verified_path: tuple[PathHop, ...] = ()
+    probes: ProbeCounts | None = field(default=None, compare=False)
     conditions: tuple[Condition, ...] = field(default=(), compare=False)
 
 

@@ -7,7 +7,7 @@ from google.protobuf import timestamp_pb2
 from sdn.controller.reader import FlowView, LinkView, SwitchView, SystemView, TopologyView
 from sdn.model.ids import format_dpid
 from sdn.model.notice import AuditReport, Notice
-from sdn.model.status import Condition, PathHop, Status
+from sdn.model.status import Condition, PathHop, ProbeCounts, Status
 from sdn.model.topology import WiringFault
 from sdn.v1 import events_pb2 as epb
 from sdn.v1 import resources_pb2 as pb
@@ -38,7 +38,21 @@ def status(value: Status | None) -> pb.Status:
         path=[hop(h) for h in value.path],
         switches_pending=value.switches_pending,
         backup_path=[hop(h) for h in value.backup_path],
+        realised_path=[hop(h) for h in value.realised_path],
+        verified_path=[hop(h) for h in value.verified_path],
+        probes=None if value.probes is None else _probes(value.probes),
         conditions=[_condition(c) for c in value.conditions],
+    )
+
+
+def _probes(value: ProbeCounts) -> pb.ProbeCounts:
+    return pb.ProbeCounts(
+        sent=value.sent,
+        lost=value.lost,
+        loss=value.loss,
+        latency_us=value.latency_us,
+        latency_error_us=value.latency_error_us,
+        verified_time=timestamp(value.verified_at) if value.verified_at else None,
     )
 
 

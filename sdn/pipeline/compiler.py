@@ -13,7 +13,7 @@ from dataclasses import replace
 from sdn.model.ids import Dpid
 from sdn.model.program import Entries, Entry, Unit
 from sdn.model.route import Repair, Reroute
-from sdn.pipeline import attach, base, endpoint, fabric, flood, router, static
+from sdn.pipeline import attach, base, endpoint, fabric, flood, probes, router, static
 from sdn.pipeline.facts import ConnectionFacts, PortFacts, RouterFacts, StaticFacts, SwitchFacts
 from sdn.pipeline.holders import Holders
 from sdn.pipeline.membership import Membership
@@ -25,6 +25,7 @@ Changes = dict[int, list[Entry]]
 """By datapath id: entries that are new, different or gone."""
 
 BASE, WIRING, FABRIC, CONNECTION = "base", "wiring", "fabric", "connection"
+PROBES = "probes"
 ATTACH, ENDPOINT, FLOOD, ROUTER, STATIC = "attach", "endpoint", "flood", "router", "static"
 
 
@@ -79,9 +80,14 @@ class Compiler:
             self._routes.add(Dpid(dpid), facts.label, self.programs[dpid])
             self._mark(BASE, switch_object(dpid), dpid)
             self._mark(FABRIC, switch_object(dpid), dpid)
+            self._mark(PROBES, probes.owner(dpid), dpid)
             self._dirty.update(self._waiting.pop(dpid, {}))
         for number in {*facts.links, *facts.probes, *self._wiring[dpid]}:
             self.set_wiring(dpid, number, link=number in facts.links, probe=number in facts.probes)
+
+    def label(self, dpid: int) -> int:
+        """The label of a switch that was added."""
+        return self._labels[dpid]
 
     def set_wiring(self, dpid: int, number: int, *, link: bool, probe: bool) -> None:
         """Change the wiring of one port of a known switch: as fields of SwitchFacts. O(1)."""
@@ -361,7 +367,7 @@ class Compiler:
         if feature == WIRING:
             number = port_number(name)
             return fabric.compile_wiring(number, *self._wiring[dpid].get(number, (False, False)))
-        return base.compile_base()
+        return probes.compile_probes() if feature == PROBES else base.compile_base()
 
     def _make_endpoint(self, unit: Unit) -> Entries:
         port = self._ports.get(unit.object)

@@ -37,6 +37,10 @@ class _StateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_State.ValueType
     """A connection that cannot be given; the reason says why."""
     FAILED: _State.ValueType  # 5
     """A switch refused it."""
+    VERIFIED: _State.ValueType  # 6
+    """A connection that is PROGRAMMED, and probes came back along the path that its traffic takes."""
+    ADMITTED: _State.ValueType  # 7
+    """A connection whose path is reserved, and that not every switch concerned has confirmed; the reason says why."""
 
 class State(_State, metaclass=_StateEnumTypeWrapper):
     """State of an object in the switches."""
@@ -52,6 +56,10 @@ REJECTED: State.ValueType  # 4
 """A connection that cannot be given; the reason says why."""
 FAILED: State.ValueType  # 5
 """A switch refused it."""
+VERIFIED: State.ValueType  # 6
+"""A connection that is PROGRAMMED, and probes came back along the path that its traffic takes."""
+ADMITTED: State.ValueType  # 7
+"""A connection whose path is reserved, and that not every switch concerned has confirmed; the reason says why."""
 Global___State: _TypeAlias = State  # noqa: Y015
 
 class _ConditionStatus:
@@ -226,6 +234,48 @@ class Condition(_message.Message):
 Global___Condition: _TypeAlias = Condition  # noqa: Y015
 
 @_typing.final
+class ProbeCounts(_message.Message):
+    """What probes have told of a connection since the daemon knows it (docs/probes.md)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SENT_FIELD_NUMBER: _builtins.int
+    LOST_FIELD_NUMBER: _builtins.int
+    LOSS_FIELD_NUMBER: _builtins.int
+    LATENCY_US_FIELD_NUMBER: _builtins.int
+    LATENCY_ERROR_US_FIELD_NUMBER: _builtins.int
+    VERIFIED_TIME_FIELD_NUMBER: _builtins.int
+    sent: _builtins.int
+    lost: _builtins.int
+    loss: _builtins.float
+    """Share of the last 40 that were lost, 0 to 1."""
+    latency_us: _builtins.int
+    """One way, estimated: the mean of both directions. 0: not known yet."""
+    latency_error_us: _builtins.int
+    """What that may be wrong by."""
+    @_builtins.property
+    def verified_time(self) -> _timestamp_pb2.Timestamp:
+        """When probes came back along the path last."""
+
+    def __init__(
+        self,
+        *,
+        sent: _builtins.int = ...,
+        lost: _builtins.int = ...,
+        loss: _builtins.float = ...,
+        latency_us: _builtins.int = ...,
+        latency_error_us: _builtins.int = ...,
+        verified_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["verified_time", b"verified_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["latency_error_us", b"latency_error_us", "latency_us", b"latency_us", "loss", b"loss", "lost", b"lost", "sent", b"sent", "verified_time", b"verified_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProbeCounts: _TypeAlias = ProbeCounts  # noqa: Y015
+
+@_typing.final
 class Status(_message.Message):
     """What is known about an object; output only."""
 
@@ -238,6 +288,9 @@ class Status(_message.Message):
     PATH_FIELD_NUMBER: _builtins.int
     SWITCHES_PENDING_FIELD_NUMBER: _builtins.int
     BACKUP_PATH_FIELD_NUMBER: _builtins.int
+    REALISED_PATH_FIELD_NUMBER: _builtins.int
+    VERIFIED_PATH_FIELD_NUMBER: _builtins.int
+    PROBES_FIELD_NUMBER: _builtins.int
     CONDITIONS_FIELD_NUMBER: _builtins.int
     state: Global___State.ValueType
     reason: _builtins.str
@@ -250,7 +303,7 @@ class Status(_message.Message):
 
     @_builtins.property
     def path(self) -> _containers.RepeatedCompositeFieldContainer[Global___PathHop]:
-        """Realised path, of a connection."""
+        """Path that a connection is to take: its bandwidth is reserved along it."""
 
     @_builtins.property
     def switches_pending(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -259,6 +312,18 @@ class Status(_message.Message):
     @_builtins.property
     def backup_path(self) -> _containers.RepeatedCompositeFieldContainer[Global___PathHop]:
         """Backup path, of a protected connection."""
+
+    @_builtins.property
+    def realised_path(self) -> _containers.RepeatedCompositeFieldContainer[Global___PathHop]:
+        """Path that its traffic takes, as far as switches were told; empty while that is the shortest way."""
+
+    @_builtins.property
+    def verified_path(self) -> _containers.RepeatedCompositeFieldContainer[Global___PathHop]:
+        """Path along which probes came back; empty while that is not known of the one that its traffic takes."""
+
+    @_builtins.property
+    def probes(self) -> Global___ProbeCounts:
+        """Of a connection that has been probed. A change of it alone is not told by Watch."""
 
     @_builtins.property
     def conditions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Condition]:
@@ -274,11 +339,14 @@ class Status(_message.Message):
         path: _abc.Iterable[Global___PathHop] | None = ...,
         switches_pending: _abc.Iterable[_builtins.str] | None = ...,
         backup_path: _abc.Iterable[Global___PathHop] | None = ...,
+        realised_path: _abc.Iterable[Global___PathHop] | None = ...,
+        verified_path: _abc.Iterable[Global___PathHop] | None = ...,
+        probes: Global___ProbeCounts | None = ...,
         conditions: _abc.Iterable[Global___Condition] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["probes", b"probes"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["backup_path", b"backup_path", "conditions", b"conditions", "message", b"message", "path", b"path", "reason", b"reason", "state", b"state", "switches_away", b"switches_away", "switches_pending", b"switches_pending"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backup_path", b"backup_path", "conditions", b"conditions", "message", b"message", "path", b"path", "probes", b"probes", "realised_path", b"realised_path", "reason", b"reason", "state", b"state", "switches_away", b"switches_away", "switches_pending", b"switches_pending", "verified_path", b"verified_path"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

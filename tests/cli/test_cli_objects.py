@@ -71,6 +71,9 @@ def test_json_has_the_same_keys_whether_set_or_not(run: Any, red: str) -> None:
         "path": [],
         "switches_pending": [],
         "backup_path": [],
+        "realised_path": [],
+        "verified_path": [],
+        "probes": None,
         "conditions": [],
     }
     assert json.loads(run("get", "networks", "-o", "json").stdout)[0]["mtu"] == 1500

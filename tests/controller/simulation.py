@@ -99,8 +99,10 @@ class Simulation:
     """Switches and links of a topology spec, hosts' interfaces included; nothing is connected at first.
 
     staged: requests go through Controller.stage, as in the daemon. learn: see Settings. ``sent``: packets that are no
-    probes.
+    probes. path_probe_interval: of connections, which are probed only where a subclass carries probes.
     """
+
+    path_probe_interval = 0.0
 
     def __init__(self, spec: str, *, staged: bool = False, learn: str = "", repair: bool = True) -> None:
         self.staged, self.repair = staged, repair
@@ -137,7 +139,9 @@ class Simulation:
             random_bytes=lambda size: next(self._counter).to_bytes(size, "big"),
             now=self.now,
             declared=self.declared,
-            settings=Settings(start_grace=10.0, learn=self.learn, repair=self.repair),
+            settings=Settings(
+                start_grace=10.0, learn=self.learn, repair=self.repair, path_probe_interval=self.path_probe_interval
+            ),
         )
 
     def turn(self, *events: Event) -> None:
