@@ -23,8 +23,9 @@ from sdn.controller.settings import Settings
 from sdn.daemon import collector, config, logs, revisions
 from sdn.daemon.config import Config
 from sdn.daemon.counting import Counting
+from sdn.daemon.effective import Effective
 from sdn.daemon.engine import Engine
-from sdn.daemon.exposure import ovsdb_address, secure_api, secure_openflow
+from sdn.daemon.exposure import secure_api, secure_openflow, secure_ovsdb
 from sdn.daemon.health import Health
 from sdn.daemon.keeper import Keeper
 from sdn.daemon.logs import LogLevels
@@ -40,6 +41,7 @@ from sdn.model.intent import Resource
 from sdn.northbound.server import Server
 from sdn.persist import Journal, snapshot
 from sdn.persist.files import REPLACED
+from sdn.pipeline.layout import Table
 from sdn.southbound import OpenFlowServer, OvsdbServer, Polling
 from sdn.store import Store
 from sdn.store.numbers import CURSORS
@@ -118,7 +120,7 @@ async def serve(settings: Config, journal: Journal, read: Callable[[], Config]) 
     read: the settings as they are now, for SIGHUP.
     """
     daemon = _Daemon(settings, journal)
-    reload = Reload(settings, read, daemon.notifier, *daemon.rechecks())
+    reload = Reload(daemon.effective, read, daemon.notifier, *daemon.rechecks())
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload.hang_up)
     stopping = _stop_signal()
     running = asyncio.create_task(daemon.engine.run())
@@ -140,10 +142,11 @@ class _Daemon:
 
     def __init__(self, settings: Config, journal: Journal) -> None:
         self._settings = settings
+        self.effective = Effective(settings)
         self._switches = secure_openflow(settings)
         self._api = secure_api(settings)
         self._scrapes = secure_metrics(settings, self._api.access) if settings.metrics else None
-        self._ovsdb = ovsdb_address(settings) if settings.ovsdb else None
+        self._ovsdb = secure_ovsdb(settings) if settings.ovsdb else None
         self.notifier = Notifier(os.environ)
         collector.tune()
         records = journal.load()
@@ -154,7 +157,7 @@ class _Daemon:
         self._reader = DaemonViews(self._controller, __version__, time.time())
         self._counting = Counting(self._controller, settings.counter_interval)
         self._southbound = self._openflow()
-        self._databases = OvsdbServer(lambda event: self.engine.emit(event))
+        self._databases = self._managers()
         self._registry = CollectorRegistry()
         self._instruments = Instruments(self._registry) if settings.metrics else None
         self.engine = Engine(
@@ -176,13 +179,24 @@ class _Daemon:
 
     def _openflow(self) -> OpenFlowServer:
         counting, access = self._counting, self._api.access
-        server = OpenFlowServer(
+        return OpenFlowServer(
             lambda event: self.engine.emit(event),
-            polling=Polling(counting.interval, counting.take) if counting.interval else None,
+            polling=Polling(counting.interval, counting.take, Table.STEER, counting.take_flows)
+            if counting.interval
+            else None,
             tls=self._switches.tls,
             barred=access.barred,
         )
-        access.changed = server.recheck
+
+    def _managers(self) -> OvsdbServer:
+        tls = self._ovsdb.tls if self._ovsdb is not None else None
+        server = OvsdbServer(lambda event: self.engine.emit(event), tls=tls, barred=self._api.access.barred)
+
+        def recheck() -> None:
+            self._southbound.recheck()
+            server.recheck()
+
+        self._api.access.changed = recheck
         return server
 
     def _grpc(self, keeper: Keeper) -> Server:
@@ -193,6 +207,7 @@ class _Daemon:
             counters=self._counting if self._counting.interval else None,
             calls=self._instruments,
             logs=LogLevels(),
+            settings=self.effective,
             tls=self._api.tls,
             access=self._api.access,
             audit=self._api.audit,
@@ -225,7 +240,7 @@ class _Daemon:
         host = self._switches.host
         bound = await _listen(self._southbound, "openflow", host, self._switches.port)
         if self._ovsdb is not None:
-            await _listen(self._databases, "ovsdb", *self._ovsdb)
+            await _listen(self._databases, "ovsdb", self._ovsdb.host, self._ovsdb.port)
         self.notifier.ready()
         _log.info("sdnd runs", extra={"fields": {"version": __version__, "openflow": f"{host}:{bound}"}})
 
@@ -259,6 +274,7 @@ def _controller(settings: Config, journal: Journal, records: Records) -> Control
         key=_probe_key(records, journal),
         random_bytes=secrets.token_bytes,
         now=time.monotonic(),
+        wall=time.time(),
         declared=load_topology(settings.topology) if settings.topology else None,
         settings=Settings(
             *(settings.probe_interval, settings.probe_misses, settings.start_grace, settings.audit_interval),

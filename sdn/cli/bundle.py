@@ -81,15 +81,16 @@ class Bundle:
 @common
 @pass_session
 def support_bundle(session: Session, file: Path) -> None:
-    """Collect in FILE what helps to find out what is wrong: status, switches, programs, objects, events, versions.
+    """Collect in FILE what helps to find out what is wrong: status, settings, switches, programs, objects, events.
 
     \b
     sdnctl support-bundle sdn-support.tar.gz
     tar xzf sdn-support.tar.gz && cat sdn-support/manifest.json
 
     Everything is JSON. What cannot be had (the daemon is busy, or does not answer) is left out, and the manifest says
-    so. Of each list the first 20,000 entries are taken. No secrets: no keys, no state file. But names, addresses and
-    labels of tenants are in it; look before you send it. The exit code is 1 when anything is missing.
+    so. Of each list the first 20,000 entries are taken. No secrets: no keys or tokens, only where they are, and no
+    state file. But names, addresses and labels of tenants are in it; look before you send it. The exit code is 1 when
+    anything is missing.
     """
     bundle = Bundle(time.time())
     try:
@@ -109,6 +110,7 @@ def collect(bundle: Bundle, client: Client, address: str) -> None:
     """Everything, in the order in which it is most wanted."""
     bundle.collect("versions.json", lambda: _versions(address))
     bundle.collect("status.json", lambda: plain(client.status()))
+    bundle.collect("settings.json", lambda: [plain(setting) for setting in client.settings()])
     bundle.collect("topology.json", lambda: plain(client.topology()))
     bundle.collect_lines("events.jsonl", lambda: (plain(event) for event in reversed(client.events())))
     for info in KINDS.values():

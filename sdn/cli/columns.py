@@ -10,6 +10,7 @@ from sdn.cli.words import id_of, tenant_of
 from sdn.client import AnyObject, KindInfo, format_bandwidth
 
 Column = tuple[str, Callable[[Any], object]]
+_UNITS = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k"))
 
 
 def state(message: Any) -> str:
@@ -48,6 +49,13 @@ def hop_table(path: Iterable[Any]) -> str:
     """A path hop by hop."""
     rows = [(number, hop.switch, hop.ingress, hop.egress) for number, hop in enumerate(path, 1)]
     return table(("HOP", "SWITCH", "IN", "OUT"), rows)
+
+
+def short(value: float, unit: str = "") -> str:
+    """Three digits and a prefix: 1.25G, 999k, 0.5; with a unit ``1.25 Gbit/s``."""
+    scale, prefix = next(((scale, prefix) for scale, prefix in _UNITS if value >= scale * 0.9995), (1, ""))
+    number = f"{value / scale:.3g}"
+    return f"{number} {prefix}{unit}" if unit else f"{number}{prefix}"
 
 
 _TENANT: Column = ("TENANT", lambda m: tenant_of(m.name))

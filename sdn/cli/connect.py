@@ -77,6 +77,8 @@ def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.argument("b", shell_complete=complete.ports),
             click.option("--bandwidth", type=BandwidthType(), required=True, help="From A to B: 100M, 1.5G."),
             click.option("--reverse", type=BandwidthType(), default=0, help="From B to A; as much if not given."),
+            click.option("--ceiling", type=BandwidthType(), default=0, help="Never more from A to B: 200M."),
+            click.option("--reverse-ceiling", type=BandwidthType(), default=0, help="Never more from B to A."),
             click.option("--protect", type=_SCOPES, help="Reserve a second path that shares none of these, or refuse."),
             click.option("--protect-if-possible", type=_SCOPES, help="The same, or go without."),
             click.option("--apart-from", multiple=True, metavar="CONNECTION", help="Share nothing with its paths."),
@@ -97,6 +99,7 @@ def connection_of(options: _Options) -> m.Connection:
     name = full_name(KINDS["Connection"], options["name"] or "-".join(map(id_of, ends)), tenant)
     result = m.Connection(name=name, a=ends[0], b=ends[1], bandwidth_bps=options["bandwidth"])
     result.reverse_bandwidth_bps = options["reverse"]
+    result.ceiling_bps, result.reverse_ceiling_bps = options["ceiling"], options["reverse_ceiling"]
     result.constraints.CopyFrom(constraints_of(options))
     result.constraints.diverse_from.extend(options["apart_from"])
     result.constraints.diversity = _scope(options["apart_by"])
@@ -120,6 +123,7 @@ def connect(session: Session, /, wait: float, **options: Any) -> None:
     sdnctl connect h1 h2 -t red --bandwidth 200M --latency 5ms --protect link
     sdnctl connect tenants/red/ports/h1 tenants/red/ports/h2 --bandwidth 1.5G --name gold --avoid spine1
     sdnctl connect h3 h4 -t red --bandwidth 10M --apart-from gold --apart-by switch
+    sdnctl connect h5 h6 -t red --bandwidth 10M --ceiling 50M --reverse-ceiling 50M
     sdnctl delete connection gold -t red      gives it back
 
     What does not fit is refused with each reason and what would do, and the exit code is 1.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sdn.cli.columns import bandwidth, binding, hop_table, hops, object_table, protection
+from sdn.cli.columns import bandwidth, binding, hop_table, hops, object_table, protection, short
 from sdn.cli.render import clean, enum_word, state_word, table
-from sdn.client import KINDS, AnyObject, Client, format_bandwidth, kind_of
+from sdn.client import KINDS, AnyObject, ApiError, Client, format_bandwidth, kind_of
 
 Line = tuple[str, str]
 
@@ -17,7 +17,7 @@ def description(message: AnyObject, members: str = "") -> str:
     lines = [*_fields(message), *_metadata(message), *_status(message)]
     width = max(len(key) for key, _ in lines) + 2
     text = "\n".join(f"{key + ':':<{width}}{clean(value)}".rstrip() for key, value in lines)
-    text += _conditions(message.status)
+    text += _conditions(message.status) + _shared(message.status)
     path = f"\n\nPath from a to b:\n{hop_table(message.status.path)}" if message.status.path else ""
     if message.status.backup_path:
         path += f"\n\nBackup path:\n{hop_table(message.status.backup_path)}"
@@ -45,8 +45,10 @@ def _fields(message: Any) -> Iterator[Line]:
             back = message.reverse_bandwidth_bps or value
             both = f"{format_bandwidth(value)}bit/s in each direction"
             yield "Bandwidth", both if back == value else f"{bandwidth(message)}bit/s there and back"
-        elif field.name in ("reverse_bandwidth_bps", "constraints"):
+        elif field.name in ("reverse_bandwidth_bps", "reverse_ceiling_bps", "constraints"):
             yield from _constraints(value) if field.name == "constraints" else ()
+        elif field.name == "ceiling_bps":
+            yield from _ceilings(message)
         elif field.name == "protection":
             yield "Protection", protection(message) or "none"
         elif field.name == "allowed_address_pairs":
@@ -57,6 +59,12 @@ def _fields(message: Any) -> Iterator[Line]:
             yield _title(field.name), ", ".join(value) or "none"
         else:
             yield _title(field.name), str(value)
+
+
+def _ceilings(message: Any) -> Iterator[Line]:
+    rates = (message.ceiling_bps, "from a to b"), (message.reverse_ceiling_bps, "from b to a")
+    told = [f"{format_bandwidth(rate)}bit/s {way}" for rate, way in rates if rate]
+    yield "Ceiling", ", ".join(told) or "none"
 
 
 def _constraints(constraints: Any) -> Iterator[Line]:
@@ -134,9 +142,38 @@ def _conditions(status: Any) -> str:
     return f"\n\nConditions:\n{table(header, rows)}" if rows else ""
 
 
+def _shared(status: Any) -> str:
+    """Who has the addresses of the allowed pairs, as a table; empty for what has none."""
+    rows = [
+        (item.address, item.port or "nobody", item.reason, item.since.ToJsonString() if item.port else "")
+        for item in status.shared_addresses
+    ]
+    return f"\n\nShared addresses:\n{table(('ADDRESS', 'HELD BY', 'BECAUSE', 'SINCE'), rows)}" if rows else ""
+
+
+def traffic_of(client: Client, name: str) -> str:
+    """What was counted of a connection, in both directions; empty if the daemon does not count."""
+    try:
+        counted = client.counters.get(name).counted
+    except ApiError as error:
+        if error.code.name != "FAILED_PRECONDITION":
+            raise
+        return ""
+    if not counted.HasField("time"):
+        return "Traffic: not counted yet."
+    total, rate = counted.total, counted.rate
+    rows = [
+        ("a to b", total.rx_packets, total.rx_bytes, short(rate.rx_bps, "bit/s")),
+        ("b to a", total.tx_packets, total.tx_bytes, short(rate.tx_bps, "bit/s")),
+    ]
+    return f"Traffic:\n{table(('', 'PACKETS', 'BYTES', 'NOW'), rows)}"
+
+
 def members_of(client: Client, message: Any) -> str:
-    """What is in a tenant or a network, as tables; empty for other kinds."""
+    """What is in a tenant or a network, and what a connection has sent, as tables; empty for other kinds."""
     kind = kind_of(message).kind
+    if kind == "Connection":
+        return traffic_of(client, message.name)
     if kind == "Tenant":
         kinds, parent, wanted = [k for k in KINDS if k != "Tenant"], message.name, ""
     elif kind == "Network":

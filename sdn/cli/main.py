@@ -18,6 +18,7 @@ from sdn.cli.events import audit, events
 from sdn.cli.logs import log_level
 from sdn.cli.network import flows, topology
 from sdn.cli.objects import delete, describe, get
+from sdn.cli.settings import settings
 from sdn.cli.system import status, wait
 from sdn.cli.top import top
 from sdn.cli.trace import trace
@@ -96,6 +97,7 @@ _COMMANDS = (
     events,
     top,
     log_level,
+    settings,
     backup,
     restore,
     certs,

@@ -9,15 +9,15 @@ from typing import Any
 
 import click
 
+from sdn.cli.columns import short
 from sdn.cli.objects import tenant_option
 from sdn.cli.render import as_json_line, as_yaml, plain, table
 from sdn.cli.session import Session, common, pass_session
 from sdn.cli.words import DurationType, tenant_name
 from sdn.client import CounterRound
 
-_WORDS = ("ports", "networks", "links")
+_WORDS = ("ports", "networks", "connections", "links")
 _CLEAR = "\x1b[H\x1b[2J"
-_UNITS = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k"))
 
 _WEIGHTS: dict[tuple[str, str], Callable[[Any], float]] = {
     ("links", "rate"): lambda link: max(link.load_ab, link.load_ba),
@@ -26,11 +26,12 @@ _WEIGHTS: dict[tuple[str, str], Callable[[Any], float]] = {
     ("objects", "total"): lambda item: item.counted.total.rx_bytes + item.counted.total.tx_bytes,
 }
 _LINKS = ("A", "B", "CAPACITY", "A>B", "LOAD", "B>A", "LOAD", "A>B BYTES", "B>A BYTES", "LOST")
+_CONNECTIONS = ("A>B", "B>A", "A>B PACKETS/S", "B>A PACKETS/S", "A>B BYTES", "B>A BYTES")
 _OBJECTS = ("RX", "TX", "RX PACKETS/S", "TX PACKETS/S", "RX BYTES", "TX BYTES", "DROPPED", "ERRORS")
 
 
 @click.command()
-@click.argument("kind", type=click.Choice(_WORDS), default="ports", metavar="[ports|networks|links]")
+@click.argument("kind", type=click.Choice(_WORDS), default="ports", metavar="[ports|networks|connections|links]")
 @tenant_option
 @click.option("-l", "--selector", default="", metavar="LABELS", help="Only with such labels: env=prod,tier!=web.")
 @click.option("--switch", default="", metavar="NAME", help="Only links of this switch.")
@@ -57,10 +58,12 @@ def top(
     sdnctl top                        ports of all tenants
     sdnctl top networks -t red --watch
     sdnctl top links -n 5             the fullest links
+    sdnctl top connections -t red     what goes from A to B, and back
     sdnctl top ports -n 0 -o json | jq '.[] | select(.counted.rate.rx_bps > 1e6) | .name'
 
     RX came from the port into the network, TX went out to it; a network is its ports together. Of a link A>B is what
-    went from A to B, and the load is its part of the capacity. Totals are counted since the daemon started.
+    went from A to B, and the load is its part of the capacity. Totals are counted since the daemon started, those of
+    connections since their entries were written.
     With --watch and -o json there is one reading a line.
     """
     _check(kind, tenant or selector, switch, watch, every)
@@ -112,6 +115,8 @@ def _table(items: Sequence[Any], kind: str) -> str:
         return f"no {kind}"
     if kind == "links":
         return table(_LINKS, map(_link, items))
+    if kind == "connections":
+        return table(("CONNECTION", *_CONNECTIONS), (_object(item)[:-2] for item in items))
     return table((kind[:-1].upper(), *_OBJECTS), map(_object, items))
 
 
@@ -135,10 +140,3 @@ def _link(link: Any) -> tuple[object, ...]:
     )
     sent = [side.total.tx_bytes for side, _ in sides]
     return (a, b, short(link.capacity_bps, "bit/s"), *loads, *sent, lost)
-
-
-def short(value: float, unit: str = "") -> str:
-    """Three digits and a prefix: 1.25G, 999k, 0.5; with a unit ``1.25 Gbit/s``."""
-    scale, prefix = next(((scale, prefix) for scale, prefix in _UNITS if value >= scale * 0.9995), (1, ""))
-    number = f"{value / scale:.3g}"
-    return f"{number} {prefix}{unit}" if unit else f"{number}{prefix}"

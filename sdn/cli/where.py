@@ -21,7 +21,7 @@ _HEADER = ("NAME", "WHAT", "NETWORK", "SWITCH", "INTERFACE", "STATE")
 
 
 class Found(NamedTuple):
-    """An object that has the address, and as what: an address, a MAC, allowed beside its own, or a gateway."""
+    """An object that has the address; what: address, MAC, allowed beside its own (also: and has it), or gateway."""
 
     message: Any
     what: str
@@ -71,7 +71,8 @@ def _search(client: Client, wanted: str, parent: str) -> Iterator[Found]:
             if wanted in values:
                 yield Found(port, what)
         if any(_allows(pair, wanted) for pair in port.allowed_address_pairs):
-            yield Found(port, "allowed")
+            held = any(item.address == wanted and item.port == port.name for item in port.status.shared_addresses)
+            yield Found(port, "allowed, has it" if held else "allowed")
     for subnet in () if _MAC.fullmatch(wanted) else client.subnets.list(parent):
         if subnet.gateway == wanted:
             yield Found(subnet, "gateway")

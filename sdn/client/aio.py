@@ -251,6 +251,11 @@ class AsyncClient:
         found = await self.invoke(self._admin.SetLogLevel, apb.SetLogLevelRequest(logger=logger, level=level))
         return {item.logger: item.level for item in found.levels}
 
+    async def settings(self) -> list[apb.Setting]:
+        """The daemon's settings in force, with where each comes from; never what is in the files of keys and tokens."""
+        found: apb.GetSettingsResponse = await self.invoke(self._admin.GetSettings, apb.GetSettingsRequest())
+        return list(found.settings)
+
     async def whoami(self) -> acpb.WhoAmIResponse:
         """Who the daemon takes this client for."""
         stub: Any = acrpc.AccessServiceStub(self.channel)

@@ -371,6 +371,11 @@ class Client:
         found = self.invoke(self._admin.SetLogLevel, apb.SetLogLevelRequest(logger=logger, level=level))
         return {item.logger: item.level for item in found.levels}
 
+    def settings(self) -> list[apb.Setting]:
+        """The daemon's settings in force, with where each comes from; never what is in the files of keys and tokens."""
+        found: apb.GetSettingsResponse = self.invoke(self._admin.GetSettings, apb.GetSettingsRequest())
+        return list(found.settings)
+
     def whoami(self) -> acpb.WhoAmIResponse:
         """Who the daemon takes this client for."""
         found: acpb.WhoAmIResponse = self.invoke(acrpc.AccessServiceStub(self.channel).WhoAmI, acpb.WhoAmIRequest())

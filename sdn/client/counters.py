@@ -1,4 +1,4 @@
-"""What switches count: frames and bytes of ports, networks and links, as lists and as a stream of rounds."""
+"""What switches count: frames and bytes of ports, networks, connections and links, as lists and in rounds."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Caller(Protocol):
 
 @dataclass(slots=True)
 class CounterRound:
-    """All that was asked for, at about one moment. objects: ports, then networks, by name."""
+    """All that was asked for, at about one moment. objects: ports, networks, connections, each by name."""
 
     objects: list[cpb.ObjectCounters] = field(default_factory=list)
     links: list[cpb.LinkCounters] = field(default_factory=list)
@@ -51,7 +51,7 @@ class Counters:
         self._stub = crpc.CounterServiceStub(client.channel)
 
     def get(self, name: str) -> cpb.ObjectCounters:
-        """Of a port or network by full name."""
+        """Of a port, network or connection by full name."""
         found: cpb.ObjectCounters = self._client.invoke(self._stub.GetCounters, cpb.GetCountersRequest(name=name))
         return found
 
@@ -62,6 +62,10 @@ class Counters:
     def networks(self, parent: str = "tenants/-", selector: str = "") -> _List[cpb.ObjectCounters]:
         """Of all networks, or those of a tenant (full name), with such labels, by name."""
         return self._list(kind=cpb.NETWORKS, parent=parent, filter=selector).objects
+
+    def connections(self, parent: str = "tenants/-", selector: str = "") -> _List[cpb.ObjectCounters]:
+        """Of all connections, or those of a tenant (full name), with such labels, by name."""
+        return self._list(kind=cpb.CONNECTIONS, parent=parent, filter=selector).objects
 
     def links(self, switch: str = "") -> _List[cpb.LinkCounters]:
         """Of all links, or those of a switch (name or datapath id), by the names of their ends."""
@@ -89,8 +93,8 @@ class Counters:
     ) -> Iterator[Iterator[CounterRound]]:
         """Rounds without end, the first one at once; the watch ends with the context.
 
-        kinds: of PORTS, NETWORKS and LINKS, none for all that there are within ``parent``; interval: seconds, 0 for as
-        often as the daemon asks its switches.
+        kinds: of PORTS, NETWORKS, CONNECTIONS and LINKS, none for all that there are within ``parent``; interval:
+        seconds, 0 for as often as the daemon asks its switches.
         """
         stream = self._stub.WatchCounters(_watch(kinds, parent, switch, interval, selector))
         try:
@@ -117,7 +121,7 @@ class AsyncCounters:
         self._stub: Any = crpc.CounterServiceStub(client.channel)
 
     async def get(self, name: str) -> cpb.ObjectCounters:
-        """Of a port or network by full name."""
+        """Of a port, network or connection by full name."""
         request = cpb.GetCountersRequest(name=name)
         found: cpb.ObjectCounters = await self._client.invoke(self._stub.GetCounters, request)
         return found
@@ -129,6 +133,10 @@ class AsyncCounters:
     async def networks(self, parent: str = "tenants/-", selector: str = "") -> _List[cpb.ObjectCounters]:
         """Of all networks, or those of a tenant (full name), with such labels, by name."""
         return (await self._list(kind=cpb.NETWORKS, parent=parent, filter=selector)).objects
+
+    async def connections(self, parent: str = "tenants/-", selector: str = "") -> _List[cpb.ObjectCounters]:
+        """Of all connections, or those of a tenant (full name), with such labels, by name."""
+        return (await self._list(kind=cpb.CONNECTIONS, parent=parent, filter=selector)).objects
 
     async def links(self, switch: str = "") -> _List[cpb.LinkCounters]:
         """Of all links, or those of a switch (name or datapath id), by the names of their ends."""

@@ -1,7 +1,8 @@
 """Manifests: objects as YAML or JSON, several documents or lists, in the field names of the API.
 
 A document is ``kind: Port``, ``name: tenants/red/ports/h1`` and the fields of the message in snake_case or camelCase.
-Shorter forms: ``description`` and ``labels`` without ``metadata``, ``bandwidth: 100M`` for ``bandwidth_bps``. What only
+Shorter forms: ``description`` and ``labels`` without ``metadata``, ``bandwidth: 100M`` for ``bandwidth_bps``
+(ceilings likewise). What only
 the daemon writes (``status``, ``metadata.etag``, ``metadata.create_time``) is passed over, so that what was read can be
 applied again. Every error names file, line, document and field.
 """
@@ -21,7 +22,7 @@ from sdn.client import yaml_tree as tree
 from sdn.client.errors import ApiError
 from sdn.client.kinds import KINDS, AnyObject, kind_of
 from sdn.client.manifest_fields import FieldProblem, Lines, fill
-from sdn.client.units import format_bandwidth
+from sdn.client.units import RATES, format_bandwidth
 
 _OUTPUT_ONLY = ("etag", "create_time")
 _MAX_PROBLEMS = 20
@@ -181,10 +182,8 @@ def to_dict(message: AnyObject, *, status: bool = False) -> dict[str, Any]:
             data.get("metadata", {}).pop(name, None)
         if not data.get("metadata", True):
             del data["metadata"]
-    if "bandwidth_bps" in data:
-        names = {"bandwidth_bps": "bandwidth"}
-        data = {names.get(key, key): value for key, value in data.items()}
-        data["bandwidth"] = format_bandwidth(int(data["bandwidth"]))
+    names = {f"{rate}_bps": rate for rate in RATES}
+    data = {names.get(key, key): format_bandwidth(int(v)) if key in names else v for key, v in data.items()}
     return {"kind": kind_of(message).kind, **data}
 
 

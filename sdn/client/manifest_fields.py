@@ -14,7 +14,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
 from sdn.client import yaml_tree as tree
-from sdn.client.units import parse_bandwidth
+from sdn.client.units import RATES, parse_bandwidth
 
 Lines = dict[str, int]
 """Path of a field (``addresses[1]``) → line."""
@@ -80,10 +80,10 @@ class _Filler:
         self._lines[path] = line
 
     def _shorthand(self, message: Any, key: str, line: int, value: tree.Tree) -> bool:
-        """``bandwidth: 100M``, and ``description`` and ``labels`` without ``metadata``."""
-        if key == "bandwidth" and "bandwidth_bps" in message.DESCRIPTOR.fields_by_name:
-            self._first("bandwidth_bps", line)
-            self._set(message, "bandwidth_bps", _bandwidth, value, "bandwidth_bps", line)
+        """``bandwidth: 100M`` and the like, and ``description`` and ``labels`` without ``metadata``."""
+        if key in RATES and f"{key}_bps" in message.DESCRIPTOR.fields_by_name:
+            self._first(f"{key}_bps", line)
+            self._set(message, f"{key}_bps", _bandwidth, value, f"{key}_bps", line)
             return True
         if key in ("description", "labels"):
             path = f"metadata.{key}"

@@ -8,6 +8,8 @@ from decimal import Decimal
 _FORM = re.compile(r"([0-9]{1,20}(?:\.[0-9]{1,12})?)\s*([kKMGT]?)(?:bit/s|bps|bit)?")
 _SCALE = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 MAX_BANDWIDTH = 2**64 - 1
+RATES = ("bandwidth", "ceiling", "reverse_ceiling")
+"""Fields that manifests may have as people write them: ``bandwidth: 100M`` for ``bandwidth_bps``."""
 
 
 def parse_bandwidth(text: str | int) -> int:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from sdn.controller import pathrecords
 from sdn.controller.attachments import Attachments
+from sdn.controller.edges import Edges, SetEdge
 from sdn.controller.pathrecords import Saved
 from sdn.controller.placing import NOT_NOW, Placer, Routes, backup_of, holder_of
 from sdn.controller.steering import Confirmed, Steerings, Target, Wish, keys
@@ -45,7 +46,7 @@ class Trouble:
 class Connections:
     """All connections and the bandwidth they hold. set_facts: told whenever a connection's facts are others.
 
-    generation, confirmed: see ``Steerings``.
+    generation, confirmed: see ``Steerings``; set_edge: see ``Edges``.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Connections:
         saved: Mapping[str, str],
         generation: Callable[[], int],
         confirmed: Confirmed,
+        set_edge: SetEdge,
     ) -> None:
         self._store = store
         self._topology = topology
@@ -65,6 +67,7 @@ class Connections:
         self._ledger = Ledger()
         self.placer = Placer(store, topology, self._ledger)
         self._steerings = Steerings(store.numbers, set_facts, generation, confirmed)
+        self._edges = Edges(store, set_edge)
         self._trouble: dict[str, Trouble] = {}
         self._changed: dict[str, None] = {}
         self._admitted: dict[str, None] = {}
@@ -81,6 +84,7 @@ class Connections:
 
     def load(self) -> None:
         """Look at all connections of the store: the daemon has started."""
+        self._edges.load()
         self._changed.update(dict.fromkeys(self._store.names(Kind.CONNECTION)))
         for name in [name for name in self._saved if name not in self._store.objects]:
             # Deleted just before the end of an earlier life; switches that still have its path are told when adopted.
@@ -124,6 +128,7 @@ class Connections:
     def apply(self, changes: tuple[Change, ...], found: Mapping[str, Routes]) -> None:
         """Connections were created, updated or deleted, with the paths that ``admit`` found."""
         asking = [change for change in changes if _asks_anew(change)]
+        self._changed.update((change.name, None) for change in changes if isinstance(change.new, Connection))
         for change in asking:
             self._withdraw(change.name)
             self._saved.pop(change.name, None)
@@ -246,15 +251,18 @@ class Connections:
         connection = self._store.objects.get(name)
         if not isinstance(connection, Connection):
             self._steerings.want(name, None)
+            self._edges.forget(name)
             return
         ends = [self._attachments.facts(port) for port in (connection.a, connection.b)]
         a, b = ends
         if a is None or b is None:
+            self._edges.place(connection, None, None)
             away = [port for port, facts in zip((connection.a, connection.b), ends, strict=True) if facts is None]
             message = f"Not attached: {', '.join(away)}."
             self._lose(name, Trouble(State.PENDING, "EndNotAttached", message))
             return
         try:
+            self._edges.place(connection, a, b)
             routes = self._routes(connection, Dpid(a.dpid), Dpid(b.dpid))
         except NOT_NOW as error:
             state = State.DEGRADED if name in self._admitted else State.REJECTED
@@ -333,6 +341,7 @@ class Connections:
 
 _REASONS = {
     "bandwidth": "NoCapacity",
+    "ceiling": "NoMeter",
     "": "NoPath",
     "protection": "NoProtection",
     "constraints": "UnknownName",

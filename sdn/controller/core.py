@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+from sdn.controller.announcements import HOLDERS
 from sdn.controller.attachments import CLAIMS, claim_order
 from sdn.controller.connections import PATHS
 from sdn.controller.effects import Effect, Publish
 from sdn.controller.events import Audit, BridgesSeen, Event, ManagerDown, Request, Tick
 from sdn.controller.notices import NOTICES
-from sdn.controller.parts import LINKS, Parts, Records
+from sdn.controller.parts import DAMPING, LINKS, Parts, Records
 from sdn.controller.plugs import PLUGS
 from sdn.controller.requests import Requests
 from sdn.controller.settings import Settings
@@ -33,7 +34,8 @@ class Controller:
     """All state of the daemon.
 
     records: durable records by bucket and key, as Persist effects left them; raises SdnError when they are damaged.
-    key: secret of the probes. random_bytes: gives so many unpredictable bytes. now: monotonic seconds.
+    key: secret of the probes. random_bytes: gives so many unpredictable bytes. now: monotonic seconds;
+    wall: Unix time, by which penalties of an earlier life have decayed.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class Controller:
         key: bytes,
         random_bytes: Callable[[int], bytes],
         now: float,
+        wall: float = 0.0,
         declared: DeclaredTopology | None = None,
         settings: Settings | None = None,
     ) -> None:
@@ -53,6 +56,7 @@ class Controller:
             *(self.settings, records),
             key=key,
             now=now,
+            wall=wall,
             declared=declared,
             write=lambda commands: self._requests.write(commands, self._now, self.reporter.wall),
         )
@@ -96,6 +100,7 @@ class Controller:
         resources = sorted(self.store.objects.values(), key=lambda r: (claims.get(r.name, 0), r.revision, r.name))
         self.parts.underlay.load()
         self._requests.spread(tuple(Change(None, resource) for resource in resources), now)
+        self.parts.announcements.load()
         self.connections.load()
         self.parts.outcome.forget_news()
         self.statuses.starting = "Waiting for the switches of before the restart."
@@ -140,6 +145,7 @@ class Controller:
         parts = self.parts
         self.topology.expire(now)
         parts.managers.tick(now)
+        parts.announcements.tick(now)
         probes = self.topology.discovery.probes(now, self._random_bytes)
         parts.outcome.emit(*parts.timing.packets(probes, self.fleet.session, now))
         if self.started:
@@ -225,6 +231,8 @@ class Controller:
         outcome.keep(PATHS, self.connections.records().items())
         outcome.keep(GROUPS, self.compiler.salts.records())
         outcome.keep(CLAIMS, self.attachments.records().items())
+        outcome.keep(HOLDERS, self.parts.announcements.records().items())
+        outcome.keep(DAMPING, self.topology.take_penalty_records(self.reporter.wall).items())
         outcome.keep(PLUGS, self.parts.managers.records().items())
         outcome.keep(NOTICES, self.notices.records().items())
         puts, deletes = self.store.numbers.drain_records()

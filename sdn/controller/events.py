@@ -37,11 +37,15 @@ class SwitchDown:
 
 @dataclass(frozen=True, slots=True)
 class SessionRefused:
-    """Somebody wanted to be a switch and may not. dpid: that it claimed, 0 if it came to none; peer: its address."""
+    """Somebody wanted to be a switch and may not. dpid: that it claimed, 0 if it came to none; peer: its address.
+
+    database: it wanted to tell of bridges as the database of a switch.
+    """
 
     dpid: Dpid
     peer: str
     reason: str
+    database: bool = False
 
 
 @dataclass(frozen=True, slots=True)

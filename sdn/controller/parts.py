@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from sdn.controller.announcements import HOLDERS, Announcements
 from sdn.controller.attachments import Attachments
 from sdn.controller.audits import Audits
 from sdn.controller.confirmation import Confirmation
@@ -21,6 +22,7 @@ from sdn.controller.progress import Progress
 from sdn.controller.repairs import Repairs
 from sdn.controller.reporter import Reporter
 from sdn.controller.settings import Settings
+from sdn.controller.shared import SharedAddresses
 from sdn.controller.statuses import Statuses
 from sdn.controller.timing import Timing
 from sdn.controller.underlay import Underlay
@@ -35,6 +37,8 @@ from sdn.topology import TopologyState
 
 LINKS = "links"
 """Bucket: links as learned (TopologyState.records)."""
+DAMPING = "damping"
+"""Bucket: penalties of links that were lost (TopologyState.take_penalty_records)."""
 
 Records = Mapping[str, Mapping[str, str]]
 
@@ -42,7 +46,7 @@ Records = Mapping[str, Mapping[str, str]]
 class Parts:
     """All of them, from durable records. Raises SdnError when these are damaged.
 
-    key: secret of the probes. now: monotonic seconds. write: see Learning.
+    key: secret of the probes. now: monotonic seconds; wall: Unix time. write: see Learning.
     """
 
     def __init__(
@@ -52,6 +56,7 @@ class Parts:
         *,
         key: bytes,
         now: float,
+        wall: float,
         declared: DeclaredTopology | None,
         write: Write,
     ) -> None:
@@ -59,7 +64,7 @@ class Parts:
         self.outcome = Outcome()
         self.store = Store.load(records, settings.quota)
         self.topology = _topology_of(settings, key, declared)
-        self.topology.load(records.get(LINKS, {}), now)
+        self.topology.load(records.get(LINKS, {}), now, records.get(DAMPING, {}), wall)
         self.compiler = Compiler(SaltTable(records.get(GROUPS, {})))
         self.fleet = Fleet(self.compiler.programs)
         self.progress = Progress()
@@ -72,6 +77,7 @@ class Parts:
             records.get(PATHS, {}),
             lambda: self.progress.generation + 1,
             self.confirmation.has,
+            self.compiler.set_edge,
         )
         self.repairs = Repairs(self.compiler, enabled=settings.repair)
         self.underlay = Underlay(self.store, self.topology, self.compiler, self.attachments.bound, self.repairs)
@@ -86,13 +92,18 @@ class Parts:
             self.topology.name_of,
             settings.path_probe_interval,
         )
+        self.notices = Notices(records.get(NOTICES, {}))
+        self.reporter = Reporter(self.notices, self.outcome.emit)
+        self.announcements = Announcements(
+            records.get(HOLDERS, {}),
+            *(self.store, self.compiler, self.attachments, self.reporter, self.outcome.tell),
+        )
         self.statuses = Statuses(
             *(self.store, self.compiler, self.fleet, self.progress, self.attachments, self.connections),
             self.verification,
             self.topology.name_of,
+            SharedAddresses(self.announcements, self.reporter),
         )
-        self.notices = Notices(records.get(NOTICES, {}))
-        self.reporter = Reporter(self.notices, self.outcome.emit)
         self.audits = Audits(self.fleet, self.topology.name_of, settings.audit_interval, now)
         self.managers = Managers(
             *(self.plugs, self.store, self.topology, self.attachments, self.reporter),

@@ -11,8 +11,8 @@ from sdn.model.ids import Dpid
 from sdn.model.topology import LinkEnd
 from sdn.pipeline.layout import PROBE_MAC_PREFIX, SOURCE, Table, path_label
 
-ENTRANCE = Table.STEER
-"""Where what a connection's end sends is led to its path."""
+ENTRANCE = Table.PATH
+"""Where what a connection's end sends is led to its path. STEER, before it, counts and meters, which probes are not."""
 _ETHER_TYPE = b"\x88\xb5"
 """IEEE 802 local experimental EtherType."""
 _SOURCE = int(SOURCE.name.removeprefix("reg"))

@@ -72,8 +72,9 @@ class Reporter:
     def session_refused(self, switch: str, event: SessionRefused) -> None:
         """Somebody wanted to be a switch and may not. switch: '' if it did not say which."""
         details: Details = {"peer": event.peer, "reason": event.reason}
-        message = f"A switch at {event.peer} was refused: {event.reason}."
-        self._notices.add(self.wall, _WARNING, "SessionRefused", switch, message, details)
+        what, word = ("database", "DatabaseRefused") if event.database else ("switch", "SessionRefused")
+        message = f"A {what} at {event.peer} was refused: {event.reason}."
+        self._notices.add(self.wall, _WARNING, word, switch, message, details)
 
     def adopted(self, switch: str, found: Adoption) -> None:
         """What a switch held was compared with its program."""
@@ -187,6 +188,27 @@ class Reporter:
         details = {"iface_id": iface_id, "has": has, "also": others}
         message = f"The iface-id {iface_id} is at {has}, which has it, and also at {others}."
         self._tell(_WARNING, "InterfaceIdConflict", port, message, "iface-id conflict", details)
+
+    def shared_moved(self, port: str, before: str, values: Sequence[str]) -> None:
+        """Addresses and MACs that several ports may use were announced by a port; before: who had them, or ''."""
+        shown = _some(values)
+        details: Details = {"addresses": shown, "count": len(values), "before": before}
+        message = f"{port} announced {shown}, and has it now{f' instead of {before}' if before else ''}."
+        self._tell(_INFO, "SharedAddressMoved", port, message, "shared address moved", details)
+
+    def shared_fight(self, network: str, _: str, values: Sequence[str]) -> None:
+        """Addresses and MACs of a network are announced by one port and another, again and again."""
+        shown = _some(values)
+        message = f"{shown} in {network} is announced by one port and another again and again; it stays where it is."
+        details: Details = {"addresses": shown, "count": len(values)}
+        self._tell(_WARNING, "SharedAddressFight", network, message, "shared address fight", details)
+
+    def shared_settled(self, network: str, _: str, values: Sequence[str]) -> None:
+        """These have been quiet, and move again when they are announced."""
+        shown = _some(values)
+        message = f"{shown} in {network} has been quiet; it follows announcements again."
+        details: Details = {"addresses": shown, "count": len(values)}
+        self._tell(_INFO, "SharedAddressSettled", network, message, "shared address settled", details)
 
     def damped(self, change: DampingChange) -> None:
         """A link that was lost too often is avoided, or used again."""

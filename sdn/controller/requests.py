@@ -71,5 +71,6 @@ class Requests:
         new = change.new if isinstance(change.new, Port) else None
         for place in parts.attachments.port_changed(change.name, new, now):
             parts.underlay.binding_changed(place)
+        parts.announcements.port_written(old, new)
         parts.managers.changed(change)
         parts.learning.port_written(old, new, now)

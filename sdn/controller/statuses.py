@@ -13,6 +13,7 @@ from sdn.controller.connections import Connections
 from sdn.controller.fleet import Fleet
 from sdn.controller.judgement import Verdict
 from sdn.controller.progress import Progress
+from sdn.controller.shared import SharedAddresses
 from sdn.controller.verification import Verification
 from sdn.model.ids import Dpid
 from sdn.model.intent import Connection, Network, Port, Resource, Router, Subnet
@@ -43,6 +44,7 @@ class Statuses:
         connections: Connections,
         verification: Verification,
         name_of: Callable[[Dpid], str],
+        shared: SharedAddresses,
     ) -> None:
         self._store = store
         self._compiler = compiler
@@ -52,6 +54,7 @@ class Statuses:
         self._connections = connections
         self._verification = verification
         self._name_of = name_of
+        self._shared = shared
         self._refused: dict[str, dict[Unit, str]] = {}
         self._shown: dict[str, Status] = {}
         self.conditions = Conditions()
@@ -102,6 +105,8 @@ class Statuses:
             realised = self._connections.steered_hops(resource)
             status = replace(self._plain(resource, bool(path)), path=path, backup_path=backup, realised_path=realised)
             return self._probed(resource, status)
+        if isinstance(resource, Port) and resource.allowed_address_pairs:
+            return replace(self._plain(resource, False), shared=self._shared.of(resource))
         return self._plain(resource, False)
 
     def _probed(self, connection: Connection, status: Status) -> Status:
@@ -203,6 +208,7 @@ class Statuses:
     def forget(self, name: str) -> None:
         """An object was deleted."""
         self.conditions.forget(name)
+        self._shared.forget(name)
         self._shown.pop(name, None)
         self._refused.pop(name, None)
 

@@ -101,7 +101,7 @@ class SwitchEvents:
         if is_probe(event):
             self._probe(event, now)
             return
-        if parts.prober.heard(event):
+        if parts.prober.heard(event) or parts.announcements.packet(event, now):
             return
         answer = answer_routed(parts.store, event)
         if answer is not None:

@@ -34,7 +34,8 @@ class Tracing:
     def answer(self, asked: TraceQuestion) -> TraceView:
         """Raises InvalidInput or NotFound, naming the field."""
         port, start = self._sender(asked.source)
-        plan = Planner(self._controller.store, port, self._controller.attachments.facts).plan(asked)
+        known = self._controller.parts
+        plan = Planner(known.store, port, known.attachments.facts, known.announcements.announcer).plan(asked)
         world = World(self._controller)
         writer = Writer(self._controller, world, self._owner_of, self._state_of)
         if plan.refusal:

@@ -57,10 +57,19 @@ def shown_mac(mac: bytes) -> str:
 
 
 class Planner:
-    """Plans packets of one port. attached: facts of a port, None where it is not attached."""
+    """Plans packets of one port. attached: facts of a port, None where it is not attached.
 
-    def __init__(self, store: Store, port: Port, attached: Callable[[str], PortFacts | None]) -> None:
-        self._store, self._port, self._attached = store, port, attached
+    announcer: the port that has an address of a network because it announced it, '' if none.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        port: Port,
+        attached: Callable[[str], PortFacts | None],
+        announcer: Callable[[str, Address], str] = lambda network, address: "",
+    ) -> None:
+        self._store, self._port, self._attached, self._announcer = store, port, attached, announcer
         self._mac = packed_mac(port.mac)
 
     def plan(self, asked: TraceQuestion) -> Plan:
@@ -147,7 +156,9 @@ class Planner:
         return self._receivers(hop) if hop is not None else ()
 
     def _sharing(self, network: str, address: Address) -> tuple[str, ...]:
-        """Of the ports that may use an address beside their own: the active one, or the only one."""
+        """Of the ports that may use an address beside their own: who announced it, the active one, or the only one."""
+        if announcer := self._announcer(network, address):
+            return (announcer,)
         users = sorted(self._store.users_of_address(network, address))
         active = [name for name in users if pair_of(self._store.objects[name], address, active=True)]
         return tuple(active or users) if len(active or users) == 1 else ()

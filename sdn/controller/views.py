@@ -196,7 +196,7 @@ class Views:
             yield FlowView("group", "", 0, f"group_id={number}", text, 0, *_owner(program.owners(entry)), state(entry))
         for number, meter in sorted(program.meters.items()):
             entry = Entry("meter", number)
-            text = format_meter(meter.rate, meter.burst)
+            text = format_meter(meter.rate, meter.burst, meter.bits)
             yield FlowView("meter", "", 0, f"meter={number}", text, 0, *_owner(program.owners(entry)), state(entry))
 
     def trace(self, asked: TraceQuestion) -> TraceView:

@@ -6,9 +6,11 @@ decides anything: these are observations, each with its time, and the controller
 
 ledger.py  by interface of a switch
 book.py    by port and network of tenants
+traffic.py by connection
 """
 
 from sdn.counters.book import Book
 from sdn.counters.ledger import Growth, Ledger
+from sdn.counters.traffic import Counting, Traffic
 
-__all__ = ["Book", "Growth", "Ledger"]
+__all__ = ["Book", "Counting", "Growth", "Ledger", "Traffic"]

@@ -14,6 +14,7 @@ from sdn import __version__
 from sdn.daemon.logs import FORMATS, LEVELS
 from sdn.model.errors import InvalidInput
 from sdn.model.intent import DEFAULT_QUOTA, Quota
+from sdn.model.setting import Source
 
 SYSTEM_FILE = Path("/etc/sdn/sdnd.toml")
 """Read when it exists and no other file is named."""
@@ -129,13 +130,17 @@ class Config:
     restore: str = ""
     """A snapshot to put into the state directory before anything else; a flag alone, since it must happen once."""
 
+    origins: Mapping[str, tuple[Source, str]] = field(default_factory=dict, compare=False, repr=False)
+    """Where the values come from that are not built in: the source, and the file, variable or flag."""
+
     @property
     def quota(self) -> Quota:
         """Of tenants that have none of their own."""
         return Quota(**{item.name: getattr(self, f"quota_{item.name}") for item in fields(Quota)})
 
 
-_FIELDS = {item.name: item for item in fields(Config) if item.metadata}
+FIELDS = {item.name: item for item in fields(Config) if item.metadata}
+"""All settings but --restore, by name, in order."""
 
 
 def load(arguments: Sequence[str], environment: Mapping[str, str]) -> Config:
@@ -147,17 +152,22 @@ def load(arguments: Sequence[str], environment: Mapping[str, str]) -> Config:
     restore = flags.pop("restore") or ""
     named = flags.pop("config") or environment.get("SDN_CONFIG")
     values: dict[str, Value] = {}
+    origins: dict[str, tuple[Source, str]] = {}
     if named or SYSTEM_FILE.exists():
-        values |= _from_file(Path(named or SYSTEM_FILE))
-    for name in _FIELDS:
+        file = Path(named or SYSTEM_FILE)
+        values |= _from_file(file)
+        origins |= dict.fromkeys(values, (Source.FILE, str(file)))
+    for name in FIELDS:
         variable = f"SDN_{name.upper()}"
         if environment.get(variable):
             values[name] = _read(name, environment[variable], variable)
+            origins[name] = (Source.ENVIRONMENT, variable)
         if flags[name] is not None:
             values[name] = _read(name, flags[name], _flag(name))
+            origins[name] = (Source.FLAG, _flag(name))
     if not values.get("state_dir"):
         values["state_dir"] = str(default_state_dir(environment))
-    return Config(**values, restore=restore)  # type: ignore[arg-type]
+    return Config(**values, restore=restore, origins=origins)  # type: ignore[arg-type]
 
 
 def default_state_dir(environment: Mapping[str, str]) -> Path:
@@ -195,7 +205,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="make a backup the content of the state directory and end; what was there is kept beside it",
     )
-    for item in _FIELDS.values():
+    for item in FIELDS.values():
         default = f" (default: {item.default})" if item.default not in ("", False) else ""
         text = item.metadata["help"] + default
         if isinstance(item.default, bool):
@@ -213,15 +223,15 @@ def _from_file(path: Path) -> dict[str, Value]:
         raise InvalidInput.of("config", f"cannot read {path}: {error.strerror}", "Name a file that is there.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InvalidInput.of("config", f"{path} is not TOML: {error}", "Correct the file.") from None
-    unknown = sorted(key for key in data if key not in _FIELDS)
+    unknown = sorted(key for key in data if key not in FIELDS)
     if unknown:
-        raise InvalidInput.of(f"{path}: {unknown[0]}", "no such setting", f"Choose from {', '.join(_FIELDS)}.")
+        raise InvalidInput.of(f"{path}: {unknown[0]}", "no such setting", f"Choose from {', '.join(FIELDS)}.")
     return {key: _read(key, value, f"{path}: {key}") for key, value in data.items()}
 
 
 def _read(name: str, value: object, where: str) -> Value:
     """A value of a setting, given as text or as TOML gave it; raises InvalidInput naming ``where``."""
-    item = _FIELDS[name]
+    item = FIELDS[name]
     read: Callable[[object], Value]
     if isinstance(item.default, bool):
         read, remedy = _read_bool, "Write true or false."

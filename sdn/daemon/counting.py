@@ -9,11 +9,13 @@ import time
 from collections.abc import Callable, Sequence
 
 from sdn.controller.core import Controller
-from sdn.counters import Book, Ledger
-from sdn.model.counters import Counted, LinkCounters, PortSample
+from sdn.counters import Book, Ledger, Traffic
+from sdn.counters import Counting as Whose
+from sdn.model.counters import Counted, FlowSample, LinkCounters, PortSample
 from sdn.model.errors import NotFound, Thing
 from sdn.model.ids import Dpid, Kind
-from sdn.model.intent import Network, Port
+from sdn.model.intent import Connection, Network, Port
+from sdn.model.program import FlowKey
 from sdn.model.selector import EVERYTHING, Selector
 
 PATIENCE = 3
@@ -30,6 +32,7 @@ class Counting:
         self._clock = clock
         self._ledger = Ledger(PATIENCE * interval)
         self._book = Book(PATIENCE * interval)
+        self._traffic = Traffic(PATIENCE * interval)
         self._pruned = clock()
 
     def take(self, sample: PortSample) -> None:
@@ -48,13 +51,27 @@ class Counting:
         if sample.at - self._pruned >= _PRUNE_SECONDS:
             self._pruned = sample.at
             self._book.prune(objects.__contains__)
+            self._traffic.prune(objects.__contains__)
+
+    def take_flows(self, sample: FlowSample) -> None:
+        """A switch told what the flows of STEER have counted. O(these)."""
+        compiler, objects = self._controller.compiler, self._controller.store.objects
+
+        def whose(key: FlowKey) -> Whose | None:
+            found = compiler.counts(sample.dpid, key)
+            connection = objects.get(found[0]) if found is not None else None
+            if found is None or connection is None:
+                return None
+            return Whose(connection.name, connection.created, forward=found[1])
+
+        self._traffic.take(sample, whose)
 
     def newest(self, dpid: Dpid) -> float:
         """Unix time at which a switch told its counters last, 0 for never."""
         return self._ledger.newest(dpid)
 
     def names(self, kind: Kind, tenant: str, selector: Selector = EVERYTHING) -> Sequence[str]:
-        """Full names of the ports or networks that are selected, sorted; ``tenant``: id, '' for all."""
+        """Full names of the objects of a kind that are selected, sorted; ``tenant``: id, '' for all."""
         store = self._controller.store
         names = store.names(kind, tenant)
         if not selector.requirements:
@@ -64,13 +81,15 @@ class Counting:
     def read(self, name: str) -> Counted | None:
         """Of a port or network by full name, counted since it was first observed in this life of the daemon.
 
-        None when there is no such object.
+        Of a connection what its flows have counted. None when there is no such object.
         """
         resource = self._controller.store.objects.get(name)
         if isinstance(resource, Port):
             return self._book.port(name, resource.created, self._clock())
         if isinstance(resource, Network):
             return self._book.network(name, resource.created, self._clock())
+        if isinstance(resource, Connection):
+            return self._traffic.read(name, resource.created, self._clock())
         return None
 
     def links(self, switch: str = "") -> tuple[LinkCounters, ...]:

@@ -26,26 +26,18 @@ class ApiSecurity:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenFlowSecurity:
-    """Of the side of switches: where it listens; tls None for none."""
+class SwitchSecurity:
+    """Of the side of switches, or of their databases: where it listens; tls None for none."""
 
     host: str
     port: int
     tls: TlsFiles | None
 
 
-def secure_openflow(settings: Config) -> OpenFlowSecurity:
+def secure_openflow(settings: Config) -> SwitchSecurity:
     """From the settings; raises InvalidInput naming the one to change."""
     host, port = split_address(settings.openflow, "openflow")
-    names = ("openflow_tls_cert", "openflow_tls_key", "openflow_tls_ca")
-    given = {name: getattr(settings, name) for name in names}
-    tls = None
-    if any(given.values()):
-        for name, value in given.items():
-            if not value:
-                raise InvalidInput.of(name, "not set, and another of the three is", f"Set {', '.join(names)} together.")
-        certificate, key, ca = (Path(value) for value in given.values())
-        tls = TlsFiles("openflow_tls", certificate, key, ca, names[2])
+    tls = _switch_tls(settings)
     if tls is None and not is_local(host):
         if not settings.insecure:
             reason = f"{settings.openflow} can be reached from other machines, where anybody could pose as a switch"
@@ -55,21 +47,36 @@ def secure_openflow(settings: Config) -> OpenFlowSecurity:
             )
             raise InvalidInput.of("openflow", reason, remedy)
         _log.warning("INSECURE: anybody who reaches %s can pose as a switch (--insecure)", settings.openflow)
-    return OpenFlowSecurity(host, port, tls)
+    return SwitchSecurity(host, port, tls)
 
 
-def ovsdb_address(settings: Config) -> tuple[str, int]:
-    """Where databases of switches connect, without TLS; raises InvalidInput."""
+def secure_ovsdb(settings: Config) -> SwitchSecurity:
+    """Where databases of switches connect, with the certificates of OpenFlow; raises InvalidInput."""
     host, port = split_address(settings.ovsdb, "ovsdb")
-    if not is_local(host):
+    tls = _switch_tls(settings)
+    if tls is None and not is_local(host):
         if not settings.insecure:
-            raise InvalidInput.of(
-                "ovsdb",
-                f"{settings.ovsdb} can be reached from other machines, where anybody could say where hosts are",
-                "Listen on 127.0.0.1 or [::1], or allow it with --insecure on a network that you trust.",
+            reason = f"{settings.ovsdb} can be reached from other machines, where anybody could say where hosts are"
+            remedy = (
+                "Set openflow_tls_cert, openflow_tls_key and openflow_tls_ca, which serve databases too (sdnctl certs "
+                "init DIR makes a set), listen on 127.0.0.1 or [::1], or allow it with --insecure on a network that "
+                "you trust."
             )
+            raise InvalidInput.of("ovsdb", reason, remedy)
         _log.warning("INSECURE: anybody who reaches %s can say where hosts are (--insecure)", settings.ovsdb)
-    return host, port
+    return SwitchSecurity(host, port, tls)
+
+
+def _switch_tls(settings: Config) -> TlsFiles | None:
+    names = ("openflow_tls_cert", "openflow_tls_key", "openflow_tls_ca")
+    given = {name: getattr(settings, name) for name in names}
+    if not any(given.values()):
+        return None
+    for name, value in given.items():
+        if not value:
+            raise InvalidInput.of(name, "not set, and another of the three is", f"Set {', '.join(names)} together.")
+    certificate, key, ca = (Path(value) for value in given.values())
+    return TlsFiles("openflow_tls", certificate, key, ca, names[2])
 
 
 def secure_api(settings: Config) -> ApiSecurity:

@@ -17,10 +17,17 @@ from sdn.daemon.views import DaemonViews
 from sdn.model.counters import Counted
 from sdn.model.ids import Kind, parse_name
 from sdn.model.intent import Port
-from sdn.model.measures import LinkMeasures, Measures, NetworkMeasures, PortMeasures, SwitchMeasures
+from sdn.model.measures import (
+    ConnectionMeasures,
+    LinkMeasures,
+    Measures,
+    NetworkMeasures,
+    PortMeasures,
+    SwitchMeasures,
+)
 
 MAX_SERIES = 20_000
-"""Ports, or networks, that have series of their own; if there are more, none of them has."""
+"""Ports, networks, or connections, that have series of their own; if there are more, none of them has."""
 _PIECE = 500
 _T = TypeVar("_T")
 
@@ -46,10 +53,11 @@ class Measuring:
         self._per_port = per_port
 
     async def measures(self) -> Measures:
-        """All of it. O(ports + networks + links + switches)."""
+        """All of it. O(ports + networks + connections + links + switches)."""
         store, statuses = self._controller.store, self._controller.statuses
         ports, ports_left_out = await self._series(Kind.PORT, self._port, self._per_port)
         networks, networks_left_out = await self._series(Kind.NETWORK, self._network, True)
+        connections, connections_left_out = await self._series(Kind.CONNECTION, self._connection, True)
         topology = self._reader.topology()
         sessions, dropped = self._openflow()
         return Measures(
@@ -70,6 +78,8 @@ class Measuring:
             queues=self._queues(),
             sessions=sessions,
             dropped=dropped,
+            connections=tuple(connections),
+            connections_left_out=connections_left_out,
         )
 
     async def _series(
@@ -98,6 +108,10 @@ class Measuring:
     def _network(self, name: str, counted: Counted) -> NetworkMeasures:
         ref = parse_name(name)
         return NetworkMeasures(ref.tenant, ref.id, counted)
+
+    def _connection(self, name: str, counted: Counted) -> ConnectionMeasures:
+        ref = parse_name(name)
+        return ConnectionMeasures(ref.tenant, ref.id, counted)
 
     def _switch(self, view: SwitchView) -> SwitchMeasures:
         return SwitchMeasures(

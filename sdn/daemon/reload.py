@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import fields
 
 from sdn.daemon.config import Config
+from sdn.daemon.effective import Effective
 from sdn.daemon.logs import LogLevels
 from sdn.daemon.notify import Notifier
 from sdn.model.errors import SdnError
 
 _log = logging.getLogger("sdn")
-_AT_ONCE = {"log_level"}
 
 
 class Reload:
     """read: the settings as they are now; raises SdnError. more: done at each reload as well."""
 
     def __init__(
-        self, settings: Config, read: Callable[[], Config], notifier: Notifier, *more: Callable[[], None]
+        self, effective: Effective, read: Callable[[], Config], notifier: Notifier, *more: Callable[[], None]
     ) -> None:
-        self._settings = settings
+        self._effective = effective
         self._read = read
         self._notifier = notifier
         self._more = more
@@ -35,11 +34,7 @@ class Reload:
             _log.error("settings not read again: %s", error)
         else:
             LogLevels().reset(found.log_level)
-            changed = [
-                item.name
-                for item in fields(Config)
-                if item.name not in _AT_ONCE and getattr(found, item.name) != getattr(self._settings, item.name)
-            ]
+            changed = self._effective.reread(found)
             later = f"; changed, but only taken at the next start: {', '.join(changed)}" if changed else ""
             _log.warning("settings read again%s", later)
         for act in self._more:

@@ -179,8 +179,15 @@ class PrivateOvs:
             if schema is None:
                 raise LabError("Open vSwitch is not installed. Install it (Debian: openvswitch-switch).")
             self._run(["ovsdb-tool", "create", str(path / "conf.db"), schema])
-        # The second remote is what ovs-vsctl set-manager sets, as on a usual installation.
-        remotes = [f"--remote=punix:{path}/db.sock", "--remote=db:Open_vSwitch,Open_vSwitch,manager_options"]
+        # The second remote is what ovs-vsctl set-manager sets, as on a usual installation; the rest is what it shows
+        # there by ssl:, which ovs-vsctl set-ssl sets.
+        remotes = [
+            f"--remote=punix:{path}/db.sock",
+            "--remote=db:Open_vSwitch,Open_vSwitch,manager_options",
+            "--private-key=db:Open_vSwitch,SSL,private_key",
+            "--certificate=db:Open_vSwitch,SSL,certificate",
+            "--ca-cert=db:Open_vSwitch,SSL,ca_cert",
+        ]
         self._db = self._spawn(["ovsdb-server", f"{path}/conf.db", *remotes], "ovsdb")
         self._await(lambda: _listens(path / "db.sock"), "ovsdb-server", self._db)
         self.vsctl("--no-wait", "init")

@@ -13,7 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from prometheus_client.registry import Collector
 
 from sdn.model.counters import Counted, Counts
-from sdn.model.measures import LinkMeasures, Measures, SwitchMeasures
+from sdn.model.measures import ConnectionMeasures, LinkMeasures, Measures, SwitchMeasures
 
 _COUNTED: tuple[tuple[str, str, Callable[[Counts], int]], ...] = (
     ("receive_packets", "Packets that came into the network through {}.", lambda c: c.rx_packets),
@@ -43,6 +43,10 @@ _DIRECTIONS: tuple[tuple[str, str, Callable[[Counts, Counts], int]], ...] = (
     ("transmit_errors", "Errors while sending at the beginning of the link.", lambda a, b: a.tx_errors),
     ("receive_dropped_packets", "Packets lost for lack of room at the end of the link.", lambda a, b: b.rx_dropped),
     ("receive_errors", "Errors while receiving at the end of the link.", lambda a, b: b.rx_errors),
+)
+_SENT: tuple[tuple[str, str, Callable[[Counts], tuple[int, int]]], ...] = (
+    ("packets", "Packets that the ends of a connection sent to each other.", lambda c: (c.rx_packets, c.tx_packets)),
+    ("bytes", "Bytes that the ends of a connection sent to each other.", lambda c: (c.rx_bytes, c.tx_bytes)),
 )
 
 
@@ -99,6 +103,8 @@ def _daemon(found: Measures) -> Iterator[Metric]:
     yield differences
     yield _gauge("metrics_ports_left_out", "Ports without series of their own.", found.ports_left_out)
     yield _gauge("metrics_networks_left_out", "Networks without series of their own.", found.networks_left_out)
+    without = "Connections without series of their own."
+    yield _gauge("metrics_connections_left_out", without, found.connections_left_out)
 
 
 def _switches(found: Measures) -> Iterator[Metric]:
@@ -141,6 +147,16 @@ def _objects(found: Measures) -> Iterator[Metric]:
     networks = [((network.tenant, network.network), network.counted) for network in found.networks]
     yield from _counted("port", "the port", ("tenant", "network", "port"), ports)
     yield from _counted("network", "ports of the network", ("tenant", "network"), networks)
+    yield from _connections(found.connections)
+
+
+def _connections(connections: Sequence[ConnectionMeasures]) -> Iterator[Metric]:
+    for name, text, both in _SENT:
+        family = CounterMetricFamily(f"sdn_connection_{name}", text, labels=["tenant", "connection", "direction"])
+        for item in connections:
+            for direction, count in zip(("ab", "ba"), both(item.counted.counts), strict=True):
+                family.add_metric([item.tenant, item.connection, direction], count)
+        yield family
 
 
 def _counted(

@@ -1,7 +1,7 @@
 """What switches count: frames and bytes of their ports, as they are shown for ports, networks and links.
 
 Directions are the switch's: *rx* came into the switch through the port, *tx* left it. For the port of a tenant rx is
-thus what the tenant's machine sent.
+thus what the tenant's machine sent. Of a connection rx is what its end a sends to b, and tx what b sends to a.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from sdn.model.ids import Dpid
+from sdn.model.program import FlowKey
 
 MAX_COUNT = 2**64 - 1
 """Totals stay here when they would go beyond it."""
@@ -54,6 +55,16 @@ class PortSample:
 
 
 @dataclass(frozen=True, slots=True)
+class FlowSample:
+    """The flows of a table of a switch at one moment, as (packets, bytes) by key. at, wall: as of PortSample."""
+
+    dpid: Dpid
+    flows: dict[FlowKey, tuple[int, int]]
+    at: float
+    wall: float
+
+
+@dataclass(frozen=True, slots=True)
 class Counted:
     """What is known of an object or one direction of a link. wall: Unix time of the newest observation, 0 if none.
 
@@ -67,7 +78,7 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class ObjectCounters:
-    """Of a port or network by full name."""
+    """Of a port, network or connection by full name."""
 
     name: str
     counted: Counted

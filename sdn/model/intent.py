@@ -165,7 +165,8 @@ class Protection:
 class Connection(Resource):
     """Traffic between two ports of a tenant takes one path with bandwidth reserved along it.
 
-    bandwidth: bits/s from a to b; reverse: from b to a, 0: as much.
+    bandwidth: bits/s from a to b; reverse: from b to a, 0: as much. ceiling, reverse_ceiling: bits/s that are not
+    exceeded from a to b and from b to a, 0: no bound.
     """
 
     a: str
@@ -174,6 +175,8 @@ class Connection(Resource):
     reverse: int = 0
     constraints: Constraints = Constraints()
     protection: Protection = Protection()
+    ceiling: int = 0
+    reverse_ceiling: int = 0
 
 
 LEARNED = "learned"

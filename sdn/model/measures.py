@@ -52,13 +52,22 @@ class NetworkMeasures:
 
 
 @dataclass(frozen=True, slots=True)
+class ConnectionMeasures:
+    """One connection of a tenant; ids, not full names."""
+
+    tenant: str
+    connection: str
+    counted: Counted
+
+
+@dataclass(frozen=True, slots=True)
 class Measures:
     """All of it at about one moment.
 
     writable: whether the store takes writes. objects: by kind; states: objects by state. events: since the start, by
     (severity, reason). differences: entries that audits found, by what was wrong with them. queues: what waits, by what
-    it is. dropped: packets to and from switches. ports_left_out, networks_left_out: how many are not among ``ports``
-    and ``networks``, because they are too many or not wanted.
+    it is. dropped: packets to and from switches. ports_left_out, networks_left_out, connections_left_out: how many have
+    no series of their own, because they are too many or not wanted.
     """
 
     version: str
@@ -78,3 +87,5 @@ class Measures:
     queues: Mapping[str, int]
     sessions: int
     dropped: int
+    connections: tuple[ConnectionMeasures, ...] = ()
+    connections_left_out: int = 0

@@ -106,9 +106,9 @@ def format_buckets(kind: int, buckets: bytes) -> str:
     return ",".join([f"type={name}", *(f"bucket={text}" for text in shown)])
 
 
-def format_meter(rate: int, burst: int) -> str:
-    """``pktps,burst,band=type=drop,rate=R,burst_size=B``. rate: packets/s; burst: packets."""
-    return f"pktps,burst,band=type=drop,rate={rate},burst_size={burst}"
+def format_meter(rate: int, burst: int, bits: bool = False) -> str:
+    """``pktps,burst,band=type=drop,rate=R,burst_size=B``. rate: packets/s; burst: packets; bits: kbit/s and kbit."""
+    return f"{'kbps' if bits else 'pktps'},burst,band=type=drop,rate={rate},burst_size={burst}"
 
 
 def _number(value: bytes | None) -> int | None:

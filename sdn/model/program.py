@@ -52,10 +52,14 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """A packet-rate limiter with one drop band. rate: packets/s; burst: packets; 0 is turned into the rate by OVS."""
+    """A limiter with one drop band. rate: packets/s; burst: packets; 0 is turned into the rate by OVS.
+
+    bits: both count bits instead: rate in kbit/s, burst in kbit.
+    """
 
     rate: int
     burst: int
+    bits: bool = False
 
 
 class Unit(NamedTuple):

@@ -69,14 +69,29 @@ class ProbeCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class SharedAddress:
+    """Who has an address or MAC that a port may use beside its own.
+
+    holder: name of a port, '' if it leads nowhere. reason: Announced (it was the last to say so), Active, Alone (no
+    other attached port may use it), Own. since: Unix time in seconds, 0 if that is not known.
+    """
+
+    address: str
+    holder: str = ""
+    reason: str = ""
+    since: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """State with a machine-readable reason (CamelCase) and a message for people.
 
     switches_away: names of switches concerned that are not connected. path: of a connection, from a to b.
     switches_pending: names of those that are connected and have not confirmed yet. backup_path: of a protected
-    connection. conditions: the same in single statements, with times. path is what is reserved; realised_path: what its
-    traffic takes as far as switches were told, empty for the shortest way; verified_path: the one along which probes
-    came back, empty while that is not the path that traffic takes. probes: of a connection that has been probed.
+    connection. shared: of a port, who has what it may use by its pairs. conditions: the same in single statements, with
+    times. path is what is reserved; realised_path: what its traffic takes as far as switches were told, empty for the
+    shortest way; verified_path: the one along which probes came back, empty while that is not the path that traffic
+    takes. probes: of a connection that has been probed.
     """
 
     state: State
@@ -86,6 +101,7 @@ class Status:
     path: tuple[PathHop, ...] = ()
     switches_pending: tuple[str, ...] = ()
     backup_path: tuple[PathHop, ...] = ()
+    shared: tuple[SharedAddress, ...] = ()
     realised_path: tuple[PathHop, ...] = ()
     verified_path: tuple[PathHop, ...] = ()
     probes: ProbeCounts | None = field(default=None, compare=False)

@@ -1,9 +1,12 @@
-"""AdminService: backups as streams of bytes. What is in a snapshot is not this package's business."""
+"""AdminService: backups as streams of bytes, levels of logs, settings.
+
+What is in a snapshot is not this package's business.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from hashlib import sha256
 from typing import Protocol
@@ -13,6 +16,7 @@ from google.protobuf.message import Message
 
 from sdn.model.command import Restored
 from sdn.model.errors import InvalidInput, Unavailable
+from sdn.model.setting import Setting
 from sdn.northbound import rpc
 from sdn.northbound.rpc import Context
 from sdn.v1 import admin_pb2 as apb
@@ -48,12 +52,21 @@ class LogLevels(Protocol):
         ...
 
 
+class Settings(Protocol):
+    """Who knows the settings in force."""
+
+    def settings(self) -> Sequence[Setting]:
+        """All of them; paths of secrets, and never secrets."""
+        ...
+
+
 class AdminService:
     """AdminService of the API. One backup or restore at a time: a snapshot is held in memory."""
 
-    def __init__(self, keeper: Keeper | None, logs: LogLevels | None = None) -> None:
+    def __init__(self, keeper: Keeper | None, logs: LogLevels | None = None, settings: Settings | None = None) -> None:
         self._keeper = keeper
         self._logs = logs
+        self._settings = settings
         self._busy = False
 
     def handler(self) -> grpc.GenericRpcHandler:
@@ -64,6 +77,7 @@ class AdminService:
             "Restore": self.restore,
             "GetLogLevels": self.log_levels,
             "SetLogLevel": self.set_log_level,
+            "GetSettings": self.settings,
         }
         return rpc.handler(service, methods)
 
@@ -76,6 +90,12 @@ class AdminService:
         logs = self._known_logs()
         logs.set_level(request.logger, request.level)
         return _levels(logs)
+
+    async def settings(self, request: apb.GetSettingsRequest, context: Context) -> Message:
+        """What the daemon was told, and by what."""
+        if self._settings is None:
+            raise Unavailable.of("", "this server has no settings of its own", "Ask the daemon.")
+        return apb.GetSettingsResponse(settings=map(_setting, self._settings.settings()))
 
     def _known_logs(self) -> LogLevels:
         if self._logs is None:
@@ -119,6 +139,18 @@ class AdminService:
 
 def _levels(logs: LogLevels) -> apb.LogLevels:
     return apb.LogLevels(levels=[apb.LogLevel(logger=name, level=level) for name, level in logs.levels().items()])
+
+
+def _setting(found: Setting) -> apb.Setting:
+    return apb.Setting(
+        name=found.name,
+        value=found.value,
+        default_value=found.default,
+        source=apb.SettingSource.Value(f"SETTING_{found.source}"),
+        where=found.where,
+        later=found.later,
+        help=found.help,
+    )
 
 
 async def _receive(requests: AsyncIterator[apb.RestoreRequest]) -> tuple[apb.RestoreOptions, bytes]:

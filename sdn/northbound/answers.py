@@ -7,7 +7,7 @@ from google.protobuf import timestamp_pb2
 from sdn.controller.reader import FlowView, LinkView, SwitchView, SystemView, TopologyView
 from sdn.model.ids import format_dpid
 from sdn.model.notice import AuditReport, Notice
-from sdn.model.status import Condition, PathHop, ProbeCounts, Status
+from sdn.model.status import Condition, PathHop, ProbeCounts, SharedAddress, Status
 from sdn.model.topology import WiringFault
 from sdn.v1 import events_pb2 as epb
 from sdn.v1 import resources_pb2 as pb
@@ -41,6 +41,7 @@ def status(value: Status | None) -> pb.Status:
         realised_path=[hop(h) for h in value.realised_path],
         verified_path=[hop(h) for h in value.verified_path],
         probes=None if value.probes is None else _probes(value.probes),
+        shared_addresses=[_shared(item) for item in value.shared],
         conditions=[_condition(c) for c in value.conditions],
     )
 
@@ -54,6 +55,11 @@ def _probes(value: ProbeCounts) -> pb.ProbeCounts:
         latency_error_us=value.latency_error_us,
         verified_time=timestamp(value.verified_at) if value.verified_at else None,
     )
+
+
+def _shared(value: SharedAddress) -> pb.SharedAddress:
+    since = timestamp(value.since) if value.holder else None
+    return pb.SharedAddress(address=value.address, port=value.holder, reason=value.reason, since=since)
 
 
 def _condition(value: Condition) -> pb.Condition:

@@ -19,22 +19,25 @@ from sdn.model.counters import Counted, LinkCounters
 from sdn.model.errors import Disabled, Exhausted, Limit, NotFound, Unavailable
 from sdn.model.ids import Kind, thing_of
 from sdn.model.selector import EVERYTHING, Selector
-from sdn.northbound import check, paging, rpc
+from sdn.northbound import calls, check, paging, rpc
 from sdn.northbound.answers import timestamp
 from sdn.northbound.check import Problems
+from sdn.northbound.places import Places, Shares
 from sdn.northbound.rpc import Context
 from sdn.v1 import counters_pb2 as cpb
 from sdn.v1 import topology_pb2 as tpb
 
 MAX_WATCHES = 64
+SHARES = Shares(caller=8, tenant=8, tenants=48)
+"""Of these; administrators have no share."""
 PIECE = 500
 """Objects and links in one message of a round."""
 MIN_INTERVAL, MAX_INTERVAL = 1.0, 3600.0
 """Seconds between rounds."""
 _MAX_NAME = 300
-_KINDS = {cpb.PORTS: Kind.PORT, cpb.NETWORKS: Kind.NETWORK}
-_ALL = (cpb.PORTS, cpb.NETWORKS, cpb.LINKS)
-_CHOOSE = "Give PORTS, NETWORKS or LINKS."
+_KINDS = {cpb.PORTS: Kind.PORT, cpb.NETWORKS: Kind.NETWORK, cpb.CONNECTIONS: Kind.CONNECTION}
+_ALL = (*_KINDS, cpb.LINKS)
+_CHOOSE = "Give PORTS, NETWORKS, CONNECTIONS or LINKS."
 
 
 class Counters(Protocol):
@@ -43,11 +46,11 @@ class Counters(Protocol):
     interval: float
 
     def names(self, kind: Kind, tenant: str, selector: Selector) -> Sequence[str]:
-        """Full names of the ports or networks that are selected, sorted; ``tenant``: id, '' for all."""
+        """Full names of the objects of a kind that are selected, sorted; ``tenant``: id, '' for all."""
         ...
 
     def read(self, name: str) -> Counted | None:
-        """Of a port or network; None when there is no such object (any more)."""
+        """Of a port, network or connection; None when there is no such object (any more)."""
         ...
 
     def links(self, switch: str) -> Sequence[LinkCounters]:
@@ -62,6 +65,7 @@ class CounterService:
         self._counters = counters
         self._stopping = stopping
         self._watches = 0
+        self._places = Places("watches of counters", "End one of them; one watch tells several kinds and many objects.")
 
     def handler(self) -> grpc.GenericRpcHandler:
         """For the server."""
@@ -79,11 +83,11 @@ class CounterService:
         return self._counters
 
     async def get(self, request: cpb.GetCountersRequest, context: Context) -> Message:
-        """Of one port or network."""
+        """Of one port, network or connection."""
         counters, problems = self._known(), Problems()
         ref = check.name(request.name, "name", None, problems)
         if ref is not None and ref.kind not in _KINDS.values():
-            problems.add("name", f"a {ref.kind.value.lower()} has no counters", "Name a port or a network.")
+            problems.add("name", f"a {ref.kind.value.lower()} has no counters", "Name a port, network or connection.")
         problems.settle()
         counted = counters.read(request.name)
         if counted is None:
@@ -159,11 +163,12 @@ class CounterService:
                 "End one of them, or scrape the metrics instead.",
                 Limit("", "watches of counters", MAX_WATCHES, MAX_WATCHES),
             )
-        self._watches += 1
-        try:
-            yield
-        finally:
-            self._watches -= 1
+        with self._places.held(calls.identity(), SHARES):
+            self._watches += 1
+            try:
+                yield
+            finally:
+                self._watches -= 1
 
     async def _pause(self, seconds: float) -> None:
         try:

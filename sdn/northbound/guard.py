@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any, NoReturn
 
@@ -22,19 +21,27 @@ from google.protobuf.message import DecodeError
 
 from sdn.model.errors import Exhausted, PermissionDenied, SdnError, Unauthenticated, Unavailable
 from sdn.northbound import calls, errors
+from sdn.northbound.places import Places, Shares
 from sdn.northbound.policy import POLICY, Need, Rule, allows, roles_with
 from sdn.northbound.rpc import Context, Decoded
 from sdn.northbound.scope import Scope, Stored
 from sdn.northbound.visit import Visit, record_of
 from sdn.security.access import Access, Identity
 from sdn.security.auditlog import AuditLog, Record
-from sdn.security.subjects import ADMIN, SCOPED
+from sdn.security.subjects import SCOPED
 
 MAX_CALLS_OF_ONE = 256
 """Calls of one caller at the same time, streams included, so that no tenant takes the places of all others.
 
 Administrators and callers of this machine are not limited.
 """
+MAX_CALLS_OF_TENANT = 256
+"""The same of all callers of a tenant."""
+MAX_CALLS_OF_TENANTS = 768
+"""Of all tenants together, so that operators find a place."""
+MAX_STREAMS_OF_ONE = 128
+"""Streams of one caller, or of one tenant: the rest of its calls is for what it wants to do."""
+MAX_STREAMS_OF_TENANTS = 512
 STRANGERS = 32
 """Calls at a time for which nobody needs a right (Health/Check)."""
 STRANGER_SECONDS = 5.0
@@ -57,7 +64,8 @@ class Guard(grpc.aio.ServerInterceptor):
             for method in service.methods
         }
         self.streams: dict[asyncio.Task[Any], Visit] = {}
-        self._open: Counter[str] = Counter()
+        remedy = "End some of them, watches above all, or wait for them."
+        self._calls, self._watches = Places("calls", remedy), Places("streams", remedy)
         self._strangers = 0
 
     async def intercept_service(
@@ -122,20 +130,23 @@ class Guard(grpc.aio.ServerInterceptor):
         audit = self.audit if rule.writes else None
         return Visit(known, scope, audit, record_of(method, context, known))
 
-    def enter(self, visit: Visit) -> None:
-        """One more call of a caller; raises Exhausted when it has too many."""
-        who = _who(visit.identity)
-        if visit.identity.subject.role != ADMIN and self._open[who] >= MAX_CALLS_OF_ONE:
-            reason = f"{MAX_CALLS_OF_ONE} calls of {visit.identity.subject.name} are open"
-            raise Exhausted.of("", reason, "End some of them, watches above all, or wait for them.")
-        self._open[who] += 1
+    def enter(self, visit: Visit, *, stream: bool) -> None:
+        """One more call of a caller; raises Exhausted when it, or its tenant, has too many."""
+        identity = visit.identity
+        if stream:
+            self._watches.enter(identity, Shares(MAX_STREAMS_OF_ONE, MAX_STREAMS_OF_ONE, MAX_STREAMS_OF_TENANTS))
+        try:
+            self._calls.enter(identity, Shares(MAX_CALLS_OF_ONE, MAX_CALLS_OF_TENANT, MAX_CALLS_OF_TENANTS))
+        except Exhausted:
+            if stream:
+                self._watches.leave(identity)
+            raise
 
-    def leave(self, visit: Visit) -> None:
+    def leave(self, visit: Visit, *, stream: bool) -> None:
         """It ended."""
-        who = _who(visit.identity)
-        self._open[who] -= 1
-        if not self._open[who]:
-            del self._open[who]
+        self._calls.leave(visit.identity)
+        if stream:
+            self._watches.leave(visit.identity)
 
     def decoded(self, method: str, data: bytes) -> Decoded | None:
         """The request in these bytes; None if they are none, which the handler will tell."""
@@ -188,7 +199,7 @@ class _Guarded:
             visit.failed(context, error)
             raise
         finally:
-            self._guard.leave(visit)
+            self._guard.leave(visit, stream=False)
         visit.done("OK")
         return visit.answer(response)
 
@@ -206,7 +217,7 @@ class _Guarded:
             raise
         finally:
             del self._guard.streams[task]
-            self._guard.leave(visit)
+            self._guard.leave(visit, stream=True)
 
     async def _writing_stream(self, request: Any, context: Context) -> None:
         """For handlers that write their answers themselves, which none of ours does."""
@@ -221,7 +232,7 @@ class _Guarded:
             raise
         finally:
             del self._guard.streams[task]
-            self._guard.leave(visit)
+            self._guard.leave(visit, stream=True)
 
     async def _end(self, visit: Visit, context: Context, error: BaseException) -> None:
         """A stream broke off; where that was our doing the caller is told."""
@@ -245,16 +256,12 @@ class _Guarded:
                 if decoded is not None:
                     visit.admit(decoded.message)
                     request = decoded
-            self._guard.enter(visit)
+            self._guard.enter(visit, stream=bool(self._inner.response_streaming))
         except SdnError as error:
             self._guard.refused(record, error)
             await _abort(context, error)
         calls.current.set(visit)
         return visit, request
-
-
-def _who(identity: Identity) -> str:
-    return f"{identity.source} {identity.key}"
 
 
 def _refusing(

@@ -219,6 +219,8 @@ def _read_connection(message: pb.Connection, path: str, problems: Problems) -> V
         "b": message.b,
         "bandwidth": message.bandwidth_bps,
         "reverse": message.reverse_bandwidth_bps,
+        "ceiling": message.ceiling_bps,
+        "reverse_ceiling": message.reverse_ceiling_bps,
         "constraints": connection_fields.read_constraints(message.constraints, f"{path}constraints.", problems),
         "protection": connection_fields.read_protection(message.protection, f"{path}protection.", problems),
     }
@@ -229,6 +231,7 @@ def _write_connection(resource: intent.Connection, message: pb.Connection) -> No
     message.b = resource.b
     message.bandwidth_bps = resource.bandwidth
     message.reverse_bandwidth_bps = resource.reverse
+    message.ceiling_bps, message.reverse_ceiling_bps = resource.ceiling, resource.reverse_ceiling
     if resource.constraints != intent.Constraints():
         connection_fields.write_constraints(resource.constraints, message.constraints)
     if resource.protection != intent.Protection():
@@ -269,6 +272,8 @@ CODECS: dict[Kind, Codec] = {
                 **_same("a", "b", "constraints", "protection"),
                 "bandwidth_bps": "bandwidth",
                 "reverse_bandwidth_bps": "reverse",
+                "ceiling_bps": "ceiling",
+                "reverse_ceiling_bps": "reverse_ceiling",
             },
             frozenset({"a", "b"}),
             _read_connection,

@@ -65,6 +65,7 @@ POLICY: dict[str, Rule] = {
     "/sdn.v1.CounterService/ListCounters": Rule(Need.READ),
     "/sdn.v1.CounterService/WatchCounters": Rule(Need.READ),
     "/sdn.v1.AdminService/GetLogLevels": Rule(Need.NETWORK),
+    "/sdn.v1.AdminService/GetSettings": Rule(Need.OPERATE),  # says how the daemon is guarded
     "/sdn.v1.AdminService/SetLogLevel": Rule(Need.OPERATE, writes=True),
     "/sdn.v1.AdminService/Backup": Rule(Need.ADMIN, writes=True),  # it changes nothing, and hands out secrets
     "/sdn.v1.AdminService/Restore": Rule(Need.ADMIN, writes=True),

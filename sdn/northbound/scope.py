@@ -56,7 +56,7 @@ class Scope:
         elif "object" in fields:
             self._restrict(request, "object", "")
         if isinstance(request, cpb.WatchCountersRequest) and not request.kinds:
-            request.kinds.extend((cpb.PORTS, cpb.NETWORKS))
+            request.kinds.extend((cpb.PORTS, cpb.NETWORKS, cpb.CONNECTIONS))
         if getattr(request, "switch", "") or cpb.LINKS in _counted(request):
             remedy = "Ask for what belongs to your tenants."
             raise PermissionDenied.of(

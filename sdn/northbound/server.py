@@ -17,7 +17,7 @@ from sdn.controller.reader import Backend
 from sdn.model.errors import InvalidInput, NotFound, Unavailable
 from sdn.model.intent import kind_of
 from sdn.northbound.access import AccessService
-from sdn.northbound.admin import AdminService, Keeper, LogLevels
+from sdn.northbound.admin import AdminService, Keeper, LogLevels, Settings
 from sdn.northbound.apply import ApplyService
 from sdn.northbound.counters import Counters, CounterService
 from sdn.northbound.events import EventService
@@ -81,6 +81,7 @@ class Server:
         counters: Counters | None = None,
         calls: Calls | None = None,
         logs: LogLevels | None = None,
+        settings: Settings | None = None,
         tls: TlsFiles | None = None,
         access: Access | None = None,
         audit: AuditLog | None = None,
@@ -94,6 +95,7 @@ class Server:
         self._keeper = keeper
         self._counters = counters
         self._logs = logs
+        self._settings = settings
         self._calls = calls
         self._address = address
         self._stopping = asyncio.Event()
@@ -113,7 +115,7 @@ class Server:
         handlers.append(PathService(self._backend).handler())
         handlers.append(EventService(self._backend, self._stopping).handler())
         handlers.append(CounterService(self._counters, self._stopping).handler())
-        handlers += [AdminService(self._keeper, self._logs).handler(), AccessService().handler()]
+        handlers += [AdminService(self._keeper, self._logs, self._settings).handler(), AccessService().handler()]
         handlers.append(TraceService(self._backend).handler())
         server.add_generic_rpc_handlers(metered(handlers, self._calls))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)

@@ -84,11 +84,15 @@ def set_async(xid: int) -> bytes:
     return _SET_ASYNC.pack(wire.VERSION, wire.SET_ASYNC, _SET_ASYNC.size, xid, *masks)
 
 
-def meter_put(xid: int, meter: int, rate: int, burst: int, *, exists: bool) -> bytes:
-    """Add a meter, or modify one that exists: one band that drops above ``rate`` packets/s and ``burst`` packets."""
+def meter_put(xid: int, meter: int, rate: int, burst: int, *, exists: bool, bits: bool = False) -> bytes:
+    """Add a meter, or modify one that exists: one band that drops above ``rate`` packets/s and ``burst`` packets.
+
+    bits: above ``rate`` kbit/s and ``burst`` kbit.
+    """
     command = wire.METER_MODIFY if exists else wire.METER_ADD
+    flags = wire.METER_BITS_AND_BURST if bits else wire.METER_PACKETS_AND_BURST
     size = _METER_MOD.size + _BAND.size
-    head = _METER_MOD.pack(wire.VERSION, wire.METER_MOD, size, xid, command, wire.METER_PACKETS_AND_BURST, meter)
+    head = _METER_MOD.pack(wire.VERSION, wire.METER_MOD, size, xid, command, flags, meter)
     return head + _BAND.pack(wire.BAND_DROP, wire.BAND_SIZE, rate, burst)
 
 
@@ -142,9 +146,9 @@ def port_stats_request(xid: int) -> bytes:
     return _multipart(xid, wire.MP_PORT_STATS, _PORT_STATS.pack(wire.PORT_ANY))
 
 
-def flows_request(xid: int) -> bytes:
-    """Asks for all flows of all tables."""
-    body = _FLOW_STATS.pack(wire.TABLE_ALL, wire.PORT_ANY, wire.GROUP_ANY, 0, 0, 1, 4)
+def flows_request(xid: int, table: int = wire.TABLE_ALL) -> bytes:
+    """Asks for all flows of a table, or of all tables."""
+    body = _FLOW_STATS.pack(table, wire.PORT_ANY, wire.GROUP_ANY, 0, 0, 1, 4)
     return _multipart(xid, wire.MP_FLOW, body)
 
 

@@ -13,6 +13,7 @@ from sdn.openflow.messages import PortDescription
 _DESC = struct.Struct("!256s256s256s32s256s")
 _FLOW = struct.Struct("!HB9x2s10xQ16x")
 _FLOW_SIZE = 48
+_FLOW_COUNTS, _FLOW_COUNTS_AT = struct.Struct("!2Q"), 32
 _GROUP = struct.Struct("!HBxI")
 _METER = struct.Struct("!HHI")
 _BAND = struct.Struct("!HHII4x")
@@ -67,6 +68,21 @@ def flows(body: bytes) -> Iterator[tuple[bytes, int, bytes]]:
         at = end
 
 
+def flow_counts(body: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """(key, packets, bytes) of each flow (section 7.3.5.2); zero where the switch does not count."""
+    at = 0
+    while at < len(body):
+        end = _entry(body, at, _FLOW_SIZE + 8, "flow")
+        _, table, priority, _ = _FLOW.unpack_from(body, at)
+        packets, octets = _FLOW_COUNTS.unpack_from(body, at + _FLOW_COUNTS_AT)
+        fields = at + _FLOW_SIZE
+        fields_end, padded = match_of(body, fields, end)
+        _items(body, padded, end, 2, 8, "instruction")
+        counted = (0 if count == _NOT_COUNTED else count for count in (packets, octets))
+        yield bytes((table,)) + priority + body[fields + 4 : fields_end], *counted
+        at = end
+
+
 def groups(body: bytes) -> Iterator[tuple[int, int, bytes]]:
     """(id, type, buckets as they came) of each group."""
     at = 0
@@ -78,18 +94,19 @@ def groups(body: bytes) -> Iterator[tuple[int, int, bytes]]:
         at = end
 
 
-def meters(body: bytes) -> Iterator[tuple[int, tuple[int, int] | None]]:
-    """(id, (rate, burst)) of each meter that has one drop band in packets/s, else (id, None)."""
+def meters(body: bytes) -> Iterator[tuple[int, tuple[int, int, bool] | None]]:
+    """(id, (rate, burst, whether they are kbit/s and kbit)) of each meter that has one drop band, else (id, None)."""
     at = 0
     while at < len(body):
         end = _entry(body, at, _METER.size, "meter")
         _, flags, meter = _METER.unpack_from(body, at)
         bands = at + _METER.size
         _items(body, bands, end, 2, 8, "band")
-        form: tuple[int, int] | None = None
-        if flags == wire.METER_PACKETS_AND_BURST and end - bands == wire.BAND_SIZE:
+        form: tuple[int, int, bool] | None = None
+        bits = flags == wire.METER_BITS_AND_BURST
+        if (bits or flags == wire.METER_PACKETS_AND_BURST) and end - bands == wire.BAND_SIZE:
             type_, length, rate, burst = _BAND.unpack_from(body, bands)
-            form = (rate, burst) if (type_, length) == (wire.BAND_DROP, wire.BAND_SIZE) else None
+            form = (rate, burst, bits) if (type_, length) == (wire.BAND_DROP, wire.BAND_SIZE) else None
         yield meter, form
         at = end
 

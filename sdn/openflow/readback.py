@@ -23,13 +23,13 @@ _OPTIONAL = (wire.MP_GROUP_DESC, wire.MP_METER_CONFIG)
 class Contents:
     """What was read. flows: key → cookie; bodies: key → instructions if asked for; groups: id → (type, buckets).
 
-    meters: id → (rate in packets/s, burst in packets), None for a meter of another form; ports: number → port.
+    meters: id → as of ``multipart.meters``, None for a meter of another form; ports: number → port.
     """
 
     flows: dict[bytes, int] = field(default_factory=dict)
     bodies: dict[bytes, bytes] = field(default_factory=dict)
     groups: dict[int, tuple[int, bytes]] = field(default_factory=dict)
-    meters: dict[int, tuple[int, int] | None] = field(default_factory=dict)
+    meters: dict[int, tuple[int, int, bool] | None] = field(default_factory=dict)
     ports: dict[int, PortDescription] = field(default_factory=dict)
     description: str = ""
 

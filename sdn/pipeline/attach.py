@@ -31,7 +31,7 @@ from sdn.model.oxm import (
     Field,
 )
 from sdn.model.program import Entries, FlowBody, FlowKey, Meter
-from sdn.pipeline import learn
+from sdn.pipeline import announce, learn
 from sdn.pipeline.base import ADVERTISEMENT, ARP, ICMPV6, IPV4, IPV6, SOLICITATION
 from sdn.pipeline.facts import PortFacts
 from sdn.pipeline.layout import DESTINATION, NETWORK, PUNT_PACKETS_PER_SECOND, SOURCE, Table, link_local
@@ -151,6 +151,7 @@ def compile_attachment(port: PortFacts, dpid: int) -> Entries:
             _permit_ipv6(flows, who)
         if port.asks:
             flows.update(learn.compile_asking(ofports[0], who.source))
+    flows.update(announce.compile_announcements(port))
     if port.learned:
         flows.update(learn.compile_learned(ofports[0], port.service.to_bytes(4, "big")))
     return Entries(flows, {}, {numbers[0]: _METER})

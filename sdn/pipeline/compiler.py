@@ -11,11 +11,19 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from sdn.model.ids import Dpid
-from sdn.model.program import Entries, Entry, Unit
+from sdn.model.program import Entries, Entry, FlowKey, Unit
 from sdn.model.route import Repair, Reroute
-from sdn.pipeline import attach, base, endpoint, fabric, flood, probes, router, static
-from sdn.pipeline.facts import ConnectionFacts, PortFacts, RouterFacts, StaticFacts, SwitchFacts
-from sdn.pipeline.holders import Holders
+from sdn.pipeline import attach, base, endpoint, fabric, flood, probes, router, static, steer
+from sdn.pipeline.facts import (
+    ConnectionFacts,
+    EdgeFacts,
+    PairFacts,
+    PortFacts,
+    RouterFacts,
+    StaticFacts,
+    SwitchFacts,
+)
+from sdn.pipeline.holders import Announced, Holders
 from sdn.pipeline.membership import Membership
 from sdn.pipeline.program import Content, SwitchProgram
 from sdn.pipeline.routes import COMPILED_FORM, ROUTE, Form, Routes, destination_of, switch_object
@@ -24,7 +32,7 @@ from sdn.pipeline.salts import SaltTable
 Changes = dict[int, list[Entry]]
 """By datapath id: entries that are new, different or gone."""
 
-BASE, WIRING, FABRIC, CONNECTION = "base", "wiring", "fabric", "connection"
+BASE, WIRING, FABRIC, CONNECTION, EDGE = "base", "wiring", "fabric", "connection", "edge"
 PROBES = "probes"
 ATTACH, ENDPOINT, FLOOD, ROUTER, STATIC = "attach", "endpoint", "flood", "router", "static"
 
@@ -56,6 +64,7 @@ class Compiler:
         self._network_numbers: dict[str, int] = {}
         self._routers: dict[str, RouterFacts] = {}
         self._connections: dict[str, ConnectionFacts] = {}
+        self._edges: dict[str, EdgeFacts] = {}
         self._routes = Routes(self.salts, form)
         self._members = Membership()
         self._holders = Holders(lambda network: ((n, self._ports[n]) for n in self._members.ports(network)))
@@ -135,11 +144,16 @@ class Compiler:
             for dpid in facts.dpids:
                 self._note_presence(self._members.add(facts.network, dpid, name))
             self._mark_port(name, facts)
-        for asker in sorted(self._holders.moved(name, before, facts)):
-            if asker in self._routers:
-                self._mark_static(asker)
-            else:
-                self._mark_endpoint(asker, self._ports[asker])
+        self._mark_askers(self._holders.moved(name, before, facts))
+
+    def set_announced(self, network: int, value: bytes, by: Announced | None) -> set[str]:
+        """A port is the last one that announced an address or MAC (packed) of a network, None: nobody.
+
+        It need not be attached, nor known. Answers the objects to which that means something. O(these x switches).
+        """
+        askers = self._holders.announce((network, value), by)
+        self._mark_askers(askers)
+        return askers
 
     def set_router(self, name: str, facts: RouterFacts | None) -> None:
         """Add or change a router, None removes it. O(switches), if it joins others networks x ports of its networks."""
@@ -171,8 +185,31 @@ class Compiler:
             self._connections.pop(name, None)
         else:
             self._connections[name] = facts
-        for dpid in _concerned(before, facts):
+        for dpid in steer.concerned(before, facts):
             self._mark(CONNECTION, name, dpid)
+        if (before and before.steered) != (facts and facts.steered):
+            for dpid in steer.edges_of(self._edges.get(name)):
+                self._mark(EDGE, name, dpid)
+
+    def set_edge(self, name: str, facts: EdgeFacts | None) -> None:
+        """Say where traffic of a connection comes in and what its ceilings are; None: nowhere. O(1)."""
+        before = self._edges.pop(name, None)
+        if facts is not None:
+            self._edges[name] = facts
+        if before != facts:
+            for dpid in steer.edges_of(before) | steer.edges_of(facts):
+                self._mark(EDGE, name, dpid)
+
+    def counts(self, dpid: int, key: FlowKey) -> tuple[str, bool] | None:
+        """Of a flow of STEER: whose connection's packets it counts, and whether they go from a to b. None: nobody's."""
+        program = self.programs.get(dpid)
+        units = program.owners(Entry("flow", key)) if program is not None else ()
+        edge = self._edges.get(units[0].object) if units and units[0].feature == EDGE else None
+        return None if edge is None else (units[0].object, steer.sender_of(key) == edge.there.sender)
+
+    def holder(self, network: int, value: bytes) -> tuple[str, PairFacts | None] | None:
+        """The attached port that has an address or MAC (packed) for which somebody asks, and by which pair."""
+        return self._holders.of((network, value))
 
     def missing_hops(self, name: str) -> tuple[StaticFacts, ...]:
         """The static routes of a router whose next hop no attached port has."""
@@ -301,6 +338,13 @@ class Compiler:
         for dpid in self._members.switches(facts.network) | self._members.routed(facts.network):
             self._mark(ENDPOINT, name, dpid)
 
+    def _mark_askers(self, names: set[str]) -> None:
+        for name in sorted(names):
+            if name in self._routers:
+                self._mark_static(name)
+            else:
+                self._mark_endpoint(name, self._ports[name])
+
     def _note_presence(self, presence: tuple[int, int] | None) -> None:
         """A network became present on a switch, or ceased to be."""
         if presence is None:
@@ -362,6 +406,9 @@ class Compiler:
             return self._make_static(unit)
         if feature == CONNECTION:
             return self._make_connection(unit)
+        if feature == EDGE:
+            edge, connection = self._edges.get(name), self._connections.get(name)
+            return steer.compile_edge(edge, connection.steered if connection else None, dpid) if edge else Entries()
         if feature == FABRIC:
             return fabric.compile_own(self._labels[dpid])
         if feature == WIRING:
@@ -416,14 +463,3 @@ class Compiler:
         transports: dict[int, int] = {dpid: self._labels[dpid] for dpid in known}
         taken, salts = self.programs[unit.dpid].groups, self.salts.of(unit.dpid)
         return fabric.compile_connection(facts, unit.dpid, transports, taken, salts)
-
-
-def _concerned(before: ConnectionFacts | None, after: ConnectionFacts | None) -> set[int]:
-    """Switches to which another form of a connection's facts means something: on ways that come or go, and at the ends
-    of those that traffic took or takes."""
-    ways, ends = [], []
-    for facts, other in ((before, after), (after, before)):
-        if facts is not None:
-            ways += [way for way in facts.ways if other is None or way not in other.ways]
-            ends += [(way.path.switches[0], way.path.switches[-1]) for way in [facts.steered] if way is not None]
-    return {dpid for way in ways for dpid in way.path.switches} | {dpid for pair in ends for dpid in pair}

@@ -25,7 +25,6 @@ from sdn.pipeline.layout import (
     PRIMARY,
     PROBE_PACKETS_PER_SECOND,
     RED,
-    SOURCE,
     Table,
     node_label,
     octet0,
@@ -38,7 +37,6 @@ from sdn.pipeline.shapes import ARG, FORGET_IN_PORT, Body, Bucket, Match, group,
 _SELECT, _FAST_FAILOVER = 1, 3
 _TRANSPORT = b"\x00\xff\xff\x00\x00\x00"
 _LABEL = b"\xff\xff\xff\x00\x00\x00"
-_SERVICE = b"\x00\x00\x00\xff\xff\xff"
 _ANY_LABEL = b"\x03\x00\x00\x00\x00\x00"
 
 _PROBE = Match(Table.CLASSIFY, 200, (IN_PORT, ARG), (ETH_TYPE, LLDP))
@@ -63,8 +61,6 @@ _RED, _BLUE = (
 )
 """Change the color and go on, perhaps out of the port the packet came in by."""
 
-_STEER = Match(Table.STEER, 100, (ETH_DST, ARG, _SERVICE), (SOURCE, ARG))
-_STEERED = Body([load(ETH_DST, 24, 24, ARG)], goto=Table.FABRIC)
 _ALONG = Bucket([output(ARG)], watch_port=ARG)
 _FALLBACK = Bucket([FORGET_IN_PORT, load(ETH_DST, 24, 24, ARG), resubmit(Table.FABRIC)], watch_group=GROUP_ALIVE)
 
@@ -190,7 +186,7 @@ def _spreading(hops: NextHops) -> Group:
 def compile_connection(
     connection: ConnectionFacts, dpid: int, transports: Mapping[int, int], taken: Mapping[int, Group], salts: Salts
 ) -> Entries:
-    """Entries of a connection on one switch of its paths, both directions.
+    """Entries of a connection on one switch of its paths, both directions; where its traffic comes in: ``steer.py``.
 
     transports: labels of switches, for the fallback at the point of failure. taken, salts: as for routes.
     """
@@ -198,15 +194,6 @@ def compile_connection(
     for way in connection.ways:
         if dpid in way.path.switches and len(way.path.switches) > 1:
             _add_way(entries, way, dpid, transports, taken, salts)
-    steered = connection.steered
-    if steered is not None and len(steered.path.switches) > 1:
-        for end, sender, receiver, number in (
-            (steered.path.switches[0], connection.a, connection.b, steered.forward),
-            (steered.path.switches[-1], connection.b, connection.a, steered.backward),
-        ):
-            if end == dpid:
-                key = _STEER(bytes(3) + receiver.to_bytes(3, "big"), sender.to_bytes(4, "big"))
-                entries.flows[key] = _STEERED(bytes(5) + path_label(number))
     return entries
 
 

@@ -136,6 +136,35 @@ class Way:
 
 
 @dataclass(frozen=True, slots=True)
+class Ceiling:
+    """The most that a connection may send in one direction. meter: number of the meter; rate: kbit/s."""
+
+    meter: int
+    rate: int
+
+
+@dataclass(frozen=True, slots=True)
+class SideFacts:
+    """One direction of a connection, where it comes in. sender, receiver: service numbers.
+
+    dpids: switches where the sender is.
+    """
+
+    sender: int
+    receiver: int
+    dpids: tuple[int, ...]
+    ceiling: Ceiling | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeFacts:
+    """Where traffic of a connection comes in, from a to b and back; it does not depend on the way that is taken."""
+
+    there: SideFacts
+    back: SideFacts
+
+
+@dataclass(frozen=True, slots=True)
 class ConnectionFacts:
     """A connection whose ends are attached. a, b: service numbers of its ends; ways: its paths, each from a to b.
 

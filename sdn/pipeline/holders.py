@@ -1,9 +1,9 @@
 """Which attached port has an address or a MAC, in the networks where somebody asks.
 
 Asked is by static routes, for next hops, and by ports with address pairs, for what they may use beside their own. A
-port that has an address or MAC of its own has it before all others. Of those that may use it, the active one has it;
-if none is active, one that is alone has it, and of several none has it. Ports of networks where nobody asks are not
-kept; a network is kept from the first question about it to the last.
+port that has an address or MAC of its own has it before all others. Of those that may use it, the one that was last
+heard to announce it has it; else the active one; if none is active, one that is alone has it, and of several none has
+it. Ports of networks where nobody asks are not kept; a network is kept from the first question about it to the last.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from sdn.pipeline.facts import Held, PairFacts, PortFacts
 
 Key = tuple[int, bytes]
 """Network number, and packed address or MAC."""
+Announced = tuple[str, bytes]
+"""Name of a port, and the MAC (packed) with which it announced something."""
 
 
 def own_values(port: PortFacts) -> tuple[bytes, ...]:
@@ -21,14 +23,14 @@ def own_values(port: PortFacts) -> tuple[bytes, ...]:
     return (port.mac, *port.v4, *port.v6)
 
 
-def pair_values(port: PortFacts) -> dict[bytes, PairFacts]:
-    """What a port may use by its pairs, MACs and single addresses; of several pairs with one of them the active one."""
-    found: dict[bytes, PairFacts] = {}
+def pair_values(port: PortFacts) -> dict[bytes, tuple[PairFacts, ...]]:
+    """What a port may use by its pairs, MACs and single addresses; active ones first."""
+    found: dict[bytes, tuple[PairFacts, ...]] = {}
     for pair in sorted(port.pairs, key=lambda pair: not pair.active):
         if pair.mac != port.mac:
-            found.setdefault(pair.mac, pair)
+            found[pair.mac] = (*found.get(pair.mac, ()), pair)
         if pair.single:
-            found.setdefault(pair.prefix, pair)
+            found[pair.prefix] = (*found.get(pair.prefix, ()), pair)
     return found
 
 
@@ -42,8 +44,9 @@ class Holders:
         self._questions: dict[int, int] = {}
         """By network: how many questions there are about it."""
         self._owners: dict[int, dict[bytes, str]] = {}
-        self._users: dict[Key, dict[str, PairFacts]] = {}
+        self._users: dict[Key, dict[str, tuple[PairFacts, ...]]] = {}
         """Who may use an address or MAC that is not its own."""
+        self._announced: dict[Key, Announced] = {}
 
     def ask(self, asker: str, keys: Iterable[Key]) -> None:
         """Somebody wants to know of these from now on, and of no others. O(ports of a new network)."""
@@ -86,12 +89,22 @@ class Holders:
         values = pair_values(after) if after is not None else {}
         self.ask(name, ((after.network, value) for value in values) if after is not None else ())
         if after is not None:
-            for value, pair in values.items():
-                self._users.setdefault((after.network, value), {})[name] = pair
+            for value, pairs in values.items():
+                self._users.setdefault((after.network, value), {})[name] = pairs
             if after.network in self._owners:
                 self._owners[after.network].update(dict.fromkeys(own_values(after), name))
         concerned.update(self._askers_about(after))
         return concerned - {name}
+
+    def announce(self, key: Key, by: Announced | None) -> set[str]:
+        """A port is the last one that announced an address or MAC, None: nobody; answers who asks for it. O(they)."""
+        if self._announced.get(key) == by:
+            return set()
+        if by is None:
+            del self._announced[key]
+        else:
+            self._announced[key] = by
+        return set(self._askers.get(key, ()))
 
     def _askers_about(self, port: PortFacts | None) -> Iterator[str]:
         if port is not None and port.network in self._owners:
@@ -104,9 +117,13 @@ class Holders:
         if owner is not None:
             return owner, None
         users = self._users.get(key, {})
-        active = [name for name, pair in users.items() if pair.active]
+        heard, mac = self._announced.get(key, ("", b""))
+        for pair in users.get(heard, ()):
+            if pair.mac == mac:
+                return heard, pair
+        active = [name for name, pairs in users.items() if pairs[0].active]
         chosen = active if active else list(users)
-        return (chosen[0], users[chosen[0]]) if len(chosen) == 1 else None
+        return (chosen[0], users[chosen[0]][0]) if len(chosen) == 1 else None
 
     def held(self, name: str, port: PortFacts) -> Iterator[Held]:
         """What a port has by its pairs; of what is shared, its first user speaks for all."""
@@ -117,8 +134,8 @@ class Holders:
                 yield Held(value, found[1].mac, found[1].service)
             elif found is None and len(value) != 6:
                 users = self._users[key]
-                if min(users, key=lambda user: users[user].service) == name:
-                    yield Held(value, users[name].mac, users[name].service, shared=True)
+                if min(users, key=lambda user: users[user][0].service) == name:
+                    yield Held(value, users[name][0].mac, users[name][0].service, shared=True)
 
     def shared(self, port: PortFacts) -> Iterator[bytes]:
         """What a port may use and several others too, with none active."""

@@ -33,7 +33,9 @@ class Table(IntEnum):
     NEIGHBOR = 26
     """Address within the network behind the router."""
     STEER = 30
-    """Connections; a miss goes on to STAMP."""
+    """Connections: what they send is counted and metered; a miss goes on to STAMP."""
+    PATH = 32
+    """The path that a connection takes, with the same matches as STEER."""
     STAMP = 34
     """Octet 0 of the label by egress switch."""
     FABRIC = 36
@@ -75,6 +77,8 @@ TOO_LARGE, LABELLED, COPY = 1, 2, 4
 
 PUNT_LEARN, PUNT_UNKNOWN = 2, 3
 """REASON of a packet from an unknown MAC or address, and of one to an unknown MAC, in the network that learns."""
+PUNT_ANNOUNCED = 4
+"""REASON of the copy of an announcement of an address that its sender may use by a pair."""
 
 KIND_NODE, KIND_PATH, KIND_TREE = 1, 2, 3
 """What ``transport`` means: the egress switch, an engineered path, a multicast tree."""
@@ -100,6 +104,9 @@ ROUTER_MAC_PREFIX = b"\x06\x00\x00"
 
 PREFIX_PRIORITY = 100
 """Of a route in L3: this and the length of its prefix, 228 at most."""
+
+CEILING_BURST = (200, 400)
+"""Of the meter of a ceiling: so many milliseconds of its rate, but never less than so many kbit (33 large frames)."""
 
 PROBE_PACKETS_PER_SECOND = 50
 PUNT_PACKETS_PER_SECOND = 50

@@ -7,8 +7,9 @@ Must not know: why a flow is written, the store, the API, how the controller dec
 
 server.py   accepts switches, finds the session of an effect, settles who owns a datapath id
 session.py  one connection
-gate.py     TLS, before there is a session
+gate.py     TLS, before there is a session, also for databases
 refusals.py peers that did not get one
+secured.py  what TLS says of a connection
 batch.py    a batch as a state machine without I/O
 polling.py  counters of ports, asked for again and again
 ovsdb.py    databases of switches: which interface has which iface-id (ovsdb_rows.py, jsonstream.py)

@@ -117,7 +117,7 @@ class BatchRun:
 
     def _send_meters(self) -> Iterator[bytes]:
         for xid, (meter, form, exists) in enumerate(self._batch.meters, self._parts[0][0]):
-            yield encode.meter_put(xid, meter, form.rate, form.burst, exists=exists)
+            yield encode.meter_put(xid, meter, form.rate, form.burst, exists=exists, bits=form.bits)
         yield encode.barrier_request(self._xid + _METERED)
 
     def _begin_bundle(self) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""TLS for switches: the greeting, before there is a session.
+"""TLS for switches and their databases: the greeting, before there is a session.
 
 Rules: a peer without a certificate of the authority never becomes a session. Greetings have a deadline, and their
 number is bounded; one address cannot take the places of all others. What a switch sends right behind its greeting is
@@ -11,15 +11,29 @@ import asyncio
 import ssl
 from collections import Counter
 from collections.abc import Callable
+from typing import Protocol
 
 from cryptography import x509
 
 from sdn.security.authority import subject_in
 from sdn.security.tls import TlsFiles
-from sdn.southbound.limits import Limits
-from sdn.southbound.session import Session, peer_of
+from sdn.southbound.secured import Secured, peer_of
 
 _MAX_EARLY = 1 << 16
+
+
+class GreetingLimits(Protocol):
+    """Bounds of greetings."""
+
+    @property
+    def greetings(self) -> int:
+        """At a time."""
+        ...
+
+    @property
+    def hello_seconds(self) -> float:
+        """For one of them."""
+        ...
 
 
 class Gate:
@@ -28,10 +42,10 @@ class Gate:
     def __init__(
         self,
         tls: TlsFiles,
-        make: Callable[[], Session],
+        make: Callable[[], Secured],
         refused: Callable[[str, str], None],
         barred: Callable[[str], bool],
-        limits: Limits,
+        limits: GreetingLimits,
     ) -> None:
         self.tls = tls
         self.context = tls.context()

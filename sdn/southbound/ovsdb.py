@@ -1,4 +1,7 @@
-"""Databases of switches: ovsdb-server connects to us (``ovs-vsctl set-manager tcp:HOST:PORT``) and is listened to.
+"""Databases of switches: ovsdb-server connects to us (``ovs-vsctl set-manager tcp:HOST:PORT``, or ``ssl:``)
+and is listened to.
+
+With TLS a database tells of bridges whose datapath ids its certificate names, and of no others.
 
 Passive: nothing is ever written to a database. One connection may tell of many bridges. JSON-RPC as in RFC 7047,
 section 4; a peer that sends anything else, too much or too deep loses its own connection and nothing more.
@@ -9,13 +12,20 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import count
 
-from sdn.controller.events import BridgesSeen, ManagerDown, ManagerEvent
+from sdn.controller.events import BridgesSeen, ManagerDown, ManagerEvent, SessionRefused
+from sdn.model.ids import Dpid, format_dpid
+from sdn.model.plugs import Bridge
+from sdn.security.tls import TlsFiles
+from sdn.southbound.gate import Gate
 from sdn.southbound.jsonstream import BadStream, Json, JsonStream
 from sdn.southbound.ovsdb_rows import COLUMNS, DATABASE, Rows
+from sdn.southbound.refusals import Refusals
+from sdn.southbound.secured import Secured, peer_of
 
 log = logging.getLogger("sdn.southbound")
 _MONITOR = "sdn"
@@ -34,32 +44,64 @@ class OvsdbLimits:
     idle_seconds: float = 10.0
     dead_seconds: float = 20.0
     """Silence after an echo request that ends the connection."""
+    greetings: int = 1024
+    """TLS greetings at a time; with more, the oldest of the address that has most of them is dropped."""
+    hello_seconds: float = 5.0
+    """For the greeting of TLS."""
+    refusals_seconds: float = 60.0
+    """A refusal of the same peer for the same reason is told once in this time."""
     waiting_bytes: int = 1 << 20
 
 
 class OvsdbServer:
-    """emit: called on the loop for every event; it must return at once and not raise."""
+    """emit: called on the loop for every event; it must return at once and not raise.
 
-    def __init__(self, emit: Callable[[ManagerEvent], None], limits: OvsdbLimits | None = None) -> None:
+    tls: certificate and authority, None for plain TCP. barred: whether the certificate with a serial number
+    (hexadecimal) is revoked.
+    """
+
+    def __init__(
+        self,
+        emit: Callable[[ManagerEvent | SessionRefused], None],
+        limits: OvsdbLimits | None = None,
+        tls: TlsFiles | None = None,
+        barred: Callable[[str], bool] = lambda serial: False,
+    ) -> None:
         self.emit = emit
         self.limits = limits or OvsdbLimits()
         self.open: dict[int, Manager] = {}
+        self.refusals = Refusals(
+            lambda event: self.emit(event), time.monotonic, self.limits.refusals_seconds, database=True
+        )
+        self._barred = barred
         self._numbers = count(1)
         self._server: asyncio.Server | None = None
+        self._gate: Gate | None = None
+        if tls is not None:
+            self._gate = Gate(tls, self._manager, self.refusals.tell, barred, self.limits)
 
     async def start(self, host: str, port: int) -> int:
         """Listen; returns the port, which is chosen if ``port`` is 0. Raises OSError."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
-            lambda: Manager(next(self._numbers), self), host, port, backlog=_BACKLOG
-        )
+        self._server = await loop.create_server(self._gate or self._manager, host, port, backlog=_BACKLOG)
         bound: int = self._server.sockets[0].getsockname()[1]
         return bound
+
+    def recheck(self) -> None:
+        """End the connections whose certificates were revoked."""
+        for manager in list(self.open.values()):
+            if manager.serial and self._barred(manager.serial):
+                manager.close(f"the certificate {manager.serial} is revoked")
+
+    def _manager(self) -> Manager:
+        return Manager(next(self._numbers), self)
 
     async def close(self) -> None:
         """Stop listening and end all connections."""
         if self._server is not None:
             self._server.close()
+        if self._gate is not None:
+            self._gate.close()
         for manager in list(self.open.values()):
             manager.close("the controller stops")
         if self._server is not None:
@@ -67,14 +109,16 @@ class OvsdbServer:
             self._server = None
 
 
-class Manager(asyncio.Protocol):
+class Manager(Secured):
     """One connection. number: never reused. known: the first rows have come."""
 
     def __init__(self, number: int, owner: OvsdbServer) -> None:
+        super().__init__()
         self.number = number
         self.peer = "?"
         self.known = False
-        self.ended = False
+        self._foreign: set[Dpid] = set()
+        """Bridges that its certificate does not name, each told once."""
         self._owner = owner
         self._stream = JsonStream()
         self._rows = Rows()
@@ -87,10 +131,13 @@ class Manager(asyncio.Protocol):
         """Ask for the rows, if there is room for one more."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        host, port = (transport.get_extra_info("peername") or ("?", 0))[:2]
-        self.peer = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        self.peer = peer_of(transport)
         if len(self._owner.open) >= self._owner.limits.connections:
             self.close(f"more than {self._owner.limits.connections} connections")
+            return
+        if self.bound is not None and not self.bound:
+            self._owner.refusals.tell(self.peer, "its certificate is for no switch")
+            self.close("its certificate is for no switch")
             return
         self._owner.open[self.number] = self
         tables: dict[str, Json] = {name: {"columns": list(columns)} for name, columns in COLUMNS.items()}
@@ -145,8 +192,19 @@ class Manager(asyncio.Protocol):
 
     def _apply(self, updates: Json) -> None:
         bridges, gone = self._rows.apply(updates)
+        if self.bound is not None:
+            self._note_foreign(bridge for bridge in bridges if bridge.dpid not in self.bound)
+            bridges = [bridge for bridge in bridges if bridge.dpid in self.bound]
+            gone = [dpid for dpid in gone if dpid in self.bound]
         if bridges or gone:
             self._owner.emit(BridgesSeen(self.number, self.peer, tuple(bridges), tuple(gone)))
+
+    def _note_foreign(self, bridges: Iterable[Bridge]) -> None:
+        for bridge in bridges:
+            if bridge.dpid not in self._foreign:
+                self._foreign.add(bridge.dpid)
+                reason = f"its certificate is not for datapath id {format_dpid(bridge.dpid)} (bridge {bridge.name})"
+                self._owner.refusals.tell(self.peer, reason, bridge.dpid)
 
     def _send(self, message: dict[str, Json], most: int = 1 << 20) -> None:
         data = json.dumps(message).encode()

@@ -1,4 +1,4 @@
-"""Asks a switch for the counters of its ports, again and again. No I/O of its own.
+"""Asks a switch for the counters of its ports, and then of the flows of a table, again and again. No I/O of its own.
 
 Rules: programming comes first. A switch that is being written to or read back is asked later, at the latest after one
 interval, and at most one question is unanswered. A switch that does not answer is asked again when so long nothing else
@@ -15,9 +15,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from sdn.model.counters import PortSample
+from sdn.model.counters import FlowSample, PortSample
 from sdn.model.ids import Dpid
-from sdn.openflow import PortStatsReading, error_text
+from sdn.openflow import FlowCountsReading, PortStatsReading, error_text
 from sdn.openflow.messages import Error, MultipartReply
 
 log = logging.getLogger("sdn.southbound")
@@ -31,10 +31,15 @@ _WHILE_BUSY = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Polling:
-    """How counters are asked for. interval: seconds; deliver: takes what a switch answered, at once."""
+    """How counters are asked for. interval: seconds; deliver: takes what a switch answered, at once.
+
+    table, deliver_flows: the same for the flows of a table; None: they are not asked for.
+    """
 
     interval: float
     deliver: Callable[[PortSample], None]
+    table: int | None = None
+    deliver_flows: Callable[[FlowSample], None] | None = None
 
 
 class Asked(Protocol):
@@ -66,7 +71,8 @@ class PortPoll:
         self._session = session
         self._patience = patience
         self._loop = asyncio.get_running_loop()
-        self._reading: PortStatsReading | None = None
+        self._reading: PortStatsReading | FlowCountsReading | None = None
+        self._flows_refused = False
         self._asked_at = 0.0
         self._due = 0.0
         phase = session.number * _GOLDEN % 1
@@ -92,13 +98,25 @@ class PortPoll:
         if isinstance(message, Error):
             text = error_text(message.type, message.code, message.experimenter)
             log.warning("switch refuses to tell counters", extra={"fields": self._session.fields | {"error": text}})
-            self.stop()
+            if isinstance(reading, PortStatsReading):
+                self.stop()
+            else:
+                self._reading, self._flows_refused = None, True
             return
         reading.reply(message)
         if reading.complete:
             self._reading = None
-            sample = PortSample(self._session.dpid, reading.ports, self._loop.time(), time.time())
-            self._polling.deliver(sample)
+            self._deliver(reading)
+
+    def _deliver(self, reading: PortStatsReading | FlowCountsReading) -> None:
+        polling, moment = self._polling, (self._loop.time(), time.time())
+        if isinstance(reading, FlowCountsReading):
+            assert polling.deliver_flows is not None
+            polling.deliver_flows(FlowSample(self._session.dpid, reading.flows, *moment))
+            return
+        polling.deliver(PortSample(self._session.dpid, reading.ports, *moment))
+        if polling.table is not None and not self._flows_refused and self._session.ask(self._flow_question):
+            self._asked_at = self._loop.time()
 
     def _wait(self, seconds: float) -> None:
         self._due = self._loop.time() + seconds
@@ -118,4 +136,9 @@ class PortPoll:
 
     def _question(self, xid: int) -> bytes:
         self._reading = PortStatsReading(xid)
+        return self._reading.request()
+
+    def _flow_question(self, xid: int) -> bytes:
+        assert self._polling.table is not None
+        self._reading = FlowCountsReading(xid, self._polling.table)
         return self._reading.request()

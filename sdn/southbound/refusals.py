@@ -6,7 +6,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Callable
 
-from sdn.controller.events import SessionRefused, SwitchEvent
+from sdn.controller.events import SessionRefused
 from sdn.model.ids import Dpid, format_dpid
 
 _log = logging.getLogger("sdn.southbound")
@@ -15,10 +15,21 @@ _NONE = Dpid(0)
 
 
 class Refusals:
-    """emit: takes the events; now: seconds; again: after how many the same is told once more."""
+    """emit: takes the events; now: seconds; again: after how many the same is told once more.
 
-    def __init__(self, emit: Callable[[SwitchEvent], None], now: Callable[[], float], again: float) -> None:
+    database: whether they are databases of switches.
+    """
+
+    def __init__(
+        self,
+        emit: Callable[[SessionRefused], None],
+        now: Callable[[], float],
+        again: float,
+        *,
+        database: bool = False,
+    ) -> None:
         self._emit = emit
+        self._database = database
         self._now = now
         self._again = again
         self._told: OrderedDict[tuple[str, Dpid, str], float] = OrderedDict()
@@ -34,5 +45,5 @@ class Refusals:
         while len(self._told) > _MAX_KEPT:
             self._told.popitem(last=False)
         fields = {"peer": peer, "reason": reason} | ({"dpid": format_dpid(dpid)} if dpid else {})
-        _log.warning("switch refused", extra={"fields": fields})
-        self._emit(SessionRefused(dpid, peer, reason))
+        _log.warning("%s refused", "database" if self._database else "switch", extra={"fields": fields})
+        self._emit(SessionRefused(dpid, peer, reason, self._database))

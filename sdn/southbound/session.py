@@ -43,6 +43,7 @@ from sdn.southbound.outbox import Outbox
 from sdn.southbound.polling import Polling, PortPoll
 from sdn.southbound.pump import Pump
 from sdn.southbound.rate import Rate
+from sdn.southbound.secured import Secured, peer_of
 
 log = logging.getLogger("sdn.southbound")
 _HIGH_WATER = 1 << 18
@@ -69,19 +70,15 @@ class Owner(Protocol):
         ...
 
 
-class Session(asyncio.Protocol):
+class Session(Secured):
     """number: of the session, never reused; dpid: 0 until it is known; up: handshake and read-back are done."""
 
     def __init__(self, number: int, owner: Owner) -> None:
+        super().__init__()
         self.number = number
         self.dpid = Dpid(0)
         self.peer = "?"
         self.up = False
-        self.ended = False
-        self.bound: frozenset[Dpid] | None = None
-        """Datapath ids that its certificate permits, None without TLS."""
-        self.serial = ""
-        """Of the certificate."""
         self.packets_dropped = 0
         """Packet-ins over the rate and packet-outs that the connection could not take."""
         self._owner = owner
@@ -382,12 +379,6 @@ class Session(asyncio.Protocol):
 
     def _sent(self) -> None:
         self._progress_at = self._loop.time()
-
-
-def peer_of(transport: asyncio.BaseTransport) -> str:
-    """The other end's address, for people."""
-    host, port = (transport.get_extra_info("peername") or ("?", 0))[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _shaken() -> Handshake:

@@ -28,6 +28,7 @@ RANGES: dict[str, tuple[int, int]] = {
     "router": (1, 2**24 - 2),
     "service": (1, 2**23 - 2),
     "path": (1, 65533),
+    "meter": (65536, 196607),
 }
 """First and last number of each pool."""
 

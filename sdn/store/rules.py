@@ -37,6 +37,8 @@ MIN_MTU_IPV6 = 1280
 PREFIX_LENGTHS = {4: (8, 30), 6: (48, 126)}
 """Shortest and longest prefix of a subnet. Longer ones have no room for a gateway and a host."""
 MAX_BANDWIDTH = 10**15
+MAX_CEILING = (2**32 - 1) * 1000
+"""Bits/s: a band of a meter has 32 bits for kbit/s (OpenFlow 1.3.5, section 7.3.4.4)."""
 MAX_QUOTA = 1_000_000
 """Objects of a kind that a tenant may have at most."""
 PROTECTION_MODES = ("NONE", "PREFERRED", "REQUIRED")
@@ -218,9 +220,23 @@ def _connection(connection: Connection) -> dict[str, Any]:
         value = getattr(connection, field)
         if not least <= value <= MAX_BANDWIDTH:
             raise InvalidInput.of(field, f"{value} bits/s is out of range", f"Give {least} to {MAX_BANDWIDTH} bits/s.")
+    _ceilings(connection)
     _one_of("protection.mode", connection.protection.mode, PROTECTION_MODES)
     _one_of("protection.scope", connection.protection.scope, tuple(Protect))
     return {"a": a, "b": b, "constraints": _constraints(connection)}
+
+
+def _ceilings(connection: Connection) -> None:
+    reserved = connection.bandwidth, connection.reverse or connection.bandwidth
+    for field, bandwidth in zip(("ceiling", "reverse_ceiling"), reserved, strict=True):
+        value = getattr(connection, field)
+        if not value:
+            continue
+        if value > MAX_CEILING:
+            raise InvalidInput.of(field, f"{value} bits/s is out of range", f"Give at most {MAX_CEILING} bits/s, or 0.")
+        if value < bandwidth:
+            reason = f"{value} bits/s is less than the {bandwidth} bits/s that are reserved"
+            raise InvalidInput.of(field, reason, "Give at least as much, or 0 for no ceiling.")
 
 
 def _constraints(connection: Connection) -> Constraints:

@@ -1,14 +1,16 @@
-"""Learned links as text, so that a restart does not begin with an empty network."""
+"""Learned links, and penalties of those that were lost, as text: a restart does not begin with an empty network."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 
 from sdn.model import codec
 from sdn.model.errors import InvalidInput, SdnError
 from sdn.model.ids import Dpid, format_dpid, parse_dpid
 from sdn.topology.adjacency import End
+from sdn.topology.damping import Penalty
 
 _REMEDY = "Remove the record; the link is learned again."
 
@@ -45,6 +47,33 @@ def read(records: Mapping[str, str]) -> list[LinkRecord]:
             raise _wrong(name)
         links.append((_end(name, value[0]), _end(name, value[1])))
     return links
+
+
+def write_penalty(link: tuple[End, End], penalty: Penalty) -> str:
+    """JSON text of a penalty; its key is that of the link."""
+    ends: list[codec.Json] = [[format_dpid(end.dpid), end.interface] for end in link]
+    return codec.dumps([*ends, penalty.figure, penalty.suppressed, penalty.wall])
+
+
+def read_penalties(records: Mapping[str, str]) -> dict[tuple[End, End], Penalty]:
+    """Penalties by link; raises InvalidInput naming the record."""
+    penalties = {}
+    for name, text in records.items():
+        match codec.loads(text):
+            case [
+                [str(dpid_a), str(port_a)],
+                [str(dpid_b), str(port_b)],
+                int() | float() as figure,
+                bool(suppressed),
+                int() | float() as wall,
+            ] if figure >= 0 and isfinite(figure) and isfinite(wall):
+                where = f"damping {name}"
+                link = End(parse_dpid(dpid_a, where), port_a), End(parse_dpid(dpid_b, where), port_b)
+                penalties[link] = Penalty(float(figure), suppressed, float(wall))
+            case _:
+                reason = "not two ends of [datapath id, interface], a penalty, whether it suppresses, and a time"
+                raise InvalidInput.of(f"damping {name}", reason, "Remove the record; the penalty is forgotten.")
+    return penalties
 
 
 def _end(name: str, value: object) -> EndRecord:

@@ -24,7 +24,7 @@ from sdn.topology.adjacency import End
 from sdn.topology.damping import Damping, DampingRule
 from sdn.topology.discovery import Discovery
 from sdn.topology.latency import Latencies, Latency
-from sdn.topology.records import key
+from sdn.topology.records import key, read_penalties, write_penalty
 
 PENALTY = 1_000_000
 """Added to the cost of a link for each end whose switch is away, and while it is damped: taken only where there is no
@@ -133,14 +133,28 @@ class TopologyState:
         for pair in self.latencies.take_changed():
             self._note_latency(pair)
 
-    def load(self, records: Mapping[str, str], now: float) -> None:
-        """Take over links learned before a restart; raises InvalidInput. Call it before any event."""
+    def load(
+        self, records: Mapping[str, str], now: float, penalties: Mapping[str, str] | None = None, wall: float = 0.0
+    ) -> None:
+        """Take over the links and penalties of before a restart; raises InvalidInput. Call it before any event.
+
+        wall: Unix seconds now.
+        """
         self._now = now
+        self._damping.load(read_penalties(penalties or {}), now, wall)
         self.discovery.load(records, now + self._restart_hold - self._hold)
 
     def records(self) -> dict[str, str]:
         """The learned links as key → JSON text, for ``load`` after a restart. O(L)."""
         return self.discovery.records()
+
+    def take_penalty_records(self, wall: float) -> dict[str, str | None]:
+        """Penalties as key → JSON text, for ``load``, that are others since the last call (None: forgotten).
+
+        wall: Unix seconds now.
+        """
+        changes = self._damping.take_changes(self._now, wall).items()
+        return {key(*link): None if penalty is None else write_penalty(link, penalty) for link, penalty in changes}
 
     # For routing
 

@@ -24,13 +24,15 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x12sdn/v1/admin.proto\x12\x06sdn.v1\"\x0f\n\rBackupRequest\",\n\x0cSnapshotInfo\x12\x0c\n\x04size\x18\x01 \x01(\x04\x12\x0e\n\x06sha256\x18\x02 \x01(\x0c\"N\n\x0e\x42\x61\x63kupResponse\x12\x0e\n\x04\x64\x61ta\x18\x01 \x01(\x0cH\x00\x12$\n\x04info\x18\x02 \x01(\x0b\x32\x14.sdn.v1.SnapshotInfoH\x00\x42\x06\n\x04part\"1\n\x0eRestoreOptions\x12\x0e\n\x06sha256\x18\x01 \x01(\x0c\x12\x0f\n\x07\x64ry_run\x18\x02 \x01(\x08\"S\n\x0eRestoreRequest\x12)\n\x07options\x18\x01 \x01(\x0b\x32\x16.sdn.v1.RestoreOptionsH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"V\n\x0fRestoreResponse\x12\x0f\n\x07\x63reated\x18\x01 \x03(\t\x12\x0f\n\x07updated\x18\x02 \x03(\t\x12\x0f\n\x07\x64\x65leted\x18\x03 \x03(\t\x12\x10\n\x08revision\x18\x04 \x01(\x04\")\n\x08LogLevel\x12\x0e\n\x06logger\x18\x01 \x01(\t\x12\r\n\x05level\x18\x02 \x01(\t\"\x15\n\x13GetLogLevelsRequest\"-\n\tLogLevels\x12 \n\x06levels\x18\x01 \x03(\x0b\x32\x10.sdn.v1.LogLevel\"3\n\x12SetLogLevelRequest\x12\x0e\n\x06logger\x18\x01 \x01(\t\x12\r\n\x05level\x18\x02 \x01(\t2\x85\x02\n\x0c\x41\x64minService\x12>\n\x0cGetLogLevels\x12\x1b.sdn.v1.GetLogLevelsRequest\x1a\x11.sdn.v1.LogLevels\x12<\n\x0bSetLogLevel\x12\x1a.sdn.v1.SetLogLevelRequest\x1a\x11.sdn.v1.LogLevels\x12\x39\n\x06\x42\x61\x63kup\x12\x15.sdn.v1.BackupRequest\x1a\x16.sdn.v1.BackupResponse0\x01\x12<\n\x07Restore\x12\x16.sdn.v1.RestoreRequest\x1a\x17.sdn.v1.RestoreResponse(\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x12sdn/v1/admin.proto\x12\x06sdn.v1\"\x0f\n\rBackupRequest\",\n\x0cSnapshotInfo\x12\x0c\n\x04size\x18\x01 \x01(\x04\x12\x0e\n\x06sha256\x18\x02 \x01(\x0c\"N\n\x0e\x42\x61\x63kupResponse\x12\x0e\n\x04\x64\x61ta\x18\x01 \x01(\x0cH\x00\x12$\n\x04info\x18\x02 \x01(\x0b\x32\x14.sdn.v1.SnapshotInfoH\x00\x42\x06\n\x04part\"1\n\x0eRestoreOptions\x12\x0e\n\x06sha256\x18\x01 \x01(\x0c\x12\x0f\n\x07\x64ry_run\x18\x02 \x01(\x08\"S\n\x0eRestoreRequest\x12)\n\x07options\x18\x01 \x01(\x0b\x32\x16.sdn.v1.RestoreOptionsH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"V\n\x0fRestoreResponse\x12\x0f\n\x07\x63reated\x18\x01 \x03(\t\x12\x0f\n\x07updated\x18\x02 \x03(\t\x12\x0f\n\x07\x64\x65leted\x18\x03 \x03(\t\x12\x10\n\x08revision\x18\x04 \x01(\x04\")\n\x08LogLevel\x12\x0e\n\x06logger\x18\x01 \x01(\t\x12\r\n\x05level\x18\x02 \x01(\t\"\x15\n\x13GetLogLevelsRequest\"-\n\tLogLevels\x12 \n\x06levels\x18\x01 \x03(\x0b\x32\x10.sdn.v1.LogLevel\"3\n\x12SetLogLevelRequest\x12\x0e\n\x06logger\x18\x01 \x01(\t\x12\r\n\x05level\x18\x02 \x01(\t\"\x9f\x01\n\x07Setting\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12\x15\n\rdefault_value\x18\x03 \x01(\t\x12%\n\x06source\x18\x04 \x01(\x0e\x32\x15.sdn.v1.SettingSource\x12\r\n\x05where\x18\x05 \x01(\t\x12\x12\n\x05later\x18\x06 \x01(\tH\x00\x88\x01\x01\x12\x0c\n\x04help\x18\x07 \x01(\tB\x08\n\x06_later\"\x14\n\x12GetSettingsRequest\"8\n\x13GetSettingsResponse\x12!\n\x08settings\x18\x01 \x03(\x0b\x32\x0f.sdn.v1.Setting*\x98\x01\n\rSettingSource\x12\x1e\n\x1aSETTING_SOURCE_UNSPECIFIED\x10\x00\x12\x14\n\x10SETTING_BUILT_IN\x10\x01\x12\x10\n\x0cSETTING_FILE\x10\x02\x12\x17\n\x13SETTING_ENVIRONMENT\x10\x03\x12\x10\n\x0cSETTING_FLAG\x10\x04\x12\x14\n\x10SETTING_RUN_TIME\x10\x05\x32\xcd\x02\n\x0c\x41\x64minService\x12\x46\n\x0bGetSettings\x12\x1a.sdn.v1.GetSettingsRequest\x1a\x1b.sdn.v1.GetSettingsResponse\x12>\n\x0cGetLogLevels\x12\x1b.sdn.v1.GetLogLevelsRequest\x1a\x11.sdn.v1.LogLevels\x12<\n\x0bSetLogLevel\x12\x1a.sdn.v1.SetLogLevelRequest\x1a\x11.sdn.v1.LogLevels\x12\x39\n\x06\x42\x61\x63kup\x12\x15.sdn.v1.BackupRequest\x1a\x16.sdn.v1.BackupResponse0\x01\x12<\n\x07Restore\x12\x16.sdn.v1.RestoreRequest\x1a\x17.sdn.v1.RestoreResponse(\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sdn.v1.admin_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_SETTINGSOURCE']._serialized_start=806
+  _globals['_SETTINGSOURCE']._serialized_end=958
   _globals['_BACKUPREQUEST']._serialized_start=30
   _globals['_BACKUPREQUEST']._serialized_end=45
   _globals['_SNAPSHOTINFO']._serialized_start=47
@@ -51,6 +53,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LOGLEVELS']._serialized_end=508
   _globals['_SETLOGLEVELREQUEST']._serialized_start=510
   _globals['_SETLOGLEVELREQUEST']._serialized_end=561
-  _globals['_ADMINSERVICE']._serialized_start=564
-  _globals['_ADMINSERVICE']._serialized_end=825
+  _globals['_SETTING']._serialized_start=564
+  _globals['_SETTING']._serialized_end=723
+  _globals['_GETSETTINGSREQUEST']._serialized_start=725
+  _globals['_GETSETTINGSREQUEST']._serialized_end=745
+  _globals['_GETSETTINGSRESPONSE']._serialized_start=747
+  _globals['_GETSETTINGSRESPONSE']._serialized_end=803
+  _globals['_ADMINSERVICE']._serialized_start=961
+  _globals['_ADMINSERVICE']._serialized_end=1294
 # @@protoc_insertion_point(module_scope)

@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -17,6 +18,31 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _SettingSource:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SettingSourceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SettingSource.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SETTING_SOURCE_UNSPECIFIED: _SettingSource.ValueType  # 0
+    SETTING_BUILT_IN: _SettingSource.ValueType  # 1
+    SETTING_FILE: _SettingSource.ValueType  # 2
+    SETTING_ENVIRONMENT: _SettingSource.ValueType  # 3
+    SETTING_FLAG: _SettingSource.ValueType  # 4
+    SETTING_RUN_TIME: _SettingSource.ValueType  # 5
+    """Changed while the daemon runs, until it ends or reads its settings again."""
+
+class SettingSource(_SettingSource, metaclass=_SettingSourceEnumTypeWrapper): ...
+
+SETTING_SOURCE_UNSPECIFIED: SettingSource.ValueType  # 0
+SETTING_BUILT_IN: SettingSource.ValueType  # 1
+SETTING_FILE: SettingSource.ValueType  # 2
+SETTING_ENVIRONMENT: SettingSource.ValueType  # 3
+SETTING_FLAG: SettingSource.ValueType  # 4
+SETTING_RUN_TIME: SettingSource.ValueType  # 5
+"""Changed while the daemon runs, until it ends or reads its settings again."""
+Global___SettingSource: _TypeAlias = SettingSource  # noqa: Y015
 
 @_typing.final
 class BackupRequest(_message.Message):
@@ -256,3 +282,84 @@ class SetLogLevelRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SetLogLevelRequest: _TypeAlias = SetLogLevelRequest  # noqa: Y015
+
+@_typing.final
+class Setting(_message.Message):
+    """A setting of the daemon, as sdnd --help names it. Texts are as they would stand on its command line."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    DEFAULT_VALUE_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    WHERE_FIELD_NUMBER: _builtins.int
+    LATER_FIELD_NUMBER: _builtins.int
+    HELP_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    value: _builtins.str
+    """In force now. Of keys and tokens it is the file that holds them, never what is in it."""
+    default_value: _builtins.str
+    source: Global___SettingSource.ValueType
+    where: _builtins.str
+    """The file, variable or flag; empty for other sources."""
+    later: _builtins.str
+    """What it will be after the next start, if that is something else: the file was changed and read again (SIGHUP), or
+    the value was changed while the daemon runs.
+    """
+    help: _builtins.str
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        value: _builtins.str = ...,
+        default_value: _builtins.str = ...,
+        source: Global___SettingSource.ValueType = ...,
+        where: _builtins.str = ...,
+        later: _builtins.str | None = ...,
+        help: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_later", b"_later", "later", b"later"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_later", b"_later", "default_value", b"default_value", "help", b"help", "later", b"later", "name", b"name", "source", b"source", "value", b"value", "where", b"where"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__later: _TypeAlias = _typing.Literal["later"]  # noqa: Y015
+    _WhichOneofArgType__later: _TypeAlias = _typing.Literal["_later", b"_later"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__later) -> _WhichOneofReturnType__later | None: ...
+
+Global___Setting: _TypeAlias = Setting  # noqa: Y015
+
+@_typing.final
+class GetSettingsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSettingsRequest: _TypeAlias = GetSettingsRequest  # noqa: Y015
+
+@_typing.final
+class GetSettingsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SETTINGS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def settings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Setting]: ...
+    def __init__(
+        self,
+        *,
+        settings: _abc.Iterable[Global___Setting] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["settings", b"settings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSettingsResponse: _TypeAlias = GetSettingsResponse  # noqa: Y015

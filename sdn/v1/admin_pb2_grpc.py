@@ -34,6 +34,11 @@ class AdminServiceStub:
         Args:
             channel: A grpc.Channel.
         """
+        self.GetSettings = channel.unary_unary(
+                '/sdn.v1.AdminService/GetSettings',
+                request_serializer=sdn_dot_v1_dot_admin__pb2.GetSettingsRequest.SerializeToString,
+                response_deserializer=sdn_dot_v1_dot_admin__pb2.GetSettingsResponse.FromString,
+                _registered_method=True)
         self.GetLogLevels = channel.unary_unary(
                 '/sdn.v1.AdminService/GetLogLevels',
                 request_serializer=sdn_dot_v1_dot_admin__pb2.GetLogLevelsRequest.SerializeToString,
@@ -58,6 +63,13 @@ class AdminServiceStub:
 
 class AdminServiceServicer:
     """Missing associated documentation comment in .proto file."""
+
+    def GetSettings(self, request, context):
+        """The settings in force, and where each comes from.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
 
     def GetLogLevels(self, request, context):
         """Missing associated documentation comment in .proto file."""
@@ -90,6 +102,11 @@ class AdminServiceServicer:
 
 def add_AdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'GetSettings': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSettings,
+                    request_deserializer=sdn_dot_v1_dot_admin__pb2.GetSettingsRequest.FromString,
+                    response_serializer=sdn_dot_v1_dot_admin__pb2.GetSettingsResponse.SerializeToString,
+            ),
             'GetLogLevels': grpc.unary_unary_rpc_method_handler(
                     servicer.GetLogLevels,
                     request_deserializer=sdn_dot_v1_dot_admin__pb2.GetLogLevelsRequest.FromString,
@@ -120,6 +137,33 @@ def add_AdminServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class AdminService:
     """Missing associated documentation comment in .proto file."""
+
+    @staticmethod
+    def GetSettings(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sdn.v1.AdminService/GetSettings',
+            sdn_dot_v1_dot_admin__pb2.GetSettingsRequest.SerializeToString,
+            sdn_dot_v1_dot_admin__pb2.GetSettingsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
 
     @staticmethod
     def GetLogLevels(request,

@@ -276,6 +276,42 @@ class ProbeCounts(_message.Message):
 Global___ProbeCounts: _TypeAlias = ProbeCounts  # noqa: Y015
 
 @_typing.final
+class SharedAddress(_message.Message):
+    """Who has an address or MAC that a port may use by its allowed address pairs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    PORT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    address: _builtins.str
+    """A single address, or a MAC that is not the port's own."""
+    port: _builtins.str
+    """Full name of the port to which it leads; empty if it leads nowhere."""
+    reason: _builtins.str
+    """Announced: that port was the last to announce it. Active: it is the active one. Alone: no other port that is attached
+    may use it. Own: it is an address or MAC of that port itself. Empty if port is.
+    """
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        address: _builtins.str = ...,
+        port: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        since: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "port", b"port", "reason", b"reason", "since", b"since"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SharedAddress: _TypeAlias = SharedAddress  # noqa: Y015
+
+@_typing.final
 class Status(_message.Message):
     """What is known about an object; output only."""
 
@@ -291,6 +327,7 @@ class Status(_message.Message):
     REALISED_PATH_FIELD_NUMBER: _builtins.int
     VERIFIED_PATH_FIELD_NUMBER: _builtins.int
     PROBES_FIELD_NUMBER: _builtins.int
+    SHARED_ADDRESSES_FIELD_NUMBER: _builtins.int
     CONDITIONS_FIELD_NUMBER: _builtins.int
     state: Global___State.ValueType
     reason: _builtins.str
@@ -326,6 +363,10 @@ class Status(_message.Message):
         """Of a connection that has been probed. A change of it alone is not told by Watch."""
 
     @_builtins.property
+    def shared_addresses(self) -> _containers.RepeatedCompositeFieldContainer[Global___SharedAddress]:
+        """Of a port: for each address and foreign MAC of its allowed_address_pairs, who has it."""
+
+    @_builtins.property
     def conditions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Condition]:
         """For each kind always the same types."""
 
@@ -342,11 +383,12 @@ class Status(_message.Message):
         realised_path: _abc.Iterable[Global___PathHop] | None = ...,
         verified_path: _abc.Iterable[Global___PathHop] | None = ...,
         probes: Global___ProbeCounts | None = ...,
+        shared_addresses: _abc.Iterable[Global___SharedAddress] | None = ...,
         conditions: _abc.Iterable[Global___Condition] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["probes", b"probes"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["backup_path", b"backup_path", "conditions", b"conditions", "message", b"message", "path", b"path", "probes", b"probes", "realised_path", b"realised_path", "reason", b"reason", "state", b"state", "switches_away", b"switches_away", "switches_pending", b"switches_pending", "verified_path", b"verified_path"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backup_path", b"backup_path", "conditions", b"conditions", "message", b"message", "path", b"path", "probes", b"probes", "realised_path", b"realised_path", "reason", b"reason", "shared_addresses", b"shared_addresses", "state", b"state", "switches_away", b"switches_away", "switches_pending", b"switches_pending", "verified_path", b"verified_path"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -695,9 +737,10 @@ class AddressPair(_message.Message):
     mac: _builtins.str
     """The MAC with which the address is used; the port's own if not given. Each pair permits its address with its MAC."""
     active: _builtins.bool
-    """Several ports of a network may use the same address or MAC (VRRP). It leads to the one that is active; at most one
-    is. While none is and several may, questions by ARP and ND go to the whole network and whoever has the address
-    answers; routers and virtual MACs lead nowhere then, and the ports are DEGRADED with the reason AddressShared.
+    """Several ports of a network may use the same address or MAC (VRRP). It leads to the one that announced it last, by
+    gratuitous ARP or neighbour advertisement, or that has been made active since; at most one is active. While none has
+    announced it, none is active and several may, questions by ARP and ND go to the whole network and whoever has the
+    address answers; routers and virtual MACs lead nowhere then, and the ports are DEGRADED with the reason AddressShared.
     """
     def __init__(
         self,
@@ -885,6 +928,8 @@ class Connection(_message.Message):
     REVERSE_BANDWIDTH_BPS_FIELD_NUMBER: _builtins.int
     CONSTRAINTS_FIELD_NUMBER: _builtins.int
     PROTECTION_FIELD_NUMBER: _builtins.int
+    CEILING_BPS_FIELD_NUMBER: _builtins.int
+    REVERSE_CEILING_BPS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """tenants/T/connections/C"""
     a: _builtins.str
@@ -895,6 +940,12 @@ class Connection(_message.Message):
     """bits/s from a to b, at least 1."""
     reverse_bandwidth_bps: _builtins.int
     """bits/s from b to a; bandwidth_bps if not given."""
+    ceiling_bps: _builtins.int
+    """bits/s from a to b that are not exceeded, whichever way the packets go: what is more is dropped where it comes in.
+    Not less than bandwidth_bps; a meter counts in steps of 1000. No ceiling if not given.
+    """
+    reverse_ceiling_bps: _builtins.int
+    """The same from b to a."""
     @_builtins.property
     def metadata(self) -> Global___Metadata: ...
     @_builtins.property
@@ -915,10 +966,12 @@ class Connection(_message.Message):
         reverse_bandwidth_bps: _builtins.int = ...,
         constraints: Global___Constraints | None = ...,
         protection: Global___Protection | None = ...,
+        ceiling_bps: _builtins.int = ...,
+        reverse_ceiling_bps: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["constraints", b"constraints", "metadata", b"metadata", "protection", b"protection", "status", b"status"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["a", b"a", "b", b"b", "bandwidth_bps", b"bandwidth_bps", "constraints", b"constraints", "metadata", b"metadata", "name", b"name", "protection", b"protection", "reverse_bandwidth_bps", b"reverse_bandwidth_bps", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["a", b"a", "b", b"b", "bandwidth_bps", b"bandwidth_bps", "ceiling_bps", b"ceiling_bps", "constraints", b"constraints", "metadata", b"metadata", "name", b"name", "protection", b"protection", "reverse_bandwidth_bps", b"reverse_bandwidth_bps", "reverse_ceiling_bps", b"reverse_ceiling_bps", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -24,6 +24,8 @@ from sdn.controller.reader import (
     Watched,
 )
 from sdn.controller.rehearsal import differences_of
+from sdn.daemon.config import Config
+from sdn.daemon.effective import Effective
 from sdn.daemon.logs import LogLevels
 from sdn.model.command import Transaction, TransactionResult
 from sdn.model.errors import NotFound, Refused, SdnError, Unavailable, Violation
@@ -170,7 +172,13 @@ class Api:
         self.address = f"127.0.0.1:{port}"
 
     async def _start(self) -> tuple[Server, int]:
-        server = Server(self.daemon, "127.0.0.1:0", counters=self._counters, logs=LogLevels())
+        server = Server(
+            self.daemon,
+            "127.0.0.1:0",
+            counters=self._counters,
+            logs=LogLevels(),
+            settings=Effective(Config(grpc="127.0.0.1:1")),
+        )
         return server, await server.start()
 
     def close(self) -> None:

@@ -74,6 +74,7 @@ def test_json_has_the_same_keys_whether_set_or_not(run: Any, red: str) -> None:
         "realised_path": [],
         "verified_path": [],
         "probes": None,
+        "shared_addresses": [],
         "conditions": [],
     }
     assert json.loads(run("get", "networks", "-o", "json").stdout)[0]["mtu"] == 1500

@@ -165,6 +165,7 @@ def test_a_bundle_holds_what_helps(run: Any, red: str, tmp_path: Path) -> None:
         f"{RED}/ports/h2",
     }
     assert json.loads(files["versions.json"])["grpcio"]
+    assert {item["name"]: item["value"] for item in json.loads(files["settings.json"])}["grpc"] == "127.0.0.1:1"
     assert file.stat().st_mode & 0o777 == 0o600
 
 

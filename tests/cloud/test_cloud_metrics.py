@@ -67,12 +67,16 @@ def scraped(lab: CloudLab, port: int) -> dict[str, list[Any]]:
     """When every kind of thing was seen at least once."""
     with pytest.raises(ApiError):
         lab.client.ports.get("tenants/red/ports/none")
+    red = sorted(host for host in lab.hosts if lab.tenant[host] == "red")
+    a, b = map(lab.port_of, red[:2])
+    lab.client.connections.create(pb.Connection(name="tenants/red/connections/c", a=a, b=b, bandwidth_bps=1), wait=30)
     watch = lab.client.ports.watch()
     next(iter(watch))
     end = monotonic() + DEADLINE
     while True:
         found = scrape(port)
-        if len(found.get("sdn_port_receive_bytes_total", ())) == len(lab.hosts):
+        counted = [len(found.get(f"sdn_{name}_total", ())) for name in ("port_receive_bytes", "connection_bytes")]
+        if counted == [len(lab.hosts), 2]:
             watch.close()
             return found
         assert monotonic() < end

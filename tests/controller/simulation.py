@@ -138,6 +138,7 @@ class Simulation:
             key=KEY,
             random_bytes=lambda size: next(self._counter).to_bytes(size, "big"),
             now=self.now,
+            wall=self.wall,
             declared=self.declared,
             settings=Settings(
                 start_grace=10.0, learn=self.learn, repair=self.repair, path_probe_interval=self.path_probe_interval

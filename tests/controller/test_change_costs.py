@@ -232,11 +232,11 @@ def test_a_new_switch_costs_the_others_nothing(costs: Costs) -> None:
 def test_a_connection(costs: Costs) -> None:
     sim = costs.sim
     connection = Connection(name=f"{T}/connections/c", a=f"{T}/ports/h1", b=f"{T}/ports/h5", bandwidth=10**6)
-    # Three switches: labels of both directions on each, steered at both ends; the spine has two groups, each end one.
-    # When that is there, both ends are compiled again and steer.
-    cost = Cost(3 + 2, 0, 3 * 2 + 2 + 2 + 2)
+    # Three switches: labels of both directions on each; the spine has two groups, each end one. Both ends count, and
+    # send by the shortest way. When the path is there, both ends are compiled again and steer.
+    cost = Cost(3 + 2 + 2, 0, 3 * 2 + 2 + 2 + 2 * 2 + 2)
     assert costs.of(lambda: sim.put(connection)) == cost
     assert costs.of(lambda: sim.put(replace(connection, bandwidth=2 * 10**6))).writes == 0
-    # First both ends stop steering; when nothing can be on its way any more, the labels go.
-    assert costs.of(lambda: sim.submit(Delete(connection.name))) == Cost(2, 0, 2)
+    # First both ends stop counting and steering; when nothing can be on its way any more, the labels go.
+    assert costs.of(lambda: sim.submit(Delete(connection.name))) == Cost(2, 0, 4)
     assert costs.of(lambda: sim.run(2)) == Cost(3, 0, 3 * 2 + 2 + 2)

@@ -178,3 +178,30 @@ def test_a_restart_writes_nothing_after_any_sequence_of_changes(spec: str, seed:
         for _ in range(25):
             life.step()
         life.restart()
+
+
+def test_a_flapping_link_stays_damped_over_a_restart_and_its_switches_are_not_written() -> None:
+    sim = Simulation("ring:switches=4,hosts=1")
+    sim.connect()
+    sim.run(3)
+    link = sim.declared.links[0]
+    for _ in range(4):
+        sim.set_link(link.a, up=False)
+        sim.run(0.2)
+        sim.set_link(link.a, up=True)
+        sim.run(1)
+    damped = [state for state in sim.controller.topology.link_states() if state.damped]
+    assert len(damped) == 1
+    assert len(sim.records["damping"]) == 1
+    before, costs = programs(sim), [link.cost for link in sim.controller.topology.links()]
+    sim.start()
+    assert [link.cost for link in sim.controller.topology.links()] == costs
+    sim.writes()
+    sim.connect()
+    sim.run(1)
+    assert sim.writes() == 0
+    assert programs(sim) == before
+    sim.run(60)
+    assert not any(state.damped for state in sim.controller.topology.link_states())
+    assert sim.records["damping"] == {}
+    assert [notice.reason for notice in sim.events() if notice.reason.startswith("Link")][-1] == "LinkReused"

@@ -54,8 +54,9 @@ class Watched(Simulation):
         """Where a switch sends packets along an engineered path, and its number."""
         for name, device in self.devices.items():
             for key, body in device.flows.items():
-                if key[0] == Table.STEER and key[1:3] != b"\0\0":
-                    label = body[body.index(bytes([octet0(KIND_PATH)])) :][:3]
+                at = body.find(bytes([octet0(KIND_PATH)]))
+                if key[0] == Table.PATH and at >= 0:
+                    label = body[at:][:3]
                     yield name, int.from_bytes(label[1:], "big")
 
     def follow(self, at: str, number: int) -> list[str]:

@@ -14,6 +14,7 @@ from sdn.model.ids import Dpid
 from sdn.model.intent import Connection, Constraints
 from sdn.model.status import State, Status
 from sdn.pipeline.layout import KIND_PATH, Table, octet0
+from sdn.pipeline.shapes import Body
 
 SPEC = "leaf-spine:spines=3,leaves=3,hosts=2"
 
@@ -142,10 +143,10 @@ def test_an_end_that_does_not_steer_is_told_as_a_detour(sim: Probed) -> None:
     sim.run(1)
     leaf = sim.path()[0]
     device = sim.devices[leaf]
-    steered = [key for key in device.flows if key[0] == Table.STEER and key[1:3] != b"\0\0"]
+    steered = [key for key in device.flows if key[0] == Table.PATH]
     assert steered
     for key in steered:
-        del device.flows[key]
+        device.flows[key] = Body(goto=Table.STAMP)()
     sim.run(12 + LOST_AFTER)
     told = next(item.status for item in sim.published if item.status.state is State.DEGRADED)
     assert told.reason == "ProbeDetoured"

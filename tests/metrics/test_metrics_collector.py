@@ -11,7 +11,14 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from sdn.metrics import Instruments, StateCollector
 from sdn.model.counters import NO_RATES, Counted, Counts, LinkCounters
-from sdn.model.measures import LinkMeasures, Measures, NetworkMeasures, PortMeasures, SwitchMeasures
+from sdn.model.measures import (
+    ConnectionMeasures,
+    LinkMeasures,
+    Measures,
+    NetworkMeasures,
+    PortMeasures,
+    SwitchMeasures,
+)
 
 EMPTY = Measures("1.2", 0, False, True, {}, {}, (), (), (), (), 0, 0, {}, {}, {}, 0, 0)
 A, B = Counts(1, 2, 3, 4, 5, 6, 7, 8), Counts(10, 20, 30, 40, 50, 60, 70, 80)
@@ -34,6 +41,8 @@ FULL = Measures(
     queues={"inputs": 5},
     sessions=6,
     dropped=7,
+    connections=(ConnectionMeasures("red", "gold", Counted(A, NO_RATES, 1.0)),),
+    connections_left_out=3,
 )
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -91,6 +100,9 @@ def test_the_numbers_arrive() -> None:
         ("sdn_openflow_dropped_packets_total", ()): 7,
         ("sdn_metrics_ports_left_out", ()): 1,
         ("sdn_metrics_networks_left_out", ()): 2,
+        ("sdn_metrics_connections_left_out", ()): 3,
+        ("sdn_connection_packets_total", (("connection", "gold"), ("direction", "ab"), ("tenant", "red"))): 1,
+        ("sdn_connection_bytes_total", (("connection", "gold"), ("direction", "ba"), ("tenant", "red"))): 4,
     }
     assert {key: found[key] for key in expected} == expected
 

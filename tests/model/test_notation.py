@@ -16,7 +16,17 @@ from sdn.model.oxm import ARP_OP, ETH_DST, ETH_TYPE, IP_PROTO, IPV4_DST, IPV6_DS
 from sdn.model.route import NextHops
 from sdn.model.route import Path as SwitchPath
 from sdn.pipeline import Compiler
-from sdn.pipeline.facts import ConnectionFacts, InterfaceFacts, PortFacts, RouterFacts, SwitchFacts, Way
+from sdn.pipeline.facts import (
+    Ceiling,
+    ConnectionFacts,
+    EdgeFacts,
+    InterfaceFacts,
+    PortFacts,
+    RouterFacts,
+    SideFacts,
+    SwitchFacts,
+    Way,
+)
 from sdn.pipeline.shapes import Body, Bucket, Match, group, load, move, output, resubmit, set_field, to_controller
 
 
@@ -63,6 +73,7 @@ def test_buckets_and_meters() -> None:
         "type=select,bucket=weight:1,watch_port:3,actions=output:3,bucket=actions=resubmit(,36)"
     )
     assert format_meter(50, 10) == "pktps,burst,band=type=drop,rate=50,burst_size=10"
+    assert format_meter(50, 10, bits=True) == "kbps,burst,band=type=drop,rate=50,burst_size=10"
 
 
 @given(st.binary(max_size=80), st.integers(0, 5))
@@ -88,6 +99,7 @@ def test_ovs_ofctl_means_the_same() -> None:
     compiler.set_routes([(Dpid(1), Dpid(2), NextHops((1, 2), 1)), (Dpid(2), Dpid(1), NextHops((1,), 0))])
     way = Way(SwitchPath((1, 2), ((1, 1),)), 1, 2)  # type: ignore[arg-type]
     compiler.set_connection("c", ConnectionFacts(1, 2, (way,), way))
+    compiler.set_edge("c", EdgeFacts(SideFacts(1, 2, (1,), Ceiling(70000, 50)), SideFacts(2, 1, (2,))))
     compiler.compile()
     program = compiler.programs[1]
     lines = []
@@ -107,7 +119,7 @@ def test_ovs_ofctl_means_the_same() -> None:
             return done.stdout
 
         for number, meter in program.meters.items():
-            shown = format_meter(meter.rate, meter.burst)
+            shown = format_meter(meter.rate, meter.burst, meter.bits)
             ofctl("add-meter", f"meter={number},{shown}")
         ofctl("add-groups", "-", text="\n".join(groups))
         ofctl("add-flows", "-", text="\n".join(lines))

@@ -20,6 +20,7 @@ from sdn.v1 import counters_pb2 as cpb
 from sdn.v1 import counters_pb2_grpc as crpc
 
 H1, H2, WEB = "tenants/red/ports/h1", "tenants/red/ports/h2", "tenants/red/networks/web"
+GOLD = "tenants/red/connections/gold"
 TIMEOUT = 20
 
 
@@ -28,9 +29,13 @@ class FakeCounters:
 
     def __init__(self) -> None:
         self.interval = 7.0
-        self.sorted_names: dict[Kind, list[str]] = {Kind.PORT: [H1, H2], Kind.NETWORK: [WEB]}
+        self.sorted_names: dict[Kind, list[str]] = {
+            Kind.PORT: [H1, H2],
+            Kind.NETWORK: [WEB],
+            Kind.CONNECTION: [GOLD],
+        }
         full = Counted(Counts(1, 2, 3, 4, 5, 6, 7, 2**64 - 1), Rates(0.5, 1.5, 8.0, 16.0), NOW)
-        self.counted = {H1: full, H2: Counted(), WEB: full}
+        self.counted = {H1: full, H2: Counted(), WEB: full, GOLD: full}
         side = Counted(Counts(tx_bytes=9), NO_RATES._replace(tx_bits=2.5e9), NOW)
         ends = [("leaf1", "up1"), ("leaf1", "up2"), ("leaf2", "up1")]
         self.known = [
@@ -133,9 +138,9 @@ async def test_pages(channel: grpc.aio.Channel, kind: str, count: int) -> None:
     ("method", "request_", "field", "says"),
     [
         ("GetCounters", cpb.GetCountersRequest(), "name", "not given"),
-        ("GetCounters", cpb.GetCountersRequest(name="tenants/red"), "name", "Name a port or a network"),
+        ("GetCounters", cpb.GetCountersRequest(name="tenants/red"), "name", "Name a port, network or connection"),
         ("GetCounters", cpb.GetCountersRequest(name="tenants/red/ports/x"), "name", "does not exist"),
-        ("ListCounters", cpb.ListCountersRequest(), "kind", "Give PORTS, NETWORKS or LINKS"),
+        ("ListCounters", cpb.ListCountersRequest(), "kind", "Give PORTS, NETWORKS, CONNECTIONS or LINKS"),
         ("ListCounters", cpb.ListCountersRequest(kind=9, parent="tenants/-"), "kind", "9 is unknown"),  # type: ignore[arg-type]
         ("ListCounters", cpb.ListCountersRequest(kind=cpb.PORTS), "parent", "Write tenants/T"),
         ("ListCounters", cpb.ListCountersRequest(kind=cpb.LINKS, parent="tenants/-"), "parent", "Leave it out"),
@@ -181,17 +186,23 @@ async def test_rounds_come_at_once_and_again(
     monkeypatch.setattr(counters, "MIN_INTERVAL", 0.01)
     rounds = client.counters.watch(interval=0.01)
     first = await anext(rounds)
-    assert ([item.name for item in first.objects], len(first.links)) == ([H1, H2, WEB], 3)
+    assert ([item.name for item in first.objects], len(first.links)) == ([H1, H2, WEB, GOLD], 3)
     of_one = await anext(client.counters.watch(parent="tenants/red", interval=0.01))
-    assert ([item.name for item in of_one.objects], of_one.links) == ([H1, H2, WEB], [])
+    assert ([item.name for item in of_one.objects], of_one.links) == ([H1, H2, WEB, GOLD], [])
     fake.counted[H1] = Counted(Counts(100), NO_RATES, NOW)
     del fake.counted[H2]  # as an object that is deleted while a round is read
     async with asyncio.timeout(TIMEOUT):
         async for found in rounds:
-            if [item.name for item in found.objects] == [H1, WEB]:
+            if [item.name for item in found.objects] == [H1, WEB, GOLD]:
                 assert found.objects[0].counted.total.rx_packets == 100
                 break
     await rounds.aclose()
+
+
+async def test_connections_are_counted_as_objects(client: AsyncClient) -> None:
+    assert [item.name for item in await client.counters.connections("tenants/red")] == [GOLD]
+    assert (await client.counters.get(GOLD)).counted.total.rx_packets == 1
+    assert await client.counters.connections("tenants/blue") == []
 
 
 async def test_a_round_comes_in_pieces(channel: grpc.aio.Channel, fake: FakeCounters) -> None:

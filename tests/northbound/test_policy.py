@@ -21,12 +21,14 @@ from google.protobuf.descriptor import MethodDescriptor
 from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from test_counter_service import FakeCounters
 
 from sdn.model.errors import Refused
 from sdn.model.ids import Kind
 from sdn.model.notice import Severity
 from sdn.model.status import State, Status
-from sdn.northbound import Server, guard
+from sdn.northbound import Server, counters, guard
+from sdn.northbound.places import Shares
 from sdn.northbound.policy import HAS, POLICY
 from sdn.northbound.scope import Scope
 from sdn.security.access import Access
@@ -70,6 +72,7 @@ WHO: dict[str, set[str]] = {
     "/sdn.v1.CounterService/WatchCounters": EVERYBODY,
     "/sdn.v1.AdminService/GetLogLevels": READERS,
     "/sdn.v1.AdminService/SetLogLevel": {ADMIN, OPERATOR},
+    "/sdn.v1.AdminService/GetSettings": {ADMIN, OPERATOR},
     "/sdn.v1.AdminService/Backup": {ADMIN},
     "/sdn.v1.AdminService/Restore": {ADMIN},
     "/sdn.v1.AccessService/WhoAmI": EVERYBODY,
@@ -114,7 +117,7 @@ async def door(backend: FakeBackend, tmp_path: Path) -> AsyncIterator[Door]:
         door.give(role, Subject(f"the-{role}", role, ("red",) if role in (MEMBER, TENANT_VIEWER) else ()))
     door.give("both", Subject("both", MEMBER, ("red", "green")))
     access = Access(file, anonymous=None)
-    door.server = Server(backend, "127.0.0.1:0", access=access, audit=AuditLog(door.audit))
+    door.server = Server(backend, "127.0.0.1:0", access=access, audit=AuditLog(door.audit), counters=FakeCounters())
     door.address = f"127.0.0.1:{await door.server.start()}"
     yield door
     await door.server.stop(0)
@@ -303,7 +306,7 @@ async def test_counters_are_those_of_ones_own_objects(door: Door) -> None:
             assert error.code() is grpc.StatusCode.PERMISSION_DENIED
     own = cpb.WatchCountersRequest(parent="tenants/-")
     Scope(("red",), lambda name: None).check(own)
-    assert (own.parent, list(own.kinds)) == (RED, [cpb.PORTS, cpb.NETWORKS])
+    assert (own.parent, list(own.kinds)) == (RED, [cpb.PORTS, cpb.NETWORKS, cpb.CONNECTIONS])
 
 
 def test_what_a_tenant_sees_of_an_answer() -> None:
@@ -512,6 +515,64 @@ async def test_one_caller_does_not_take_the_places_of_all(door: Door, monkeypatc
         assert (await other.read()).port.name == f"{RED}/ports/h1"
         for stream in (*held, other):
             stream.cancel()
+
+
+WATCHES: dict[str, tuple[Any, type[Any]]] = {
+    f"{PORTS}/WatchPorts": (spb.WatchPortsRequest(parent=RED), spb.PortChange),
+    "/sdn.v1.CounterService/WatchCounters": (cpb.WatchCountersRequest(parent=RED), cpb.CountersPart),
+    "/sdn.v1.EventService/WatchEvents": (epb.WatchEventsRequest(object=f"{RED}/ports/h1"), epb.Event),
+}
+
+
+@pytest.mark.parametrize("path", WATCHES)
+@pytest.mark.parametrize("share", ["caller", "tenant", "tenants"])
+async def test_watches_have_shares(door: Door, monkeypatch: pytest.MonkeyPatch, path: str, share: str) -> None:
+    """Whoever uses one up is told whose it is and what to do; others, and operators, find a place; places come free."""
+    shares = {"caller": 100, "tenant": 100, "tenants": 100, share: 2}
+    monkeypatch.setattr(counters, "SHARES", Shares(**shares))
+    if not path.endswith("/WatchCounters"):
+        monkeypatch.setattr(guard, "MAX_CALLS_OF_ONE", shares["caller"])
+        monkeypatch.setattr(guard, "MAX_CALLS_OF_TENANT", shares["tenant"])
+        monkeypatch.setattr(guard, "MAX_CALLS_OF_TENANTS", shares["tenants"])
+    door.backend.tell(Severity.INFO, "Test", f"{RED}/ports/h1")
+    request, response = WATCHES[path]
+    first, second = {"caller": (MEMBER, MEMBER)}.get(share, (MEMBER, TENANT_VIEWER))
+    whose = {"caller": "the-member", "tenant": RED, "tenants": "all tenants"}[share]
+    async with grpc.aio.insecure_channel(door.address) as channel:
+        watch = channel.unary_stream(path, None, response.FromString)
+        held = [watch(request.SerializeToString(), metadata=door.metadata(word)) for word in (first, second)]
+        for stream in held:
+            await stream.read()
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await watch(request.SerializeToString(), metadata=door.metadata(first)).read()
+        assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        text = details_of(caught.value)[2]
+        assert f"2 {'watches of counters' if 'Counter' in path else 'calls'} of {whose} are open. End " in text
+        operator = watch(request.SerializeToString(), metadata=door.metadata(VIEWER))
+        await operator.read()
+        held[0].cancel()
+        async with asyncio.timeout(20):
+            while (again := await outcome(channel, path, request, door.metadata(first))) is not None:
+                assert again.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        for stream in (*held, operator):
+            stream.cancel()
+
+
+async def test_streams_leave_room_for_other_calls(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "MAX_STREAMS_OF_ONE", 1)
+    request = spb.WatchPortsRequest(parent=RED)
+    async with grpc.aio.insecure_channel(door.address) as channel:
+        watch = channel.unary_stream(f"{PORTS}/WatchPorts", None, spb.PortChange.FromString)
+        held = watch(request.SerializeToString(), metadata=door.metadata(MEMBER))
+        await held.read()
+        refused = await outcome(channel, f"{PORTS}/WatchPorts", request, door.metadata(MEMBER))
+        assert refused is not None
+        assert "1 streams of the-member are open" in details_of(refused)[2]
+        assert (
+            await outcome(channel, f"{PORTS}/ListPorts", spb.ListPortsRequest(parent=RED), door.metadata(MEMBER))
+            is None
+        )
+        held.cancel()
 
 
 def spoken(lines: list[dict[str, Any]]) -> list[tuple[str, str, str, list[str]]]:

@@ -85,7 +85,7 @@ def test_multipart_bodies() -> None:
     ]
     one, two = sample.bucket(sample.OUTPUT), sample.bucket()
     assert list(multipart.groups(sample.GROUPS)) == [(1, 1, one + two), (2, 0, b"")]
-    assert list(multipart.meters(sample.METERS)) == [(1, (100, 10)), (2, None), (3, None), (4, None)]
+    assert list(multipart.meters(sample.METERS)) == [(1, (100, 10, False)), (2, (100, 10, True)), (3, None), (4, None)]
     assert [(p.name, p.up) for p in multipart.ports(sample.PORTS)] == [("eth1", True), ("br0", False)]
     assert multipart.description(sample.DESC) == "Nicira, Inc., Open vSwitch, 3.1.0"
 

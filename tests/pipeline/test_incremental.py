@@ -14,11 +14,14 @@ from sdn.model.program import Entry, Group, Unit
 from sdn.model.route import NextHops, Path, Repair, RepairHops
 from sdn.pipeline import Compiler, route_table, routes
 from sdn.pipeline.facts import (
+    Ceiling,
     ConnectionFacts,
+    EdgeFacts,
     InterfaceFacts,
     PairFacts,
     PortFacts,
     RouterFacts,
+    SideFacts,
     StaticFacts,
     SwitchFacts,
     Way,
@@ -52,6 +55,8 @@ class World:
     routes: dict[tuple[Dpid, Dpid], NextHops] = field(default_factory=dict)
     repairs: dict[tuple[Dpid, Dpid], RepairHops] = field(default_factory=dict)
     connections: dict[str, ConnectionFacts] = field(default_factory=dict)
+    announced: dict[tuple[int, bytes], tuple[str, bytes]] = field(default_factory=dict)
+    edges: dict[str, EdgeFacts] = field(default_factory=dict)
 
     def compiled(self) -> Compiler:
         """From scratch, in one go."""
@@ -64,10 +69,14 @@ class World:
             compiler.set_port(port_name, port)
         for router_name, router in self.routers.items():
             compiler.set_router(router_name, router)
+        for (network, value), by in self.announced.items():
+            compiler.set_announced(network, value, by)
         compiler.set_repairs([(*key, hops) for key, hops in self.repairs.items()])
         compiler.set_routes([(*key, hops) for key, hops in self.routes.items()])
         for connection_name, connection in self.connections.items():
             compiler.set_connection(connection_name, connection)
+        for connection_name, edge in self.edges.items():
+            compiler.set_edge(connection_name, edge)
         compiler.compile()
         return compiler
 
@@ -112,6 +121,8 @@ class Changer:
                 "repairs",
                 "repairs",
                 "connection",
+                "announced",
+                "edge",
             )
         )
         if what == "switch":
@@ -126,6 +137,10 @@ class Changer:
             self.routes()
         elif what == "repairs":
             self.repairs()
+        elif what == "announced":
+            self.announced()
+        elif what == "edge":
+            self.edge(choice(("c1", "c2")))
         else:
             self.connection(choice(("c1", "c2")))
 
@@ -177,6 +192,20 @@ class Changer:
             active = length == size * 8 and self.chance.random() < 0.3
             found[prefix, length, mac] = PairFacts(prefix, length, mac, service, active)
         return tuple(found.values())
+
+    def announced(self) -> None:
+        """Somebody announces what it may or may not use, or what was announced is forgotten."""
+        names = [name for name, port in self.world.ports.items() if port.pairs]
+        if self.world.announced and self.chance.random() < 0.3:
+            key = self.chance.choice(sorted(self.world.announced))
+            del self.world.announced[key]
+            self.compiler.set_announced(*key, None)
+        elif names:
+            name = self.chance.choice(names)
+            pair, network = self.chance.choice(self.world.ports[name].pairs), self.chance.choice(NETWORKS)
+            for value in (pair.prefix, pair.mac):
+                self.world.announced[network, value] = name, pair.mac
+                self.compiler.set_announced(network, value, (name, pair.mac))
 
     def router(self, name: str) -> None:
         number = 1 if name == "r1" else 2
@@ -256,6 +285,20 @@ class Changer:
             steered = self.chance.choice((None, *ways))
             self.world.connections[name] = ConnectionFacts(a, b, ways, steered)
         self.compiler.set_connection(name, self.world.connections.get(name))
+
+    def edge(self, name: str) -> None:
+        """At any switches, also such that are not known, and with other ceilings each time."""
+        a, b = (1, 2) if name == "c1" else (3, 4)
+        if self.chance.random() < 0.2:
+            self.world.edges.pop(name, None)
+        else:
+            sides = []
+            for sender, receiver in ((a, b), (b, a)):
+                ceiling = self.chance.choice((None, Ceiling(65536 + sender, self.chance.randrange(1, 4) * 1000)))
+                dpids = tuple(self.chance.sample(SWITCHES, self.chance.randrange(1, 3)))
+                sides.append(SideFacts(sender, receiver, dpids, ceiling))
+            self.world.edges[name] = EdgeFacts(*sides)
+        self.compiler.set_edge(name, self.world.edges.get(name))
 
 
 @both

@@ -67,6 +67,9 @@ def test_a_virtual_mac_on_its_own_switch() -> None:
         "output 100 reg4=0x9 output:1",
         "punt 100 reg1=0x9 meter:1,CONTROLLER:256",
         "services 110 arp,arp_op=1,arp_tpa=10.0.1.100,reg1=0x9 goto_table:20",
+        "services 115 arp,arp_op=1,arp_spa=10.0.1.100,arp_tpa=10.0.1.100,reg1=0x9 "
+        "resubmit(,20),set_field:0x4->reg3,goto_table:60",
+        "services 115 arp,arp_op=2,arp_spa=10.0.1.100,reg1=0x9 resubmit(,20),set_field:0x4->reg3,goto_table:60",
         "source 100 arp,arp_op=1,arp_spa=0.0.0.0,arp_sha=00:00:5e:00:01:07,reg1=0x9 goto_table:10",
         "source 100 arp,arp_spa=10.0.1.100,arp_sha=00:00:5e:00:01:07,reg1=0x9 goto_table:10",
         "source 100 ip,nw_src=10.0.1.100,reg1=0x9 goto_table:10",
@@ -134,3 +137,52 @@ def test_an_address_of_its_own_comes_first() -> None:
     made.set_port("b", None)
     made.compile()
     assert any("arp_tpa=10.0.1.100,reg0" in flow and "00:00:5e:00:01:07" in flow for flow in flows(made, 1))
+
+
+def test_who_announces_last_has_it_until_it_is_gone() -> None:
+    made = compiler(single(active=True))
+    made.set_port("b", port(2, 2, single(service=8)))
+    made.compile()
+    for by, label in ((("b", VIRTUAL), "0xc000008"), (("a", VIRTUAL), "0xb000009"), (("b", VIRTUAL), "0xc000008")):
+        assert made.set_announced(1, HUNDRED, by) == {"a", "b", "r"}
+        assert made.set_announced(1, VIRTUAL, by) == {"a", "b"}
+        made.compile()
+        assert {unit.feature for unit in made.touched} <= {"endpoint", "static"}
+        for dpid in (1, 2):
+            leading = [flow for flow in flows(made, dpid) if "0xb000009" in flow or "0xc000008" in flow]
+            assert len(leading) == 3, "in L2, behind the router, and for its static route"
+            assert all(label in flow for flow in leading)
+        assert made.holder(1, HUNDRED) == (by[0], single(by[0] == "a", 9 if by[0] == "a" else 8))
+    assert made.set_announced(1, HUNDRED, ("b", VIRTUAL)) == set(), "again"
+    made.set_port("b", port(2, 2))
+    made.compile()
+    assert made.holder(1, HUNDRED) == ("a", single(active=True)), "it may not any more"
+    made.set_port("b", port(2, 2, single(service=8)))
+    assert made.holder(1, HUNDRED) == ("b", single(service=8))
+    made.set_announced(1, HUNDRED, ("b", OWN))
+    assert made.holder(1, HUNDRED) == ("a", single(active=True)), "with another MAC it may not"
+
+
+def test_of_several_macs_the_one_that_was_announced_is_answered() -> None:
+    made = compiler(PairFacts(HUNDRED, 32, OWN, 1), single())
+    for mac, service in ((VIRTUAL, 9), (OWN, 1)):
+        made.set_announced(1, HUNDRED, ("a", mac))
+        made.compile()
+        (answer,) = (flow for flow in flows(made, 2) if "services" in flow and "arp_tpa=10.0.1.100" in flow)
+        assert f"set_field:{mac.hex(':')}->arp_sha" in answer
+        (routed,) = (flow for flow in flows(made, 2) if "neighbor" in flow and "nw_dst=10.0.1.100" in flow)
+        assert f"load:0xb00000{service:x}->" in routed
+
+
+def test_what_is_announced_in_ipv6_and_what_is_not() -> None:
+    six = bytes([0xFD]) + bytes(14) + bytes([9])
+    pairs = (
+        PairFacts(six, 128, OWN, 1),
+        PairFacts(bytes(16), 0, VIRTUAL, 9),
+        PairFacts(bytes([10, 0, 1, 11]), 32, OWN, 1),
+    )
+    copies = [flow for flow in added(1, *pairs) if "services 115" in flow]
+    assert copies == [
+        "services 115 icmp6,nw_ttl=255,icmpv6_type=136,nd_target=fd00::9,reg1=0x1 "
+        "resubmit(,20),set_field:0x4->reg3,goto_table:60"
+    ], "not a range, and not its own address"

@@ -11,9 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from secured import TIMEOUT, Certificates, Daemon, daemon, refusal
+from secured import TIMEOUT, Certificates, Daemon, daemon
 
+from sdn.daemon import config
+from sdn.daemon.scrapes import secure_metrics
+from sdn.model.errors import InvalidInput
 from sdn.security import Subject
+from sdn.security.access import Access
 from sdn.security.tokens import add_token
 
 _BOUND = re.compile(r"metrics on .*, port (\d+)")
@@ -161,7 +165,9 @@ def test_it_does_not_start(
     tokens.touch(0o600)
     more = {"TLS": flags(known, mutual=False), "MUTUAL-API": known.server(mutual=True), "TOKENS": [str(tokens)]}
     named = [word.replace("C/", f"{known.path}/") for flag in given for word in more.get(flag, [flag])]
-    text = refusal(tmp_path / "s", "--metrics", "0.0.0.0:0", *named)
-    assert text.startswith(f"sdnd: {field}: ")
+    settings = config.load(["--metrics", "0.0.0.0:0", "--state-dir", str(tmp_path), *named], {})
+    with pytest.raises(InvalidInput) as caught:
+        secure_metrics(settings, Access(tokens))
+    assert caught.value.violations[0].field == field
     for word in words:
-        assert word in text
+        assert word in str(caught.value)

@@ -55,6 +55,8 @@ METERS = {
     3: (Meter(1_000_000, 3), Meter(1_000_000, 3)),
     4: (Meter(70, 0), Meter(70, 70)),
     65535: (Meter(50, 50), Meter(50, 50)),
+    65536: (Meter(50_000, 5_000, bits=True), Meter(50_000, 5_000, bits=True)),
+    196607: (Meter(2**32 - 1, 2**28, bits=True), Meter(2**32 - 1, 2**28, bits=True)),
 }
 """As written, and as read back."""
 

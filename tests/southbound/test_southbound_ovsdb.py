@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sdn.controller.events import BridgesSeen, ManagerDown, ManagerEvent
+from sdn.controller.events import BridgesSeen, ManagerDown, ManagerEvent, SessionRefused
 from sdn.lab import PrivateOvs
 from sdn.model.plugs import Bridge
 from sdn.southbound.jsonstream import MAX_DEPTH, BadStream, JsonStream
@@ -163,11 +163,11 @@ def test_more_rows_than_a_switch_can_have_are_refused() -> None:
 
 class Rig:
     def __init__(self, limits: OvsdbLimits | None) -> None:
-        self.events: asyncio.Queue[ManagerEvent] = asyncio.Queue()
+        self.events: asyncio.Queue[ManagerEvent | SessionRefused] = asyncio.Queue()
         self.server = OvsdbServer(self.events.put_nowait, limits)
         self.port = 0
 
-    async def next(self) -> ManagerEvent:
+    async def next(self) -> ManagerEvent | SessionRefused:
         async with asyncio.timeout(DEADLINE):
             return await self.events.get()
 

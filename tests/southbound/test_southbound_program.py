@@ -12,7 +12,17 @@ from sdn.model.ids import Dpid
 from sdn.model.program import Installed, cookie_of
 from sdn.model.route import NextHops, Path
 from sdn.pipeline import Compiler
-from sdn.pipeline.facts import ConnectionFacts, InterfaceFacts, PortFacts, RouterFacts, SwitchFacts, Way
+from sdn.pipeline.facts import (
+    Ceiling,
+    ConnectionFacts,
+    EdgeFacts,
+    InterfaceFacts,
+    PortFacts,
+    RouterFacts,
+    SideFacts,
+    SwitchFacts,
+    Way,
+)
 from sdn.reconcile import SwitchSync
 
 pytestmark = pytest.mark.lab
@@ -38,6 +48,8 @@ def compiled() -> Compiler:
     path = Path((Dpid(1), Dpid(2), Dpid(3)), ((1, 1), (2, 1)))
     way = Way(path, 1, 2)
     compiler.set_connection("c", ConnectionFacts(1, 6, (way,), way))
+    there, back = Ceiling(65536, 100_000), Ceiling(196607, 2**32 - 1)
+    compiler.set_edge("c", EdgeFacts(SideFacts(1, 6, (1,), there), SideFacts(6, 1, (3,), back)))
     compiler.compile()
     return compiler
 

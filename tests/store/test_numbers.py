@@ -22,6 +22,7 @@ def test_ranges_are_those_of_the_labels() -> None:
         "router": (1, 16777214),
         "service": (1, 8388606),
         "path": (1, 65533),
+        "meter": (65536, 196607),
     }
 
 

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from probe_fabric import KEY, Fabric
 
+from sdn.model.errors import InvalidInput
 from sdn.model.topology import DeclaredLink, DeclaredTopology
 from sdn.topology import PENALTY, DampingRule, TopologyState
-from sdn.topology.damping import Damping
+from sdn.topology.damping import Damping, Penalty
 
 RULE = DampingRule()
 
@@ -125,3 +126,94 @@ def test_where_only_declared_links_are_used_others_are_shown_and_remembered() ->
     assert len(records) == 2
     assert [fault.kind for fault in world.state.faults()] == ["UnexpectedLink"]
     assert world.state.faults()[0].ends == (("a", "1-eth2"), ("b", "2-eth2"))
+
+
+WALL = 1.7e9
+
+
+def restarted(damping: Damping[int], now: float, passed: float, jump: float = 0.0) -> Damping[int]:
+    """The same in a process whose monotonic clock begins at 0, so long after; jump: of the wall clock meanwhile."""
+    again = Damping[int](damping.rule)
+    changes = damping.take_changes(now, WALL)
+    again.load({link: p for link, p in changes.items() if p is not None}, 0.0, WALL + passed + jump)
+    return again
+
+
+@given(st.lists(st.floats(0, 20), min_size=1, max_size=12), st.floats(0, 120), st.lists(st.floats(0, 40), max_size=4))
+def test_a_restart_changes_no_penalty(losses: list[float], passed: float, later: list[float]) -> None:
+    damping, now = Damping[int](RULE), 1000.0
+    for wait in losses:
+        now += wait
+        damping.expire(now)
+        damping.lost(1, now)
+    again = restarted(damping, now, passed)
+    time = passed
+    damping.expire(now + time)
+    for wait in [0.0, *later]:
+        time += wait
+        assert again.expire(time - passed) == damping.expire(now + time)
+        assert again.suppressed(1) == damping.suppressed(1)
+        assert again.penalty(1, time - passed) == pytest.approx(damping.penalty(1, now + time), rel=1e-6, abs=1e-3)
+        assert again.lost(1, time - passed) == damping.lost(1, now + time)
+
+
+@pytest.mark.parametrize(("jump", "damped"), [(-1e9, True), (-20.0, True), (0.0, True), (30.0, False), (1e9, False)])
+def test_a_clock_that_jumps_does_no_harm(jump: float, damped: bool) -> None:
+    """Backwards: as if no time had passed; forwards: as if all had. Never longer than the longest time."""
+    damping = Damping[int](RULE)
+    for _ in range(40):
+        damping.lost(1, 500.0)
+    again = restarted(damping, 500.0, passed=40.0, jump=jump)
+    assert again.suppressed(1) == damped
+    assert again.penalty(1, 0.0) <= RULE.ceiling
+    again.expire(RULE.longest + 0.001)
+    assert not again.suppressed(1)
+
+
+def test_what_is_kept_is_forgotten_when_it_has_decayed() -> None:
+    damping = Damping[str](RULE)
+    assert damping.take_changes(0.0, WALL) == {}
+    damping.lost("a", 10.0)
+    assert damping.take_changes(10.0, WALL) == {"a": Penalty(1000.0, False, WALL)}
+    assert damping.take_changes(11.0, WALL + 1) == {}
+    damping.expire(30.0)
+    assert damping.take_changes(30.0, WALL + 20) == {"a": None}
+    late = Damping[str](RULE)
+    late.load({"a": Penalty(4000.0, True, WALL)}, 0.0, WALL + 3600)
+    assert late.take_changes(0.0, WALL + 3600) == {"a": None}
+    off = Damping[str](DampingRule(half_life=0))
+    off.load({"a": Penalty(4000.0, True, WALL)}, 0.0, WALL)
+    assert not off.suppressed("a")
+    assert off.take_changes(0.0, WALL) == {"a": None}
+
+
+def test_a_damped_link_is_damped_after_a_restart() -> None:
+    world = pair_of_switches()
+    flap(world, 4)
+    links, kept = world.state.records(), world.state.take_penalty_records(WALL)
+    penalties = {name: text for name, text in kept.items() if text is not None}
+    assert list(penalties) == ["0000000000000001/1-eth1 0000000000000002/2-eth1"]
+    again = TopologyState(KEY, world.state.declared)
+    again.load(links, 5.0, penalties, WALL + 10)
+    assert [link.cost for link in again.links()] == [7 + PENALTY, 10]
+    assert again.take_damping_changes() == ()
+    again.expire(5.0 + 40)
+    assert not any(state.damped for state in again.link_states())
+    (change,) = again.take_damping_changes()
+    assert not change.damped
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]",
+        "7",
+        '[["1","a"],["2","b"],-1,true,0]',
+        '[["1","a"],["2","b"],1,1,0]',
+        '[["1","a"],["x","b"],1,true,0]',
+        '[["1","a"],["2",3],1,true,0]',
+    ],
+)
+def test_damaged_penalties_are_named(text: str) -> None:
+    with pytest.raises(InvalidInput, match=r"damping some link"):
+        TopologyState(KEY).load({}, 0.0, {"some link": text})

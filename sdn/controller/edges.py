@@ -1,0 +1,65 @@
+"""Where traffic of connections comes in, and the meters of their ceilings.
+
+An edge is there for as long as both ends are attached, whether the connection has a path or not: a ceiling bounds what
+the ends send to each other, not a path. The number of a meter stays with a connection and direction until that has no
+ceiling any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sdn.model.errors import Exhausted
+from sdn.model.ids import Kind
+from sdn.model.intent import Connection
+from sdn.pipeline.facts import Ceiling, EdgeFacts, PortFacts, SideFacts
+from sdn.store import Store
+
+_POOL = "meter"
+_DIRECTIONS = ("ab", "ba")
+
+SetEdge = Callable[[str, EdgeFacts | None], None]
+
+
+class Edges:
+    """Of all connections. set_edge: told of each, again and again."""
+
+    def __init__(self, store: Store, set_edge: SetEdge) -> None:
+        self._store = store
+        self._set_edge = set_edge
+
+    def load(self) -> None:
+        """The daemon has started: give back what belongs to connections that are gone."""
+        there = set(self._store.names(Kind.CONNECTION))
+        for key, _ in list(self._store.numbers.items(_POOL)):
+            if key.rpartition("|")[0] not in there:
+                self._store.numbers.release(_POOL, key)
+
+    def place(self, connection: Connection, a: PortFacts | None, b: PortFacts | None) -> None:
+        """Let the edge be at these ends. Raises Exhausted, with no edge, when there is no number for a meter."""
+        if a is None or b is None:
+            self._set_edge(connection.name, None)
+            return
+        try:
+            there, back = (
+                self._ceiling(connection.name, direction, rate)
+                for direction, rate in zip(_DIRECTIONS, (connection.ceiling, connection.reverse_ceiling), strict=True)
+            )
+        except Exhausted as error:
+            self._set_edge(connection.name, None)
+            raise Exhausted(*(violation.at("ceiling") for violation in error.violations)) from None
+        sides = SideFacts(a.service, b.service, a.dpids, there), SideFacts(b.service, a.service, b.dpids, back)
+        self._set_edge(connection.name, EdgeFacts(*sides))
+
+    def forget(self, name: str) -> None:
+        """A connection is gone."""
+        self._set_edge(name, None)
+        for direction in _DIRECTIONS:
+            self._store.numbers.release(_POOL, f"{name}|{direction}")
+
+    def _ceiling(self, name: str, direction: str, rate: int) -> Ceiling | None:
+        key = f"{name}|{direction}"
+        if not rate:
+            self._store.numbers.release(_POOL, key)
+            return None
+        return Ceiling(self._store.numbers.allocate(_POOL, key), -(-rate // 1000))

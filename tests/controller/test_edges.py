@@ -1,0 +1,132 @@
+"""Ceilings of connections: meters with stable numbers, without a path too, and on switches that have no meters."""
+
+from __future__ import annotations
+
+import pytest
+from simulation import Simulation
+
+from sdn.model.command import Delete
+from sdn.model.errors import InvalidInput
+from sdn.model.intent import Binding, Connection, Network, Port, Tenant
+from sdn.model.program import Batch, Meter, WriteFailure
+from sdn.model.status import State
+from sdn.pipeline.layout import Table
+from sdn.store.rules import MAX_CEILING
+
+T = "tenants/t"
+NAME = f"{T}/connections/c"
+MEGA = 10**6
+
+
+@pytest.fixture
+def sim() -> Simulation:
+    sim = Simulation("leaf-spine:spines=2,leaves=2,hosts=1")
+    sim.connect()
+    sim.run(3)
+    hosts = [
+        Port(
+            name=f"{T}/ports/{host.name}",
+            network=f"{T}/networks/n",
+            mac="",
+            binding=Binding(switch=host.switch, interface=host.interface),
+        )
+        for host in sim.declared.hosts
+    ]
+    sim.put(Tenant(name=T), Network(name=f"{T}/networks/n"), *hosts)
+    sim.run(1)
+    return sim
+
+
+def wish(name: str = NAME, **values: object) -> Connection:
+    return Connection(name=name, a=f"{T}/ports/h1", b=f"{T}/ports/h2", bandwidth=MEGA, **values)  # type: ignore[arg-type]
+
+
+def ceilings(sim: Simulation) -> dict[str, dict[int, Meter]]:
+    return {
+        name: found
+        for name, device in sim.devices.items()
+        if (found := {number: meter for number, meter in device.meters.items() if meter.bits})
+    }
+
+
+def test_a_ceiling_is_one_meter_at_the_end_that_sends(sim: Simulation) -> None:
+    sim.put(wish(ceiling=20 * MEGA))
+    assert ceilings(sim) == {"leaf1": {65536: Meter(20_000, 4_000, bits=True)}}
+    sim.put(wish(ceiling=30 * MEGA, reverse_ceiling=1_000_001))
+    assert ceilings(sim) == {
+        "leaf1": {65536: Meter(30_000, 6_000, bits=True)},
+        "leaf2": {65537: Meter(1_001, 400, bits=True)},
+    }
+    sim.put(wish(reverse_ceiling=2 * MEGA))
+    assert ceilings(sim) == {"leaf2": {65537: Meter(2_000, 400, bits=True)}}
+    sim.run(1)
+    assert sim.state(NAME) is State.PROGRAMMED
+    sim.submit(Delete(NAME))
+    sim.run(3)
+    assert ceilings(sim) == {}
+    assert not list(sim.controller.store.numbers.items("meter"))
+    sim.put(wish(ceiling=20 * MEGA))
+    assert list(ceilings(sim)["leaf1"]) == [65538], "a number is not given again at once"
+
+
+def test_a_restart_writes_nothing_and_gives_back_what_nobody_has(sim: Simulation) -> None:
+    sim.put(wish(ceiling=20 * MEGA))
+    sim.run(3)
+    sim.controller.store.numbers.allocate("meter", f"{T}/connections/gone|ab")
+    before = {name: (dict(d.flows), dict(d.meters), d.writes) for name, d in sim.devices.items()}
+    sim.start()
+    sim.connect()
+    sim.run(3)
+    assert {name: (d.flows, d.meters, d.writes) for name, d in sim.devices.items()} == before
+    assert list(sim.controller.store.numbers.items("meter")) == [(f"{NAME}|ab", 65536)]
+
+
+def test_a_connection_that_has_lost_its_path_is_still_counted_and_bounded(sim: Simulation) -> None:
+    sim.put(wish(ceiling=20 * MEGA))
+    sim.run(3)
+    for link in sim.declared.links:
+        sim.set_link(link.a, up=False)
+    sim.run(3)
+    assert sim.state(NAME) is State.DEGRADED
+    assert list(ceilings(sim)) == ["leaf1"]
+    assert len([key for key in sim.devices["leaf2"].flows if key[0] == Table.STEER]) == 2
+
+
+def test_a_switch_without_meters_is_named_and_the_rest_works(sim: Simulation) -> None:
+    device = sim.devices["leaf1"]
+    write = device.write
+
+    def without_meters(batch: Batch) -> tuple[WriteFailure, ...]:
+        refused = [number for number, meter, _ in batch.meters if meter.bits]
+        return tuple(WriteFailure("meter", number, 12, 7, "OFPMMFC_OUT_OF_METERS") for number in refused) or write(
+            batch
+        )
+
+    device.write = without_meters  # type: ignore[method-assign]
+    sim.put(wish(ceiling=20 * MEGA))
+    sim.run(3)
+    status = sim.controller.statuses.of(sim.controller.store.objects[NAME])
+    assert (status.state, status.reason) == (State.FAILED, "SwitchRefused")
+    assert "leaf1 refused a edge entry" in status.message
+    assert "OFPMMFC_OUT_OF_METERS" in status.message
+    assert ceilings(sim) == {}
+    label = [key for key in device.flows if key[0] == Table.FABRIC and b"\x82" in key]
+    assert len(label) == 2, "what the other end sends along the path arrives"
+    sim.put(wish())
+    sim.run(3)
+    assert sim.state(NAME) is State.PROGRAMMED, "without a ceiling nothing is refused"
+
+
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [
+        ({"ceiling": MEGA - 1}, "ceiling"),
+        ({"reverse_ceiling": MEGA - 1}, "reverse_ceiling"),
+        ({"reverse": 2 * MEGA, "reverse_ceiling": MEGA}, "reverse_ceiling"),
+        ({"ceiling": MAX_CEILING + 1}, "ceiling"),
+    ],
+)
+def test_ceilings_that_cannot_be(sim: Simulation, values: dict[str, int], field: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        sim.put(wish(**values))
+    assert caught.value.violations[0].field.endswith(field)

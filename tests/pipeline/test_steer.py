@@ -1,0 +1,110 @@
+"""Where traffic of connections comes in: exact entries, and which connection an entry counts for."""
+
+from __future__ import annotations
+
+import pytest
+
+from sdn.model.ids import Dpid
+from sdn.model.notation import format_body, format_match, split_key
+from sdn.model.program import Meter
+from sdn.model.route import Path
+from sdn.pipeline import Compiler
+from sdn.pipeline.facts import Ceiling, ConnectionFacts, EdgeFacts, SideFacts, SwitchFacts, Way
+from sdn.pipeline.layout import PROBE_METER, Table
+
+NAME = "tenants/t/connections/c"
+WAY = Way(Path((Dpid(1), Dpid(2)), ((7, 8),)), 5, 6)
+
+
+def edge(there: Ceiling | None = None, back: Ceiling | None = None, at: int = 2) -> EdgeFacts:
+    return EdgeFacts(SideFacts(11, 12, (1,), there), SideFacts(12, 11, (at,), back))
+
+
+@pytest.fixture
+def compiler() -> Compiler:
+    made = Compiler()
+    for dpid in (1, 2):
+        made.set_switch(dpid, SwitchFacts(dpid))
+    made.compile()
+    return made
+
+
+def shown(compiler: Compiler, dpid: int) -> list[str]:
+    """The entries of STEER and PATH but for the miss."""
+    found = []
+    for key, body in compiler.programs[dpid].flows.items():
+        table, priority, match = split_key(key)
+        if table in (Table.STEER, Table.PATH) and priority:
+            found.append(f"{table} {priority} {format_match(match)} {format_body(body)}")
+    return sorted(found)
+
+
+def ceilings(compiler: Compiler, dpid: int) -> dict[int, Meter]:
+    """The meters that are no ports' and not that of probes."""
+    return {number: meter for number, meter in compiler.programs[dpid].meters.items() if number > PROBE_METER}
+
+
+TO_12, TO_11 = "dl_dst=00:00:00:00:00:0c/00:00:00:ff:ff:ff", "dl_dst=00:00:00:00:00:0b/00:00:00:ff:ff:ff"
+
+
+def test_entries_at_both_ends(compiler: Compiler) -> None:
+    compiler.set_connection(NAME, ConnectionFacts(11, 12, (WAY,), WAY))
+    compiler.set_edge(NAME, edge(Ceiling(65536, 50_000)))
+    compiler.compile()
+    assert shown(compiler, 1) == [
+        f"30 100 {TO_12},reg1=0xb meter:65536,goto_table:32",
+        f"32 100 {TO_12},reg1=0xb load:0x820005->NXM_OF_ETH_DST[24..47],goto_table:36",
+    ]
+    assert shown(compiler, 2) == [
+        f"30 100 {TO_11},reg1=0xc goto_table:32",
+        f"32 100 {TO_11},reg1=0xc load:0x820006->NXM_OF_ETH_DST[24..47],goto_table:36",
+    ]
+    assert ceilings(compiler, 1) == {65536: Meter(50_000, 10_000, bits=True)}
+    assert ceilings(compiler, 2) == {}
+
+
+def test_without_a_path_all_is_counted_and_metered_alike(compiler: Compiler) -> None:
+    compiler.set_connection(NAME, ConnectionFacts(11, 12, (WAY,), None))
+    compiler.set_edge(NAME, edge(Ceiling(65536, 10), Ceiling(65537, 20), at=1))
+    compiler.compile()
+    assert shown(compiler, 1) == [
+        f"30 100 {TO_11},reg1=0xc meter:65537,goto_table:32",
+        f"30 100 {TO_12},reg1=0xb meter:65536,goto_table:32",
+        f"32 100 {TO_11},reg1=0xc goto_table:34",
+        f"32 100 {TO_12},reg1=0xb goto_table:34",
+    ]
+    assert ceilings(compiler, 1) == {65536: Meter(10, 400, bits=True), 65537: Meter(20, 400, bits=True)}
+
+
+def test_another_path_changes_nothing_of_what_counts(compiler: Compiler) -> None:
+    other = Way(WAY.path, 7, 8)
+    compiler.set_connection(NAME, ConnectionFacts(11, 12, (WAY, other), WAY))
+    compiler.set_edge(NAME, edge(Ceiling(65536, 10)))
+    compiler.compile()
+    compiler.set_connection(NAME, ConnectionFacts(11, 12, (WAY, other), other))
+    changed = compiler.compile()
+    assert {dpid: [entry.key[0] for entry in entries] for dpid, entries in changed.items()} == {  # type: ignore[index]
+        1: [Table.PATH],
+        2: [Table.PATH],
+    }
+
+
+def test_a_way_begins_at_its_own_end_and_not_where_a_port_moves_to(compiler: Compiler) -> None:
+    compiler.set_connection(NAME, ConnectionFacts(11, 12, (WAY,), WAY))
+    compiler.set_edge(NAME, EdgeFacts(SideFacts(11, 12, (1, 2)), SideFacts(12, 11, (2,))))
+    compiler.compile()
+    assert f"32 100 {TO_12},reg1=0xb goto_table:34" in shown(compiler, 2)
+
+
+def test_whose_packets_an_entry_counts(compiler: Compiler) -> None:
+    compiler.set_edge(NAME, edge(at=1))
+    compiler.compile()
+    keys = [key for key in compiler.programs[1].flows if key[0] == Table.STEER]
+    assert sorted(str(compiler.counts(1, key)) for key in keys) == sorted(
+        [str((NAME, True)), str((NAME, False)), str(None)]
+    )
+    assert compiler.counts(9, keys[0]) is None
+    compiler.set_edge(NAME, None)
+    compiler.compile()
+    assert {compiler.counts(1, key) for key in keys} == {None}
+    assert not shown(compiler, 1)
