@@ -9,6 +9,7 @@ import click
 
 from sdn.cli import complete
 from sdn.cli.render import plain, table
+from sdn.cli.resilience import resilience
 from sdn.cli.session import Session, common, common_names, pass_session
 from sdn.cli.wiring import check
 from sdn.client import format_bandwidth
@@ -20,6 +21,7 @@ def topology() -> None:
 
 
 topology.add_command(check)
+topology.add_command(resilience)
 
 
 @topology.command()

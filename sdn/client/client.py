@@ -271,6 +271,11 @@ class Client:
         topology: tpb.Topology = self.invoke(self._topology.GetTopology, tpb.GetTopologyRequest())
         return topology
 
+    def resilience(self) -> tpb.Resilience:
+        """Which failures are repaired without the controller. Takes seconds for networks of hundreds of switches."""
+        found: tpb.Resilience = self.invoke(self._topology.GetResilience, tpb.GetResilienceRequest(), wait=60.0)
+        return found
+
     def find_paths(self, query: ppb.PathQuery) -> list[ppb.FoundPath]:
         """The best paths that satisfy a query, the best first; raises ApiError with the reasons when there is none."""
         return list(self.invoke(self._paths.FindPaths, query).paths)

@@ -19,6 +19,7 @@ from sdn.controller.outcome import Outcome
 from sdn.controller.plugs import PLUGS, Plugs
 from sdn.controller.prober import Prober
 from sdn.controller.progress import Progress
+from sdn.controller.readiness import Readiness
 from sdn.controller.repairs import Repairs
 from sdn.controller.reporter import Reporter
 from sdn.controller.settings import Settings
@@ -80,6 +81,7 @@ class Parts:
             self.compiler.set_edge,
         )
         self.repairs = Repairs(self.compiler, enabled=settings.repair)
+        self.readiness = Readiness(self.compiler, self.fleet, self.repairs, self.topology)
         self.underlay = Underlay(self.store, self.topology, self.compiler, self.attachments.bound, self.repairs)
         self.logical = Logical(self.store, self.compiler)
         self.prober = Prober(key, self.fleet.session, self._is_ready, self.topology.latencies)

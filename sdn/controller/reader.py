@@ -13,6 +13,7 @@ from sdn.model.intent import Connection, Constraints, Quota, Resource
 from sdn.model.notice import AuditReport, Filter, Notice, NoticePage
 from sdn.model.plan import Plan
 from sdn.model.request import Protect
+from sdn.model.resilience import Resilience
 from sdn.model.selector import EVERYTHING, Selector
 from sdn.model.status import ChangeType, PathHop, Status
 from sdn.model.topology import SwitchPort, WiringFault
@@ -24,7 +25,8 @@ from sdn.model.whatif import Consequence, WhatIfQuery
 class SwitchView:
     """One switch as an operator sees it.
 
-    pending: entries not yet confirmed; alien, alien_groups: flows and groups that are not ours.
+    pending: entries not yet confirmed; alien, alien_groups: flows and groups that are not ours. repair, repair_pending:
+    see sdn.controller.readiness.
     """
 
     dpid: Dpid
@@ -38,6 +40,8 @@ class SwitchView:
     alien: int
     alien_groups: int = 0
     meters: int = 0
+    repair: str = ""
+    repair_pending: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +242,10 @@ class Backend(Protocol):
 
         timeout: seconds.
         """
+        ...
+
+    async def resilience(self) -> Resilience:
+        """Which failures are repaired without the controller, by what is in the programs. Raises Unavailable."""
         ...
 
     async def audit(self, switch: str) -> AuditReport:

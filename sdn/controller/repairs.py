@@ -25,19 +25,22 @@ EFFORT = 100_000
 
 
 class Repairs:
-    """Keeps the repair hops of the compiler up to date. enabled: whether there are any."""
+    """Keeps the repair hops of the compiler up to date.
+
+    enabled: whether there are any; begun: those of the start have been told.
+    """
 
     def __init__(self, compiler: Compiler, *, enabled: bool) -> None:
         self._compiler = compiler
-        self._enabled = enabled
+        self.enabled = enabled
         self._trees = RepairTrees()
-        self._begun = False
+        self.begun = False
         self._due: tuple[float, float] | None = None
         """When links will have rested, and when that is not waited for any more."""
 
     def change_links(self, changes: LinkChanges, now: float) -> None:
         """Links are others."""
-        if self._enabled:
+        if self.enabled:
             self._trees.change_links(map(_plain, changes.gone), map(_plain, changes.new))
         if self._trees.busy:
             latest = now + PATIENCE if self._due is None else self._due[1]
@@ -45,13 +48,13 @@ class Repairs:
 
     def set_destinations(self, dpids: Iterable[Dpid]) -> None:
         """Destinations are others."""
-        if self._enabled:
+        if self.enabled:
             self._trees.set_destinations(dpids)
 
     def follow(self, now: float) -> None:
         """Tell the compiler what is to be known by now; when first called everything, as switches are adopted then."""
-        if not self._begun:
-            self._begun, self._due = True, None
+        if not self.begun:
+            self.begun, self._due = True, None
             self._compiler.set_repairs(self._trees.work())
         elif self._trees.busy and (self._due is None or now >= min(self._due)):
             self._due = None

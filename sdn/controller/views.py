@@ -86,6 +86,7 @@ class Views:
         controller = self._controller
         switch = controller.fleet.get(dpid)
         program = controller.compiler.programs.get(dpid)
+        repair, repair_pending = controller.parts.readiness.of(dpid)
         return SwitchView(
             dpid=dpid,
             name=controller.topology.name_of(dpid),
@@ -98,6 +99,8 @@ class Views:
             alien=switch.alien if switch else 0,
             alien_groups=switch.alien_groups if switch else 0,
             meters=len(program.meters) if program else 0,
+            repair=repair,
+            repair_pending=repair_pending,
         )
 
     def _pending(self, dpid: Dpid) -> int:

@@ -21,6 +21,7 @@ from sdn.controller.staging import Staged
 from sdn.daemon.durable import Durable, Journal, Tell
 from sdn.daemon.meter import Latency, Meter, Unmetered
 from sdn.daemon.rehearse import Rehearsals
+from sdn.daemon.surveys import Surveys
 from sdn.daemon.watch import NoticeHub, WatchHub
 from sdn.model.command import Transaction, TransactionResult
 from sdn.model.errors import SdnError, Unavailable
@@ -28,6 +29,7 @@ from sdn.model.ids import Kind
 from sdn.model.intent import Resource
 from sdn.model.notice import AuditReport, Filter, Notice
 from sdn.model.plan import Plan
+from sdn.model.resilience import Resilience
 from sdn.model.selector import EVERYTHING, Selector
 from sdn.model.status import ChangeType
 
@@ -93,6 +95,7 @@ class Engine:
         self._hub = WatchHub(first)
         self._notices = NoticeHub(controller.notices.page)
         self._rehearsals = Rehearsals(controller)
+        self._surveys = Surveys(controller)
         self._failed: SdnError | None = None
 
     # The loop
@@ -228,6 +231,10 @@ class Engine:
         if self._failed is not None:
             raise self._failed
         return await self._rehearsals.plan(transaction, time.monotonic(), time.time())
+
+    async def resilience(self) -> Resilience:
+        """Which failures are repaired without the controller. Raises Unavailable."""
+        return await self._surveys.resilience()
 
     async def audit(self, switch: str) -> AuditReport:
         """Read a switch back and repair it; returns what was found. Raises SdnError."""

@@ -7,6 +7,7 @@ from google.protobuf import timestamp_pb2
 from sdn.controller.reader import FlowView, LinkView, SwitchView, SystemView, TopologyView
 from sdn.model.ids import format_dpid
 from sdn.model.notice import AuditReport, Notice
+from sdn.model.resilience import Coverage, FailureCoverage, Resilience
 from sdn.model.status import Condition, PathHop, ProbeCounts, SharedAddress, Status
 from sdn.model.topology import WiringFault
 from sdn.v1 import events_pb2 as epb
@@ -101,6 +102,8 @@ def _switch(view: SwitchView) -> tpb.Switch:
         pending=view.pending,
         alien_flows=view.alien,
         alien_groups=view.alien_groups,
+        repair=view.repair,
+        repair_pending=view.repair_pending,
     )
 
 
@@ -124,6 +127,45 @@ def _link(view: LinkView) -> tpb.Link:
 
 def _measured(latency: int, error: int, samples: int) -> tpb.LatencyMeasurement:
     return tpb.LatencyMeasurement(latency_us=latency, error_us=error, samples=samples)
+
+
+def resilience(found: Resilience) -> tpb.Resilience:
+    """Which failures are repaired without the controller."""
+    return tpb.Resilience(
+        enabled=found.enabled,
+        following=found.following,
+        links_total=_coverage(sum((item.coverage for item in found.links), Coverage())),
+        switches_total=_coverage(sum((item.coverage for item in found.switches), Coverage())),
+        links=[
+            tpb.LinkResilience(
+                a=tpb.LinkEnd(switch=item.ends[0][0], interface=item.ends[0][1]),
+                b=tpb.LinkEnd(switch=item.ends[1][0], interface=item.ends[1][1]),
+                bridge=item.separates,
+                coverage=_coverage(item.coverage),
+                unrepaired=_unrepaired(item),
+            )
+            for item in found.links
+        ],
+        switches=[
+            tpb.SwitchResilience(
+                switch=item.ends[0][0],
+                cut_switch=item.separates,
+                coverage=_coverage(item.coverage),
+                unrepaired=_unrepaired(item),
+            )
+            for item in found.switches
+        ],
+    )
+
+
+def _coverage(value: Coverage) -> tpb.RepairCoverage:
+    return tpb.RepairCoverage(
+        pairs=value.pairs, repairable=value.repairable, repaired=value.repaired, ready=value.ready
+    )
+
+
+def _unrepaired(item: FailureCoverage) -> list[tpb.UnrepairedPair]:
+    return [tpb.UnrepairedPair(destination=to, reason=why) for to, why in item.unrepaired]
 
 
 def flow(view: FlowView) -> tpb.FlowEntry:

@@ -54,6 +54,7 @@ POLICY: dict[str, Rule] = {
     "/sdn.v1.EventService/ListEvents": Rule(Need.EVENTS),
     "/sdn.v1.EventService/WatchEvents": Rule(Need.EVENTS),
     "/sdn.v1.TopologyService/GetTopology": Rule(Need.NETWORK),
+    "/sdn.v1.TopologyService/GetResilience": Rule(Need.NETWORK),
     "/sdn.v1.TopologyService/ListFlows": Rule(Need.NETWORK),
     "/sdn.v1.TopologyService/AuditSwitch": Rule(Need.OPERATE, writes=True),
     "/sdn.v1.PathService/CheckConnection": Rule(Need.NETWORK),  # names what stands in the way

@@ -27,6 +27,7 @@ class Views:
         services = tpb.DESCRIPTOR.services_by_name
         topology: dict[str, rpc.Unary | rpc.Stream] = {
             "GetTopology": self.topology,
+            "GetResilience": self.resilience,
             "ListFlows": self.flows,
             "AuditSwitch": self.audit,
         }
@@ -38,6 +39,10 @@ class Views:
     async def topology(self, request: tpb.GetTopologyRequest, context: Context) -> Message:
         """Switches, links and wiring faults."""
         return answers.topology(self._backend.reader.topology())
+
+    async def resilience(self, request: tpb.GetResilienceRequest, context: Context) -> Message:
+        """Which failures are repaired without the controller."""
+        return answers.resilience(await self._backend.resilience())
 
     async def flows(self, request: tpb.ListFlowsRequest, context: Context) -> AsyncIterator[Message]:
         """The program of a switch."""

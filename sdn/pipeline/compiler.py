@@ -65,7 +65,7 @@ class Compiler:
         self._routers: dict[str, RouterFacts] = {}
         self._connections: dict[str, ConnectionFacts] = {}
         self._edges: dict[str, EdgeFacts] = {}
-        self._routes = Routes(self.salts, form)
+        self.routes = Routes(self.salts, form)
         self._members = Membership()
         self._holders = Holders(lambda network: ((n, self._ports[n]) for n in self._members.ports(network)))
         self._dirty: dict[Unit, None] = {}
@@ -84,9 +84,9 @@ class Compiler:
     def set_switch(self, dpid: int, facts: SwitchFacts) -> None:
         """Add a switch or change its wiring; its label stays what it was. O(its ports, units that waited)."""
         if dpid not in self.programs:
-            self.programs[dpid] = SwitchProgram(Dpid(dpid), self._routes)
+            self.programs[dpid] = SwitchProgram(Dpid(dpid), self.routes)
             self._labels[dpid], self._wiring[dpid] = facts.label, {}
-            self._routes.add(Dpid(dpid), facts.label, self.programs[dpid])
+            self.routes.add(Dpid(dpid), facts.label, self.programs[dpid])
             self._mark(BASE, switch_object(dpid), dpid)
             self._mark(FABRIC, switch_object(dpid), dpid)
             self._mark(PROBES, probes.owner(dpid), dpid)
@@ -110,11 +110,11 @@ class Compiler:
 
     def set_routes(self, reroutes: list[Reroute]) -> None:
         """Other routes from now on, each (switch, destination) at most once. O(1)."""
-        self._routes.set(reroutes)
+        self.routes.set(reroutes)
 
     def set_repairs(self, repairs: list[Repair]) -> None:
         """Other repair hops from now on, each (switch, destination) at most once. O(1)."""
-        self._routes.set_repairs(repairs)
+        self.routes.set_repairs(repairs)
 
     def set_network(self, number: int, name: str | None) -> None:
         """Add a network; None removes it. O(switches with members)."""
@@ -225,23 +225,23 @@ class Compiler:
     def block(self, unit: Unit) -> None:
         """Leave out what a unit contributes, because a switch refused it, until it would be something else."""
         if unit.feature == ROUTE:
-            self._routes.block(Dpid(unit.dpid), destination_of(unit))
+            self.routes.block(Dpid(unit.dpid), destination_of(unit))
             return
         self._blocked[unit] = self._make(unit)
         self._dirty[unit] = None
 
     def blocked(self, unit: Unit) -> bool:
         """Whether a unit is left out at present."""
-        return unit in (self._routes.blocked() if unit.feature == ROUTE else self._blocked)
+        return unit in (self.routes.blocked() if unit.feature == ROUTE else self._blocked)
 
     @property
     def blocked_units(self) -> tuple[Unit, ...]:
         """All units that are left out at present."""
-        return (*self._blocked, *self._routes.blocked())
+        return (*self._blocked, *self.routes.blocked())
 
     def unblock(self, dpid: int) -> None:
         """Try again what a switch refused, since it has been restarted or replaced."""
-        self._routes.unblock(Dpid(dpid))
+        self.routes.unblock(Dpid(dpid))
         for unit in [unit for unit in self._blocked if unit.dpid == dpid]:
             del self._blocked[unit]
             self._dirty[unit] = None
@@ -253,7 +253,7 @@ class Compiler:
         """
         self.touched = []
         changes = self._compile_units() if self._dirty else {}
-        entries, self.rerouted = self._routes.compile()
+        entries, self.rerouted = self.routes.compile()
         self.routes_moved += len(self.rerouted)
         for dpid, changed in entries.items():
             changes.setdefault(dpid, []).extend(changed)

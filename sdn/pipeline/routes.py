@@ -53,6 +53,7 @@ class Routes:
         """Of these, what is still to be taken out of the program."""
         self._known: set[Dpid] = set()
         self._destinations: dict[FlowKey, Dpid] = {}
+        self._keys: dict[Dpid, tuple[FlowKey, ...]] = {}
 
     def add(self, dpid: Dpid, label: int, program: SwitchProgram) -> None:
         """A new switch: its program gets routes, and others get routes to it. O(routes that waited for it)."""
@@ -61,6 +62,7 @@ class Routes:
         self._table.add_switch(dpid, program.flows, program.groups, bool(self._salts.of(dpid)))
         self._table.add_destination(dpid, [Entry("flow", key) for key in keys])
         self._destinations.update(dict.fromkeys(keys, dpid))
+        self._keys[dpid] = keys
         waited = self._waiting.pop(dpid, {})
         if waited:
             self._changes.insert(0, [(*key, hops) for key, hops in waited.items()])
@@ -153,6 +155,13 @@ class Routes:
             return () if destination in (None, dpid) else (_unit(dpid, destination),)
         routes = self._table.routes(dpid)
         return tuple(_unit(dpid, to) for to, route in routes.items() if any(entry == own for _, _, own in route.groups))
+
+    def held(self, dpid: Dpid) -> Iterator[tuple[Dpid, route_table.Route, list[Entry]]]:
+        """What is in the program of a switch: (destination, route, its entries)."""
+        for destination, route in self._table.routes(dpid).items():
+            flows = zip(self._keys[destination], route.bodies, strict=True)
+            entries = [Entry("flow", key) for key, body in flows if body is not None]
+            yield destination, route, [*entries, *(entry for _, _, entry in route.groups)]
 
     def units(self, dpid: Dpid) -> Iterator[Unit]:
         """All units with routes on a switch."""

@@ -6,6 +6,7 @@ Must not know: how links are discovered, how next hops become flows, who asks, c
 
 spf.py        shortest-path DAG per destination, updated incrementally (dags.py, _dags.c)
 repair.py     red and blue repair trees per destination (blocks.py, redundant.py)
+coverage.py   which failures switches survive with what they hold
 paths.py      all shortest paths between two switches
 admission.py  bandwidth ledger
 mesh.py       the links as searches see them, with what is free on each

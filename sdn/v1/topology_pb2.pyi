@@ -62,6 +62,8 @@ class Switch(_message.Message):
     PENDING_FIELD_NUMBER: _builtins.int
     ALIEN_FLOWS_FIELD_NUMBER: _builtins.int
     ALIEN_GROUPS_FIELD_NUMBER: _builtins.int
+    REPAIR_FIELD_NUMBER: _builtins.int
+    REPAIR_PENDING_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name from the topology file, else the datapath id."""
     dpid: _builtins.str
@@ -76,6 +78,13 @@ class Switch(_message.Message):
     alien_flows: _builtins.int
     """Flows and groups in the switch that are not ours; they are left alone."""
     alien_groups: _builtins.int
+    repair: _builtins.str
+    """Whether the switch sends packets round a failure by itself. READY: all repair trees are computed, and it has
+    confirmed every entry of its routes and repairs. CONFIRMING: it has not yet. COMPUTING: trees follow a change of
+    links. AWAY: it is not connected, and goes on with what it confirmed last. OFF: sdnd --repair off.
+    """
+    repair_pending: _builtins.int
+    """Destination switches for which it is not known to hold all entries."""
     @_builtins.property
     def ports(self) -> _containers.RepeatedCompositeFieldContainer[Global___SwitchPort]: ...
     def __init__(
@@ -91,10 +100,12 @@ class Switch(_message.Message):
         pending: _builtins.int = ...,
         alien_flows: _builtins.int = ...,
         alien_groups: _builtins.int = ...,
+        repair: _builtins.str = ...,
+        repair_pending: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alien_flows", b"alien_flows", "alien_groups", b"alien_groups", "connected", b"connected", "dpid", b"dpid", "flows", b"flows", "groups", b"groups", "name", b"name", "peer", b"peer", "pending", b"pending", "ports", b"ports"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alien_flows", b"alien_flows", "alien_groups", b"alien_groups", "connected", b"connected", "dpid", b"dpid", "flows", b"flows", "groups", b"groups", "name", b"name", "peer", b"peer", "pending", b"pending", "ports", b"ports", "repair", b"repair", "repair_pending", b"repair_pending"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -300,6 +311,190 @@ class Topology(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Topology: _TypeAlias = Topology  # noqa: Y015
+
+@_typing.final
+class GetResilienceRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetResilienceRequest: _TypeAlias = GetResilienceRequest  # noqa: Y015
+
+@_typing.final
+class RepairCoverage(_message.Message):
+    """Pairs of a failure and a destination switch towards which somebody's shortest path leads over what fails."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAIRS_FIELD_NUMBER: _builtins.int
+    REPAIRABLE_FIELD_NUMBER: _builtins.int
+    REPAIRED_FIELD_NUMBER: _builtins.int
+    READY_FIELD_NUMBER: _builtins.int
+    pairs: _builtins.int
+    repairable: _builtins.int
+    """Of these, those where the network has another way."""
+    repaired: _builtins.int
+    """Of these, those that switches repair by themselves, by the programs they are meant to hold."""
+    ready: _builtins.int
+    """Of these, those whose entries the switches concerned have confirmed."""
+    def __init__(
+        self,
+        *,
+        pairs: _builtins.int = ...,
+        repairable: _builtins.int = ...,
+        repaired: _builtins.int = ...,
+        ready: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["pairs", b"pairs", "ready", b"ready", "repairable", b"repairable", "repaired", b"repaired"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RepairCoverage: _TypeAlias = RepairCoverage  # noqa: Y015
+
+@_typing.final
+class UnrepairedPair(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DESTINATION_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    destination: _builtins.str
+    """Destination switch."""
+    reason: _builtins.str
+    def __init__(
+        self,
+        *,
+        destination: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["destination", b"destination", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnrepairedPair: _TypeAlias = UnrepairedPair  # noqa: Y015
+
+@_typing.final
+class LinkResilience(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    A_FIELD_NUMBER: _builtins.int
+    B_FIELD_NUMBER: _builtins.int
+    BRIDGE_FIELD_NUMBER: _builtins.int
+    COVERAGE_FIELD_NUMBER: _builtins.int
+    UNREPAIRED_FIELD_NUMBER: _builtins.int
+    bridge: _builtins.bool
+    """Without this link the network falls apart: none of its pairs is repairable."""
+    @_builtins.property
+    def a(self) -> Global___LinkEnd: ...
+    @_builtins.property
+    def b(self) -> Global___LinkEnd: ...
+    @_builtins.property
+    def coverage(self) -> Global___RepairCoverage: ...
+    @_builtins.property
+    def unrepaired(self) -> _containers.RepeatedCompositeFieldContainer[Global___UnrepairedPair]:
+        """Repairable and not repaired; at most 16."""
+
+    def __init__(
+        self,
+        *,
+        a: Global___LinkEnd | None = ...,
+        b: Global___LinkEnd | None = ...,
+        bridge: _builtins.bool = ...,
+        coverage: Global___RepairCoverage | None = ...,
+        unrepaired: _abc.Iterable[Global___UnrepairedPair] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["a", b"a", "b", b"b", "coverage", b"coverage"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["a", b"a", "b", b"b", "bridge", b"bridge", "coverage", b"coverage", "unrepaired", b"unrepaired"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LinkResilience: _TypeAlias = LinkResilience  # noqa: Y015
+
+@_typing.final
+class SwitchResilience(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SWITCH_FIELD_NUMBER: _builtins.int
+    CUT_SWITCH_FIELD_NUMBER: _builtins.int
+    COVERAGE_FIELD_NUMBER: _builtins.int
+    UNREPAIRED_FIELD_NUMBER: _builtins.int
+    switch: _builtins.str
+    cut_switch: _builtins.bool
+    """Without this switch the network falls apart: pairs that it separates are not repairable."""
+    @_builtins.property
+    def coverage(self) -> Global___RepairCoverage: ...
+    @_builtins.property
+    def unrepaired(self) -> _containers.RepeatedCompositeFieldContainer[Global___UnrepairedPair]:
+        """Repairable and not repaired; at most 16."""
+
+    def __init__(
+        self,
+        *,
+        switch: _builtins.str = ...,
+        cut_switch: _builtins.bool = ...,
+        coverage: Global___RepairCoverage | None = ...,
+        unrepaired: _abc.Iterable[Global___UnrepairedPair] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["coverage", b"coverage"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["coverage", b"coverage", "cut_switch", b"cut_switch", "switch", b"switch", "unrepaired", b"unrepaired"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SwitchResilience: _TypeAlias = SwitchResilience  # noqa: Y015
+
+@_typing.final
+class Resilience(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENABLED_FIELD_NUMBER: _builtins.int
+    FOLLOWING_FIELD_NUMBER: _builtins.int
+    LINKS_TOTAL_FIELD_NUMBER: _builtins.int
+    SWITCHES_TOTAL_FIELD_NUMBER: _builtins.int
+    LINKS_FIELD_NUMBER: _builtins.int
+    SWITCHES_FIELD_NUMBER: _builtins.int
+    enabled: _builtins.bool
+    """Whether sdnd makes repair entries (--repair)."""
+    following: _builtins.bool
+    """Links changed a moment ago, and the repair entries follow."""
+    @_builtins.property
+    def links_total(self) -> Global___RepairCoverage:
+        """Sums over all links, and over all switches."""
+
+    @_builtins.property
+    def switches_total(self) -> Global___RepairCoverage: ...
+    @_builtins.property
+    def links(self) -> _containers.RepeatedCompositeFieldContainer[Global___LinkResilience]: ...
+    @_builtins.property
+    def switches(self) -> _containers.RepeatedCompositeFieldContainer[Global___SwitchResilience]: ...
+    def __init__(
+        self,
+        *,
+        enabled: _builtins.bool = ...,
+        following: _builtins.bool = ...,
+        links_total: Global___RepairCoverage | None = ...,
+        switches_total: Global___RepairCoverage | None = ...,
+        links: _abc.Iterable[Global___LinkResilience] | None = ...,
+        switches: _abc.Iterable[Global___SwitchResilience] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["links_total", b"links_total", "switches_total", b"switches_total"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["enabled", b"enabled", "following", b"following", "links", b"links", "links_total", b"links_total", "switches", b"switches", "switches_total", b"switches_total"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Resilience: _TypeAlias = Resilience  # noqa: Y015
 
 @_typing.final
 class ListFlowsRequest(_message.Message):

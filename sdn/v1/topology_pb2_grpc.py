@@ -39,6 +39,11 @@ class TopologyServiceStub:
                 request_serializer=sdn_dot_v1_dot_topology__pb2.GetTopologyRequest.SerializeToString,
                 response_deserializer=sdn_dot_v1_dot_topology__pb2.Topology.FromString,
                 _registered_method=True)
+        self.GetResilience = channel.unary_unary(
+                '/sdn.v1.TopologyService/GetResilience',
+                request_serializer=sdn_dot_v1_dot_topology__pb2.GetResilienceRequest.SerializeToString,
+                response_deserializer=sdn_dot_v1_dot_topology__pb2.Resilience.FromString,
+                _registered_method=True)
         self.ListFlows = channel.unary_stream(
                 '/sdn.v1.TopologyService/ListFlows',
                 request_serializer=sdn_dot_v1_dot_topology__pb2.ListFlowsRequest.SerializeToString,
@@ -56,6 +61,14 @@ class TopologyServiceServicer:
 
     def GetTopology(self, request, context):
         """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetResilience(self, request, context):
+        """Which failures of a link or a switch are repaired without the controller, worked out from the programs of the
+        switches as they are. UNAVAILABLE when too many ask, or when it takes longer than a minute.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -81,6 +94,11 @@ def add_TopologyServiceServicer_to_server(servicer, server):
                     servicer.GetTopology,
                     request_deserializer=sdn_dot_v1_dot_topology__pb2.GetTopologyRequest.FromString,
                     response_serializer=sdn_dot_v1_dot_topology__pb2.Topology.SerializeToString,
+            ),
+            'GetResilience': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetResilience,
+                    request_deserializer=sdn_dot_v1_dot_topology__pb2.GetResilienceRequest.FromString,
+                    response_serializer=sdn_dot_v1_dot_topology__pb2.Resilience.SerializeToString,
             ),
             'ListFlows': grpc.unary_stream_rpc_method_handler(
                     servicer.ListFlows,
@@ -120,6 +138,33 @@ class TopologyService:
             '/sdn.v1.TopologyService/GetTopology',
             sdn_dot_v1_dot_topology__pb2.GetTopologyRequest.SerializeToString,
             sdn_dot_v1_dot_topology__pb2.Topology.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetResilience(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sdn.v1.TopologyService/GetResilience',
+            sdn_dot_v1_dot_topology__pb2.GetResilienceRequest.SerializeToString,
+            sdn_dot_v1_dot_topology__pb2.Resilience.FromString,
             options,
             channel_credentials,
             insecure,

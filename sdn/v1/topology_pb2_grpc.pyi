@@ -32,6 +32,10 @@ class TopologyServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> TopologyServiceAsyncStub: ...
     GetTopology: _grpc.UnaryUnaryMultiCallable[_topology_pb2.GetTopologyRequest, _topology_pb2.Topology]
+    GetResilience: _grpc.UnaryUnaryMultiCallable[_topology_pb2.GetResilienceRequest, _topology_pb2.Resilience]
+    """Which failures of a link or a switch are repaired without the controller, worked out from the programs of the
+    switches as they are. UNAVAILABLE when too many ask, or when it takes longer than a minute.
+    """
     ListFlows: _grpc.UnaryStreamMultiCallable[_topology_pb2.ListFlowsRequest, _topology_pb2.FlowEntry]
     AuditSwitch: _grpc.UnaryUnaryMultiCallable[_topology_pb2.AuditSwitchRequest, _topology_pb2.AuditReport]
     """Read a switch back with all instructions, compare it with its program, and repair what is wrong. Answered when the
@@ -42,6 +46,10 @@ class TopologyServiceStub:
 class TopologyServiceAsyncStub(TopologyServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetTopology: _aio.UnaryUnaryMultiCallable[_topology_pb2.GetTopologyRequest, _topology_pb2.Topology]  # type: ignore[assignment]
+    GetResilience: _aio.UnaryUnaryMultiCallable[_topology_pb2.GetResilienceRequest, _topology_pb2.Resilience]  # type: ignore[assignment]
+    """Which failures of a link or a switch are repaired without the controller, worked out from the programs of the
+    switches as they are. UNAVAILABLE when too many ask, or when it takes longer than a minute.
+    """
     ListFlows: _aio.UnaryStreamMultiCallable[_topology_pb2.ListFlowsRequest, _topology_pb2.FlowEntry]  # type: ignore[assignment]
     AuditSwitch: _aio.UnaryUnaryMultiCallable[_topology_pb2.AuditSwitchRequest, _topology_pb2.AuditReport]  # type: ignore[assignment]
     """Read a switch back with all instructions, compare it with its program, and repair what is wrong. Answered when the
@@ -55,6 +63,16 @@ class TopologyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _topology_pb2.GetTopologyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_topology_pb2.Topology, _abc.Awaitable[_topology_pb2.Topology]]: ...
+
+    @_abc_1.abstractmethod
+    def GetResilience(
+        self,
+        request: _topology_pb2.GetResilienceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_topology_pb2.Resilience, _abc.Awaitable[_topology_pb2.Resilience]]:
+        """Which failures of a link or a switch are repaired without the controller, worked out from the programs of the
+        switches as they are. UNAVAILABLE when too many ask, or when it takes longer than a minute.
+        """
 
     @_abc_1.abstractmethod
     def ListFlows(

@@ -33,6 +33,7 @@ from sdn.model.ids import Dpid, Kind
 from sdn.model.intent import Connection, Quota, Resource
 from sdn.model.notice import AuditReport, Filter, Notice, NoticePage
 from sdn.model.plan import Plan, SwitchPlan, Tally
+from sdn.model.resilience import Resilience
 from sdn.model.selector import EVERYTHING, Selector
 from sdn.model.status import ChangeType, PathHop, State, Status
 from sdn.model.topology import SwitchPort, WiringFault
@@ -58,6 +59,7 @@ class Daemon:
         self.reports: dict[str, AuditReport] = {}
         self.coming: list[Watched] = []
         self.unknown = ""
+        self.survey = Resilience(True, False, (), ())
 
     @property
     def reader(self) -> Daemon:
@@ -141,6 +143,9 @@ class Daemon:
         for notice in self.kept.page(start, wanted, 100).notices:
             yield notice
         raise Unavailable.of("", "the daemon is stopping", "Connect again in a moment.")
+
+    async def resilience(self) -> Resilience:
+        return self.survey
 
     async def audit(self, switch: str) -> AuditReport:
         if switch == "leaf9":

@@ -28,10 +28,15 @@ def redundant(lab: CloudLab) -> list[DeclaredLink]:
 def test_every_link_that_is_no_bridge_may_fail_while_the_controller_is_stopped(spec: str, tmp_path: Path) -> None:
     with cloud_lab(spec, tmp_path) as lab:
         lab.ready()
+        found = lab.client.resilience()
+        assert {switch.repair for switch in lab.client.topology().switches} == {"READY"}
         lab.daemon.stop(kill=True)
         assert lab.differences(4) == ""
         links = redundant(lab)
         assert links
+        bridges = len(lab.network.topology.links) - len(links)
+        assert [link.bridge for link in found.links].count(True) == bridges
+        assert found.links_total.ready == found.links_total.repairable > 0
         for link in links:
             lab.network.cut(link)
             assert lab.differences(4) == "", f"without {link.a} - {link.b}"

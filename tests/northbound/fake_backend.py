@@ -28,6 +28,7 @@ from sdn.model.ids import Dpid, Kind, thing_of
 from sdn.model.intent import Binding, Connection, Network, Port, Quota, Resource, Router, Subnet, Tenant
 from sdn.model.notice import AuditReport, Filter, Finding, Notice, NoticePage, Severity
 from sdn.model.plan import Plan, SwitchPlan, Tally
+from sdn.model.resilience import Coverage, FailureCoverage, Resilience
 from sdn.model.selector import EVERYTHING, Selector
 from sdn.model.status import ChangeType, PathHop, State, Status
 from sdn.model.topology import SwitchPort, WiringFault
@@ -148,6 +149,15 @@ class FakeBackend:
         self.waits.append((names, timeout))
         for name in names:
             self.fake.statuses[name] = Status(State.PENDING, "SwitchAway", "leaf9 is away", ("leaf9",), HOPS)
+
+    async def resilience(self) -> Resilience:
+        link = FailureCoverage(
+            (("leaf1", "up1"), ("spine1", "d1")),
+            False,
+            Coverage(4, 3, 2, 1),
+            (("leaf2", "a repair way ends at leaf9"),),
+        )
+        return Resilience(True, False, (link,), (FailureCoverage((("spine1", ""),), True, Coverage(2, 0, 0, 0), ()),))
 
     async def audit(self, switch: str) -> AuditReport:
         if switch != "leaf1":

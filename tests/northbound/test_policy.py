@@ -60,6 +60,7 @@ WHO: dict[str, set[str]] = {
     "/sdn.v1.EventService/ListEvents": EVERYBODY,
     "/sdn.v1.EventService/WatchEvents": EVERYBODY,
     "/sdn.v1.TopologyService/GetTopology": READERS,
+    "/sdn.v1.TopologyService/GetResilience": READERS,
     "/sdn.v1.TopologyService/ListFlows": READERS,
     "/sdn.v1.TopologyService/AuditSwitch": {ADMIN, OPERATOR},
     "/sdn.v1.PathService/CheckConnection": READERS,

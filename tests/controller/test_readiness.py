@@ -1,0 +1,111 @@
+"""Whether switches are ready to repair: of each switch, and of the network, from what is compiled and confirmed."""
+
+from __future__ import annotations
+
+import pytest
+from simulation import Simulation
+from test_controller import T, cloud
+
+from sdn.controller.readiness import AWAY, COMPUTING, CONFIRMING, OFF, READY
+from sdn.controller.repairs import QUIET
+from sdn.controller.views import Views
+from sdn.model.resilience import Coverage, Resilience
+from sdn.model.status import State
+
+
+@pytest.fixture
+def sim() -> Simulation:
+    return started("leaf-spine:spines=2,leaves=3,hosts=2")
+
+
+def started(spec: str, repair: bool = True) -> Simulation:
+    sim = Simulation(spec, repair=repair)
+    sim.connect()
+    sim.run(3)
+    sim.put(*cloud(sim))
+    sim.run(1)
+    return sim
+
+
+CABLE = ("leaf1", "leaf1-eth1")
+"""To spine1."""
+
+
+def states(sim: Simulation) -> dict[str, tuple[str, int]]:
+    """By switch, as GetTopology tells."""
+    found = Views(sim.controller, "1", 0.0).topology().switches
+    return {switch.name: (switch.repair, switch.repair_pending) for switch in found}
+
+
+def assess(sim: Simulation) -> Resilience:
+    return sim.controller.parts.readiness.assess()
+
+
+def total(found: Resilience, what: str) -> Coverage:
+    return sum((item.coverage for item in getattr(found, what)), Coverage())
+
+
+def test_all_is_ready_when_every_switch_has_confirmed(sim: Simulation) -> None:
+    assert set(states(sim).values()) == {(READY, 0)}
+    found = assess(sim)
+    assert (found.enabled, found.following) == (True, False)
+    # Each of 6 links lies on ways to both leaves that are not at it, and towards the leaf at it from the spine.
+    assert total(found, "links") == Coverage(18, 18, 18, 18)
+    assert total(found, "switches") == Coverage(6, 6, 6, 6)
+    assert [item.ends for item in found.links] == sorted(item.ends for item in found.links)
+
+
+def test_an_object_is_programmed_before_repair_is_ready_and_that_is_told_beside_it(sim: Simulation) -> None:
+    sim.set_link(CABLE, up=False)
+    assert {word for word, _ in states(sim).values()} == {COMPUTING}
+    assert sim.state(f"{T}/ports/h1") is State.PROGRAMMED
+    assert assess(sim).following
+    sim.run(QUIET + 0.2)
+    assert set(states(sim).values()) == {(READY, 0)}
+    found = assess(sim)
+    assert not found.following
+    # leaf1 has one link left, a bridge, and one spine, a cut switch.
+    assert [item.separates for item in found.links].count(True) == 1
+    assert total(found, "links").repaired == total(found, "links").ready == total(found, "links").repairable
+    assert {item.ends[0][0] for item in found.switches if item.separates} == {"spine2"}
+
+
+def test_what_a_switch_has_not_confirmed_is_not_ready(sim: Simulation) -> None:
+    sim.devices["leaf2"].silent = True
+    sim.set_link(CABLE, up=False)
+    sim.run(QUIET + 0.2)
+    told = states(sim)
+    assert told["leaf2"][0] == CONFIRMING
+    assert told["leaf2"][1] >= 1
+    assert {told[name] for name in told if name != "leaf2"} == {(READY, 0)}
+    links = total(assess(sim), "links")
+    assert links.ready < links.repaired == links.repairable
+
+
+def test_a_switch_that_is_away_is_known_to_hold_nothing(sim: Simulation) -> None:
+    sim.disconnect("spine1")
+    assert states(sim)["spine1"] == (AWAY, 3)
+    links = total(assess(sim), "links")
+    assert links.ready < links.repaired
+
+
+def test_without_repair_equal_ways_alone_are_left() -> None:
+    sim = started("leaf-spine:spines=2,leaves=3,hosts=2", repair=False)
+    assert {word for word, _ in states(sim).values()} == {OFF}
+    found = assess(sim)
+    assert not found.enabled
+    links = total(found, "links")
+    assert (links.repairable, links.repaired) == (18, 12)
+    reasons = {why for item in found.links for _, why in item.unrepaired}
+    assert reasons == {"there are no repair entries at spine1", "there are no repair entries at spine2"}
+
+
+def test_what_a_switch_refuses_is_a_gap(sim: Simulation) -> None:
+    spine = sim.devices["spine1"]
+    bodies = {b for _, route, _ in sim.controller.compiler.routes.held(spine.dpid) for b in route.bodies[1:] if b}
+    spine.refuses = dict.fromkeys(bodies, "no")
+    spine.flows.clear()
+    sim.disconnect("spine1")
+    sim.connect("spine1")
+    sim.run(1)
+    assert total(assess(sim), "links").repaired < 18
