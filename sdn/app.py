@@ -285,6 +285,7 @@ def _controller(settings: Config, journal: Journal, records: Records) -> Control
             quota=settings.quota,
             path_probe_interval=settings.path_probe_interval,
             learn=settings.learn,
+            oversubscription=settings.oversubscription,
         ),
     )
 

@@ -58,13 +58,20 @@ class Missing:
 
 
 def errand(target: Target, back: bool, transport_of: Callable[[int], int], watch: int) -> Errand:
-    """A probe as the entry of a connection's end would lead a packet; back: from b to a."""
+    """A probe as the entry of a connection's end would lead a packet; back: from b to a.
+
+    Which packets a classifier means is not known of a single one, as others may come first: where there is one, the
+    probe begins behind that choice, with the label of the path.
+    """
     switches = target.way.path.switches
     start, end = (switches[-1], switches[0]) if back else (switches[0], switches[-1])
     sender, receiver = (target.b, target.a) if back else (target.a, target.b)
-    label = b"\0" + transport_of(end).to_bytes(2, "big") + receiver.to_bytes(3, "big")
-    head = label + PROBE_MAC_PREFIX + bytes([watch]) + _ETHER_TYPE
-    return Errand(start, ENTRANCE, ((_SOURCE, sender),), lambda content: head + content.ljust(46, b"\0"), watch)
+    label, table = b"\0" + transport_of(end).to_bytes(2, "big"), ENTRANCE
+    if target.classified:
+        table = Table.STAMP if len(switches) == 1 else Table.FABRIC
+        label = label if len(switches) == 1 else path_label(target.way.backward if back else target.way.forward)
+    head = label + receiver.to_bytes(3, "big") + PROBE_MAC_PREFIX + bytes([watch]) + _ETHER_TYPE
+    return Errand(start, table, ((_SOURCE, sender),), lambda content: head + content.ljust(46, b"\0"), watch)
 
 
 def missing(target: Target, back: bool | int, flight: Flight) -> Missing | None:

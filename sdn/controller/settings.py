@@ -19,6 +19,7 @@ class Settings:
     quota: of tenants that have none of their own.
     path_probe_interval: seconds between probes of a connection's path, 0: none.
     learn: full name of the network that unknown hosts are put into, '' for none.
+    oversubscription: how much of a link's capacity connections may reserve; 1.0 is all of it.
     """
 
     probe_interval: float = 1.0
@@ -32,3 +33,4 @@ class Settings:
     quota: Quota = DEFAULT_QUOTA
     path_probe_interval: float = 10.0
     learn: str = ""
+    oversubscription: float = 1.0

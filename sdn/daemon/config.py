@@ -87,6 +87,10 @@ class Config:
             "zero": True,
         },
     )
+    oversubscription: float = field(
+        default=1.0,
+        metadata={"help": "how much of a link's capacity connections may reserve, 1: all", "range": (0.01, 1000)},
+    )
     learn: str = field(
         default="",
         metadata={"help": "put unknown hosts into this network and learn them", "show": "tenants/T/networks/N"},

@@ -9,10 +9,11 @@ from enum import StrEnum
 class State(StrEnum):
     """Lifecycle of an object in the switches.
 
-    PENDING: not (yet) in every switch concerned, ``reason`` says why. ADMITTED: the same of a connection whose path is
-    reserved. PROGRAMMED: every switch concerned has confirmed.
-    VERIFIED: a connection that is PROGRAMMED, and probes came back along its path.
+    PENDING: not (yet) in every switch concerned, ``reason`` says why. ADMITTED: a connection whose path is reserved
+    and that does not use it yet: its time has not come, or not every switch concerned has confirmed. PROGRAMMED: every
+    switch concerned has confirmed. VERIFIED: a connection that is PROGRAMMED, and probes came back along its path.
     DEGRADED: works, but not as promised. REJECTED: a connection that cannot be given. FAILED: a switch refused it.
+    EXPIRED: a connection whose time is over.
     """
 
     PENDING = "PENDING"
@@ -22,6 +23,7 @@ class State(StrEnum):
     DEGRADED = "DEGRADED"
     REJECTED = "REJECTED"
     FAILED = "FAILED"
+    EXPIRED = "EXPIRED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,18 @@ class ProbeCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class Transition:
+    """A change of a connection's state. time: Unix time in seconds; before: None for the first; path: names of switches
+    joined by ' > ', '' while there was none."""
+
+    time: float
+    before: State | None
+    after: State
+    reason: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class SharedAddress:
     """Who has an address or MAC that a port may use beside its own.
 
@@ -91,7 +105,7 @@ class Status:
     connection. shared: of a port, who has what it may use by its pairs. conditions: the same in single statements, with
     times. path is what is reserved; realised_path: what its traffic takes as far as switches were told, empty for the
     shortest way; verified_path: the one along which probes came back, empty while that is not the path that traffic
-    takes. probes: of a connection that has been probed.
+    takes. probes: of a connection that has been probed. history: of a connection that is asked for alone.
     """
 
     state: State
@@ -106,6 +120,7 @@ class Status:
     verified_path: tuple[PathHop, ...] = ()
     probes: ProbeCounts | None = field(default=None, compare=False)
     conditions: tuple[Condition, ...] = field(default=(), compare=False)
+    history: tuple[Transition, ...] = field(default=(), compare=False)
 
 
 class ChangeType(StrEnum):

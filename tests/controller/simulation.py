@@ -104,8 +104,16 @@ class Simulation:
 
     path_probe_interval = 0.0
 
-    def __init__(self, spec: str, *, staged: bool = False, learn: str = "", repair: bool = True) -> None:
-        self.staged, self.repair = staged, repair
+    def __init__(
+        self,
+        spec: str,
+        *,
+        staged: bool = False,
+        learn: str = "",
+        repair: bool = True,
+        oversubscription: float = 1.0,
+    ) -> None:
+        self.staged, self.repair, self.oversubscription = staged, repair, oversubscription
         self.learn = learn
         self.sent: list[SendPacket] = []
         self.declared = assign_interfaces(load_topology(spec))
@@ -141,7 +149,11 @@ class Simulation:
             wall=self.wall,
             declared=self.declared,
             settings=Settings(
-                start_grace=10.0, learn=self.learn, repair=self.repair, path_probe_interval=self.path_probe_interval
+                start_grace=10.0,
+                learn=self.learn,
+                repair=self.repair,
+                oversubscription=self.oversubscription,
+                path_probe_interval=self.path_probe_interval,
             ),
         )
 
