@@ -10,27 +10,29 @@ How traffic is moved from one path to another: ``steering.py``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from sdn.controller import pathrecords
-from sdn.controller.asking import REASONS, WITHOUT, asks_anew, placed
+from sdn.controller.admission import Admission
+from sdn.controller.asking import REASONS, WITHOUT, asks_anew
 from sdn.controller.attachments import Attachments
 from sdn.controller.calendars import Calendars
 from sdn.controller.circuits import Ends
 from sdn.controller.displacing import displace
 from sdn.controller.edges import Edges, SetEdge
 from sdn.controller.lives import Lives
+from sdn.controller.pathnames import PathNames
 from sdn.controller.pathrecords import Saved
 from sdn.controller.placing import NOT_NOW, Grant, Placer, Routes, backup_of, holder_of, recovery_order
-from sdn.controller.steering import Confirmed, Steerings, Target, Wish, keys, no_numbers
+from sdn.controller.steering import Confirmed, Steerings, Target, Wish, keys
 from sdn.model.calendar import ALWAYS, active
 from sdn.model.circuit import is_circuit_end
-from sdn.model.errors import Exhausted, InvalidInput, Refused, SdnError
+from sdn.model.errors import Exhausted, Refused, SdnError
 from sdn.model.ids import Dpid, Kind
-from sdn.model.intent import Connection, Resource
+from sdn.model.intent import Connection
 from sdn.model.route import Path
 from sdn.model.status import PathHop, State
 from sdn.model.topology import LinkChanges, LinkEnd
@@ -46,8 +48,6 @@ SEARCHES = 250
 """Searches for paths in one turn; the others come in the next ones."""
 DISPLACING = 25
 """What a search for somebody to displace counts for."""
-_NUMBERS = 4
-"""Path numbers that a new request may need: of two paths in both directions."""
 SetFacts = Callable[[str, ConnectionFacts | None], None]
 
 
@@ -87,6 +87,8 @@ class Connections:
         self._steerings = Steerings(store.numbers, set_facts, generation, confirmed)
         self._edges = Edges(store, set_edge)
         self.ends = Ends(store, topology, attachments)
+        self.names = PathNames(topology)
+        self.admission = Admission(store, self.ends, self.placer)
         self._trouble: dict[str, Trouble] = {}
         self._changed: dict[str, None] = {}
         self._lives = lives
@@ -118,47 +120,6 @@ class Connections:
         for name in self._lives.names():
             if name not in self._store.objects:
                 self._lives.forget(name)
-
-    def admit(
-        self, changes: tuple[Change, ...], fields: Callable[[str], str], *, strict: bool = False
-    ) -> dict[str, Grant]:
-        """Paths for the connections of a transaction, all of them together; nothing is kept until ``apply``.
-
-        fields: prefix for fields of violations by name. Connections with an end that is attached nowhere yet, and those
-        that wait or do without (unless ``strict``), have no path here and are admitted later. Raises Refused,
-        InvalidInput, or Exhausted.
-        """
-        asking = [change for change in changes if asks_anew(change)]
-        if not asking:
-            return {}
-        if self._store.numbers.room("path") < _NUMBERS * sum(change.new is not None for change in asking):
-            raise placed(no_numbers(), "")
-        new = {change.name: change.new for change in changes if change.new is not None}
-        before = {key: held for change in asking for key, held in self.placer.held(change.name)}
-        found: dict[str, Grant] = {}
-        for key in before:
-            self._ledger.release(key)
-        try:
-            for connection in (change.new for change in asking):
-                if isinstance(connection, Connection):
-                    try:
-                        grant = self._fitting(connection, new)
-                    except NOT_NOW as error:
-                        if not strict and connection.no_path != "FAIL" and not isinstance(error, InvalidInput):
-                            continue
-                        raise placed(error, fields(connection.name)) from None
-                    if grant is not None:
-                        before |= {key: held for key in grant.displaced if (held := self._ledger.held(key)) is not None}
-                        for key in grant.displaced:
-                            self._ledger.release(key)
-                        self.placer.reserve(connection, grant.routes)
-                        found[connection.name] = grant
-        finally:
-            for name in found:
-                self.placer.release(name)
-            for key, held in before.items():
-                self._ledger.put_back(key, held)
-        return found
 
     def apply(self, changes: tuple[Change, ...], found: Mapping[str, Grant]) -> None:
         """Connections were created, updated or deleted, with the paths that ``admit`` found."""
@@ -323,20 +284,7 @@ class Connections:
 
     def hops_of(self, connection: Connection, path: Path) -> tuple[PathHop, ...]:
         """A path of a connection by names, with the interfaces of its ends."""
-        return self.describe(path, *self.ends.interface(connection))
-
-    def describe(self, path: Path, ingress: str = "", egress: str = "") -> tuple[PathHop, ...]:
-        """A path by names. ingress, egress: interfaces at its ends."""
-        interface = self._topology.discovery.interface
-        hops = []
-        for index, dpid in enumerate(path.switches):
-            into, out = ingress, egress
-            if index > 0:
-                into = interface(dpid, path.links[index - 1][1]) or ""
-            if index < len(path.links):
-                out = interface(dpid, path.links[index][0]) or ""
-            hops.append(PathHop(self._topology.name_of(dpid), into, out))
-        return tuple(hops)
+        return self.names.of(path, *self.ends.interface(connection))
 
     # Inside: placing
 
@@ -373,7 +321,7 @@ class Connections:
             return
         self._lives.admit(name)
         if connection.constraints.pinned and not self._lives.pin(name):
-            self._lives.set_pin(name, tuple(self._shown(routes.primary)))
+            self._lives.set_pin(name, tuple(self.names.given(routes.primary)))
         if waiting:
             self._trouble[name] = Trouble(State.ADMITTED, "NotYet", f"It begins at {_iso(windows[0][0])}.")
 
@@ -422,12 +370,6 @@ class Connections:
             self._trouble[name] = Trouble(state, "Unprotected", str(found.missing))
         return found.routes
 
-    def _shown(self, path: Path) -> Iterator[str]:
-        """A path as users give one."""
-        for dpid, (out, _) in zip(path.switches, path.links, strict=False):
-            yield self._topology.show(LinkEnd(dpid, out))
-        yield self._topology.name_of(path.switches[-1])
-
     def as_placed(self, connection: Connection) -> Connection:
         """A connection with the path to which it is pinned as the only one that it asks for."""
         pin = self._lives.pin(connection.name)
@@ -453,27 +395,6 @@ class Connections:
     def _connection(self, name: str) -> Connection | None:
         found = self._store.objects.get(name)
         return found if isinstance(found, Connection) else None
-
-    def _fitting(self, connection: Connection, new: Mapping[str, Resource]) -> Grant | None:
-        self.ends.check_no_link(connection)
-        a, b = (self.ends.locate(end, new) for end in (connection.a, connection.b))
-        if a is None or b is None:
-            return None
-        beside = [other for other in new.values() if isinstance(other, Connection)]
-        demand = self.placer.demands.of(connection, a, b, beside, avoiding=False)
-        if connection.calendar != ALWAYS and not self.placer.windows(connection):
-            raise InvalidInput.of("calendar.end", "that time is over", "Give a time to come.")
-        try:
-            return Grant(self.placer.at_times_of(connection).search(demand, or_without=False))
-        except (Refused, Exhausted):
-            if not connection.priority:
-                raise
-            found = displace(
-                self.placer, connection, demand, lambda name: None if name in new else self._connection(name)
-            )
-            if found is None:
-                raise
-            return Grant(found.routes, found.keys)
 
     # Inside: what is held
 

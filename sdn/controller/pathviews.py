@@ -43,7 +43,7 @@ class PathViews:
         (stored,) = prepared.resources
         assert isinstance(stored, Connection)
         try:
-            found = self.connections.admit(prepared.changes, lambda _: "", strict=True)
+            found = self.connections.admission.admit(prepared.changes, lambda _: "", strict=True)
         except (Refused, Exhausted) as error:
             return CheckedConnection(None, None, error.violations)
         grant = found.get(stored.name)
@@ -111,7 +111,7 @@ class PathViews:
         ]
         cost, latency = ledger.mesh.total(path)
         return FoundPath(
-            hops=self.connections.describe(path, ingress, egress),
+            hops=self.connections.names.of(path, ingress, egress),
             cost=cost,
             latency=latency,
             free=min((ledger.free(out) for out, _ in ends), default=0),

@@ -103,7 +103,7 @@ def _check(
         prepared = store.prepare(transaction, wall)
         if not alone and _concerns_paths(prepared.changes):
             return None
-        return Admitted(request.token, prepared, connections.admit(prepared.changes, _fields(transaction)))
+        return Admitted(request.token, prepared, connections.admission.admit(prepared.changes, _fields(transaction)))
     except SdnError as error:
         return Reply(request.token, error)
 

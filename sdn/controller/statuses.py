@@ -113,7 +113,8 @@ class Statuses:
         """The status of a connection with what its probes tell: what they find wrong is not said to work."""
         name = connection.name
         trouble = self._verification.trouble(name)
-        if trouble is not None and (status.state in (*IN_PLACE, State.DEGRADED) or status.reason == PROGRAMMING):
+        placed = status.state in (*IN_PLACE, State.DEGRADED) or status.reason == PROGRAMMING
+        if trouble is not None and status.path and placed:
             status = replace(status, state=State.DEGRADED, reason=trouble[0], message=trouble[1])
         elif status.state is State.PROGRAMMED and self._verification.verdict(name) is Verdict.PROVED:
             status = replace(status, state=State.VERIFIED)
