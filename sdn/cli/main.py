@@ -13,6 +13,7 @@ from sdn.cli.bundle import support_bundle
 from sdn.cli.certs import certs
 from sdn.cli.connect import connect, path, why_not
 from sdn.cli.diff import diff
+from sdn.cli.drain import drain, undrain
 from sdn.cli.draw import draw as draw  # joins the group topology
 from sdn.cli.events import audit, events
 from sdn.cli.logs import log_level
@@ -63,6 +64,7 @@ def cli(ctx: click.Context, /, address: str, context: str, **credentials: str) -
     sdnctl events --severity WARNING                   what went wrong?
     sdnctl top links                                   which links are full?
     sdnctl audit leaf1                                 does it hold what it should?
+    sdnctl drain spine1 --wait 30s                     let traffic leave it, without a loss
     sdnctl whoami                                      who am I, and what may I do?
 
     \b
@@ -94,6 +96,8 @@ _COMMANDS = (
     delete,
     flows,
     audit,
+    drain,
+    undrain,
     events,
     top,
     log_level,

@@ -52,7 +52,7 @@ def _switches(switches: Sequence[Any]) -> str:
     header = ("SWITCH", "DPID", "STATE", "PORTS", "FLOWS", "GROUPS", "PENDING", "ALIEN", "PEER")
     rows = []
     for s in switches:
-        state = _word(s.connected, "connected", "away")
+        state = _word(s.connected, "connected", "away") + _word(s.drained, ",drained", "")
         rows.append((s.name, s.dpid, state, len(s.ports), s.flows, s.groups, s.pending, s.alien_flows, s.peer))
     return table(header, rows)
 
@@ -84,7 +84,7 @@ def _word(value: bool, yes: str, no: str) -> str:
 
 def _state(link: Any) -> str:
     """down, or what keeps a link that is seen from being an ordinary one."""
-    words = [word for word in ("away", "damped", "unused") if getattr(link, word)]
+    words = [word for word in ("away", "damped", "drained", "unused") if getattr(link, word)]
     return ",".join(words) or "up" if link.up else "down"
 
 

@@ -10,6 +10,7 @@ call.py         what the two clients share
 client.py       Client: blocking
 counters.py     what switches count
 aio.py          AsyncClient: the same for asyncio
+maintenance.py  links and switches as people name them
 snapshots.py    backups as the API sends them
 units.py        bandwidths as people write them
 manifest.py     YAML and JSON to objects and back
@@ -24,6 +25,7 @@ from sdn.client.client import Client, Collection, EventWatch, Watch
 from sdn.client.counters import CounterRound
 from sdn.client.errors import ApiError, Details, FieldViolation
 from sdn.client.kinds import KINDS, AnyObject, KindInfo, kind_of, kind_of_name, unwrap, wrap
+from sdn.client.maintenance import maintenance_target
 from sdn.client.manifest import Document, ManifestError, Problem, load, locate, parse, to_dict, to_yaml
 from sdn.client.units import format_bandwidth, parse_bandwidth
 
@@ -51,6 +53,7 @@ __all__ = [
     "kind_of_name",
     "load",
     "locate",
+    "maintenance_target",
     "parse",
     "parse_bandwidth",
     "to_dict",

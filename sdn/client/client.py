@@ -325,6 +325,20 @@ class Client:
         status: tpb.SystemStatus = self.invoke(self._system.GetSystemStatus, tpb.GetSystemStatusRequest())
         return status
 
+    def set_maintenance(
+        self, target: tpb.MaintenanceTarget, *, drained: bool | None = None, cost: int | None = None
+    ) -> tpb.Maintenance:
+        """Drain a link or switch (or end that), or give a link another cost, 0 for its own; None: as before."""
+        request = tpb.SetMaintenanceRequest(target=target, drained=drained, cost=cost)
+        answer: tpb.Maintenance = self.invoke(self._topology.SetMaintenance, request)
+        return answer
+
+    def get_maintenance(self, target: tpb.MaintenanceTarget) -> tpb.Maintenance:
+        """What is said about a link or switch, and what has become of it."""
+        request = tpb.GetMaintenanceRequest(target=target)
+        answer: tpb.Maintenance = self.invoke(self._topology.GetMaintenance, request)
+        return answer
+
     def audit(self, switch: str) -> tpb.AuditReport:
         """Compare a switch (name or datapath id) with its program and repair it; what was found."""
         report: tpb.AuditReport = self.invoke(self._topology.AuditSwitch, tpb.AuditSwitchRequest(switch=switch))

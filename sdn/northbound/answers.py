@@ -115,6 +115,7 @@ def _switch(view: SwitchView) -> tpb.Switch:
         alien_groups=view.alien_groups,
         repair=view.repair,
         repair_pending=view.repair_pending,
+        drained=view.drained,
     )
 
 
@@ -131,6 +132,7 @@ def _link(view: LinkView) -> tpb.Link:
         reserved_ba_bps=view.reserved[1],
         away=view.away,
         damped=view.damped,
+        drained=view.drained,
         unused=view.unused,
         measured=_measured(*view.measured) if view.measured else None,
     )
