@@ -176,7 +176,7 @@ def counts(lab: CloudLab) -> dict[str, list[str]]:
 
 def label_to(lab: CloudLab, leaf: str, receiver: str) -> bytes:
     """A label by which others send to a host of a leaf; another tenant's host there may have the same MAC."""
-    own = re.search(r"table=36,.*dl_dst=42:(..):(..):00:00:00/cf", lab.network.flows(leaf))
+    own = re.search(r"table=36,.*dl_dst=42:(..):(..):00:00:00/c[3f]", lab.network.flows(leaf))
     assert own is not None
     flows = lab.network.flows(next(place.switch for place in lab.place.values() if place.switch != leaf))
     found = re.findall(rf"table=20,.*dl_dst={lab.hosts[receiver].mac} actions=load:0x(\w+)->", flows)
