@@ -20,7 +20,7 @@ from sdn import __version__
 from sdn.controller.core import Controller
 from sdn.controller.parts import Records
 from sdn.controller.settings import Settings
-from sdn.daemon import collector, config, logs, revisions
+from sdn.daemon import collector, compiled, config, logs, revisions
 from sdn.daemon.config import Config
 from sdn.daemon.counting import Counting
 from sdn.daemon.effective import Effective
@@ -59,6 +59,7 @@ _log = logging.getLogger("sdn")
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run until SIGTERM or SIGINT. Exit code 1 when it cannot start or go on, with the reason on standard error."""
     try:
+        compiled.check()
         read = partial(config.load, sys.argv[1:] if arguments is None else arguments, os.environ)
         settings = read()
         logs.set_up(settings.log_level, settings.log_format)
@@ -145,7 +146,7 @@ class _Daemon:
         self.effective = Effective(settings)
         self._switches = secure_openflow(settings)
         self._api = secure_api(settings)
-        self._scrapes = secure_metrics(settings, self._api.access) if settings.metrics else None
+        self._scrapes = secure_metrics(settings, self._api.access, self._api.audit) if settings.metrics else None
         self._ovsdb = secure_ovsdb(settings) if settings.ovsdb else None
         self.notifier = Notifier(os.environ)
         collector.tune()

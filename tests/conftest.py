@@ -15,6 +15,17 @@ os.environ["GRPC_ENABLE_FORK_SUPPORT"] = (
 )
 
 
+def pytest_configure() -> None:
+    """A checkout that was updated and not built anew fails in ways that say nothing of it."""
+    from sdn.daemon.compiled import check  # later than the setting above
+    from sdn.model.errors import SdnError
+
+    try:
+        check()
+    except SdnError as error:
+        raise pytest.UsageError(str(error.violations[0])) from None
+
+
 def _missing_for_lab() -> str:
     return "" if shutil.which("ovs-vswitchd", path=_path()) else "Open vSwitch is not installed"
 

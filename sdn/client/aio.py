@@ -235,10 +235,15 @@ class AsyncClient:
         report: tpb.AuditReport = await self.invoke(self._topology.AuditSwitch, tpb.AuditSwitchRequest(switch=switch))
         return report
 
-    async def events(self, object: str = "", reason: str = "", severity: str = "INFO") -> list[epb.Event]:
-        """All events that are kept, the oldest first. severity: INFO, WARNING or ERROR, and what is above it."""
+    async def events(
+        self, object: str = "", reason: str = "", severity: str = "INFO", selector: str = ""
+    ) -> list[epb.Event]:
+        """All events that are kept, the oldest first. severity: INFO, WARNING or ERROR, and what is above it.
+
+        selector: labels that the objects they are about have now, as ``env=prod,tier!=web``.
+        """
         found: list[epb.Event] = []
-        request = epb.ListEventsRequest(page_size=PAGE_SIZE, **call.event_filter(object, reason, severity))
+        request = epb.ListEventsRequest(page_size=PAGE_SIZE, **call.event_filter(object, reason, severity, selector))
         while True:
             page = await self.invoke(self._events.ListEvents, request)
             found += page.events
@@ -247,10 +252,10 @@ class AsyncClient:
                 return found
 
     async def watch_events(
-        self, from_number: int = 0, object: str = "", reason: str = "", severity: str = "INFO"
+        self, from_number: int = 0, object: str = "", reason: str = "", severity: str = "INFO", selector: str = ""
     ) -> AsyncIterator[epb.Event]:
         """Events from a number on (0: all that are kept), then each new one; close the iterator to stop."""
-        wanted = call.event_filter(object, reason, severity)
+        wanted = call.event_filter(object, reason, severity, selector)
         stream = self._events.WatchEvents(epb.WatchEventsRequest(from_number=from_number, **wanted))
         try:
             async for event in stream:

@@ -190,7 +190,7 @@ class Connections:
         if not isinstance(connection, Connection) or routes is None:
             return ""
         ends = routes.primary.switches[0], routes.primary.switches[-1]
-        return self.placer.why_not_elsewhere(self.placer.demands.of(connection, *ends))
+        return self.placer.why_not_elsewhere(self.placer.demands.of(self.as_placed(connection), *ends))
 
     @property
     def resting(self) -> bool:

@@ -24,6 +24,7 @@ from sdn.controller.lessons import SILENT, Lesson, Refusal, Teacher, is_silent, 
 from sdn.controller.plugs import Place
 from sdn.controller.quarantine import Quarantine
 from sdn.controller.reporter import Reporter
+from sdn.controller.sought import Sought
 from sdn.model.command import Command, Create, Delete
 from sdn.model.errors import SdnError
 from sdn.model.ids import Dpid, Kind, format_dpid, parse_name
@@ -85,8 +86,11 @@ class Learning:
         self._quarantine = Quarantine(topology.discovery, attachments.bound, quarantine, now)
         self._teacher = Teacher(store, network)
         self._held = Held()
+        self._sought = Sought()
         self._at: dict[Place, str] = {}
         self._silent: dict[Place, None] = {}
+        self._fresh: dict[Place, None] = {}
+        """Silent ones whose switches may not know yet that they are to be heard."""
         self._gone: dict[Place, float] = {}
         self._new: dict[Place | Dpid, float] = {}
         """When learned ports came up, and when switches connected."""
@@ -108,15 +112,16 @@ class Learning:
             self._quarantine.look([place])
             if self._at.get(place) == port.name:
                 del self._at[place]
-                for table in (self._silent, self._gone, self._new):
+                for table in (self._silent, self._fresh, self._gone, self._new):
                     table.pop(place, None)
         place = self._place_of(new)
         if new is None:
             self._held.forget(old.name if old else "")
+            self._sought.forget(old.name if old else "")
         elif place is not None and is_learned(new, self.network):
             self._at[place] = new.name
             if is_silent(new):
-                self._silent[place] = None
+                self._silent[place] = self._fresh[place] = None
             self._watch(place, now)
         elif place in self._at:
             self._unwanted[self._at[place]] = None  # a declared port is to have this interface
@@ -162,7 +167,7 @@ class Learning:
         if reason == PUNT_LEARN and is_learned(port, self.network):
             self._learn(port, event, now)
         elif reason == PUNT_UNKNOWN:
-            yield from self._unknown(event, now)
+            yield from self._unknown(port.name, event, now)
 
     # Time
 
@@ -185,8 +190,13 @@ class Learning:
                 self._create(place)
 
     def release(self, now: float) -> Iterator[SendPacket]:
-        """Packets whose lessons the switches know by now."""
-        return self._held.release(now, self._waits)
+        """Packets whose lessons the switches know by now, and those that new silent ports may be the receivers of."""
+        yield from self._held.release(now, self._waits)
+        self._sought.expire(now)
+        for place in [place for place in self._fresh if self._is_heard(place)]:
+            del self._fresh[place]
+            for event in list(self._sought.all()):
+                yield from self._hand(event, place)
 
     # Inside
 
@@ -208,6 +218,12 @@ class Learning:
     def _waits(self, name: str) -> bool:
         facts = self._attachments.facts(name)
         return facts is not None and self._waiting((name, self.network, f"switches/{format_dpid(facts.dpid)}"))
+
+    def _is_heard(self, place: Place) -> bool:
+        """Whether frames of a silent port come to the controller by now."""
+        name = self._at[place]
+        there = self._session(place[0]) is not None and self._attachments.facts(name) is not None
+        return there and not self._waits(name)
 
     def _network_is_there(self) -> bool:
         if self.network in self._store.objects:
@@ -247,31 +263,44 @@ class Learning:
                 self._refused(port.name, lesson.reason, lesson.message)
             case Lesson(commands=()):
                 self._held.put_again(port.name, event, now)
-            case Lesson() if heard is not None and self._do(lesson.commands, port.name):
+            case Lesson() if heard is not None:
+                place = self._place_of(port)
+                reached = place in self._silent and place not in self._fresh
+                if not self._do(lesson.commands, port.name):
+                    return
                 self._held.put(port.name, event, now)
+                for sought in self._sought.found(heard.mac):
+                    if not reached:
+                        self._held.put_again(port.name, sought, now)
                 if lesson.moved:
                     told = f"{heard.mac} at {port.name} has taken over from {', '.join(lesson.moved)}."
                     self._tell(Severity.INFO, "HostMoved", port.name, told)
                 elif heard.mac != port.mac:
                     self._tell(Severity.INFO, "HostHeard", port.name, f"{heard.mac} was heard at {port.name}.")
 
-    def _unknown(self, event: PacketIn, now: float) -> Iterator[SendPacket]:
-        """A packet to a MAC that nobody is known to have: for those who have not been heard."""
+    def _unknown(self, name: str, event: PacketIn, now: float) -> Iterator[SendPacket]:
+        """A packet of a port to a MAC that nobody is known to have: for those who have not been heard."""
         heard = hear(event.data)
         holder = self._store.port_by_mac(self.network, heard.target) if heard is not None else None
         if heard is None or holder is not None:
             if holder is not None:
                 self._held.put_again(holder, event, now)
             return
+        self._sought.put(name, heard.target, event, now)
         for place in self._silent:
-            session, number = self._session(place[0]), self._topology.port_number(*place)
-            if session is None or number is None:
-                continue
-            if self._copies < 1:
-                self._refused(self.network, "LearningFull", f"over {COPIES_PER_SECOND} frames/s to unknown hosts")
-                return
-            self._copies -= 1
-            yield SendPacket(session, number, event.data)
+            if place not in self._fresh:
+                yield from self._hand(event, place)
+
+    def _hand(self, event: PacketIn, place: Place) -> Iterator[SendPacket]:
+        """A copy for a silent port, unless there are too many."""
+        session, number = self._session(place[0]), self._topology.port_number(*place)
+        if session is None or number is None:
+            return
+        if self._copies < 1:
+            self._refused(self.network, "LearningFull", f"over {COPIES_PER_SECOND} frames/s to unknown hosts")
+            return
+        self._copies -= 1
+        yield SendPacket(session, number, event.data)
 
     def _do(self, commands: Sequence[Command], name: str) -> bool:
         error = self._write(commands)

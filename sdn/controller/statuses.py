@@ -105,8 +105,10 @@ class Statuses:
             realised = self._connections.steered_hops(resource)
             status = replace(self._plain(resource, bool(path)), path=path, backup_path=backup, realised_path=realised)
             return self._probed(resource, status)
-        if isinstance(resource, Port) and resource.allowed_address_pairs:
-            return replace(self._plain(resource, False), shared=self._shared.of(resource))
+        if isinstance(resource, Port):
+            shared, places = self._shared.of(resource), self._attachments.sites(resource)
+            status = self._plain(resource, False)
+            return replace(status, shared=shared, places=places) if shared or places else status
         return self._plain(resource, False)
 
     def _probed(self, connection: Connection, status: Status) -> Status:

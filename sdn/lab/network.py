@@ -209,22 +209,21 @@ class LabNetwork:
             raise LabError(f"{len(found)} links connect {a} and {b}. Pick one from topology.links.")
         return found[0]
 
-    def cut(self, link: LinkRef) -> None:
-        """Interrupt a link: no frame crosses it, and both switches see it go down."""
-        declared = self._declared(link)
-        if declared not in self._cut:
-            worked = self._works(declared)
-            self._cut.add(declared)
-            if worked:
-                self._cabling.part([declared], self.runs)
+    def cut(self, *links: LinkRef) -> None:
+        """Interrupt links, many at once: no frame crosses them, and the switches see them go down."""
+        new = [link for link in dict.fromkeys(map(self._declared, links)) if link not in self._cut]
+        working = [link for link in new if self._works(link)]
+        self._cut.update(new)
+        if working:
+            self._cabling.part(working, self.runs)
 
-    def mend(self, link: LinkRef) -> None:
+    def mend(self, *links: LinkRef) -> None:
         """Undo ``cut``."""
-        declared = self._declared(link)
-        if declared in self._cut:
-            self._cut.discard(declared)
-            if self._works(declared):
-                self._cabling.join([declared])
+        declared = [link for link in dict.fromkeys(map(self._declared, links)) if link in self._cut]
+        self._cut.difference_update(declared)
+        working = [link for link in declared if self._works(link)]
+        if working:
+            self._cabling.join(working)
 
     # ---- hosts ---------------------------------------------------------------------------------------------------
 

@@ -102,10 +102,11 @@ class Status:
 
     switches_away: names of switches concerned that are not connected. path: of a connection, from a to b.
     switches_pending: names of those that are connected and have not confirmed yet. backup_path: of a protected
-    connection. shared: of a port, who has what it may use by its pairs. conditions: the same in single statements, with
-    times. path is what is reserved; realised_path: what its traffic takes as far as switches were told, empty for the
-    shortest way; verified_path: the one along which probes came back, empty while that is not the path that traffic
-    takes. probes: of a connection that has been probed. history: of a connection that is asked for alone.
+    connection. places: of a port that is bound by an iface-id or moves, where it is. shared: of a port, who has what it
+    may use by its pairs. conditions: the same in single statements, with times. history: of a connection that is asked
+    for alone. path is what is reserved; realised_path: what its traffic takes as far as switches were told, empty for
+    the shortest way; verified_path: the one along which probes came back, empty while that is not the path that traffic
+    takes. probes: of a connection that has been probed.
     """
 
     state: State
@@ -119,6 +120,7 @@ class Status:
     realised_path: tuple[PathHop, ...] = ()
     verified_path: tuple[PathHop, ...] = ()
     probes: ProbeCounts | None = field(default=None, compare=False)
+    places: tuple[str, ...] = ()
     conditions: tuple[Condition, ...] = field(default=(), compare=False)
     history: tuple[Transition, ...] = field(default=(), compare=False)
 

@@ -42,6 +42,7 @@ def status(value: Status | None) -> pb.Status:
         realised_path=[hop(h) for h in value.realised_path],
         verified_path=[hop(h) for h in value.verified_path],
         probes=None if value.probes is None else _probes(value.probes),
+        places=value.places,
         shared_addresses=[_shared(item) for item in value.shared],
         conditions=[_condition(c) for c in value.conditions],
         history=[_transition(t) for t in value.history],

@@ -24,7 +24,8 @@ from sdn.openflow.messages import (
 )
 from sdn.openflow.readback import Contents, Reading
 
-_HELLO_XID, _FEATURES_XID, _CONFIG_XID, _ASYNC_XID, _READ_XID = range(1, 6)
+_HELLO_XID = 0  # see encode.hello
+_FEATURES_XID, _CONFIG_XID, _ASYNC_XID, _READ_XID = range(2, 6)
 _MAX_EARLY = 1024
 """Port status messages before the ports are asked for, when a switch has no reason to send any."""
 

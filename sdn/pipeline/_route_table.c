@@ -7,6 +7,10 @@
 #include <Python.h>
 #include <string.h>
 
+#ifndef SOURCE_DIGEST /* of this file, from setup.py */
+#define SOURCE_DIGEST ""
+#endif
+
 #define MAX_MADE 65536
 
 /* A group of a switch that routes use. */
@@ -581,7 +585,10 @@ static PyTypeObject table_type = {
     .tp_methods = table_methods,
 };
 
-static int table_exec(PyObject *module) { return PyModule_AddType(module, &table_type); }
+static int table_exec(PyObject *module) {
+    if (PyModule_AddStringConstant(module, "SOURCE", SOURCE_DIGEST) < 0) return -1;
+    return PyModule_AddType(module, &table_type);
+}
 
 static PyModuleDef_Slot table_slots[] = {{Py_mod_exec, table_exec}, {0, NULL}};
 

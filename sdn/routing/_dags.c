@@ -10,6 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifndef SOURCE_DIGEST /* of this file, from setup.py */
+#define SOURCE_DIGEST ""
+#endif
+
 #define FAR INT64_MAX
 #define NONE (-1)
 #define MAX_COST ((int64_t)1 << 40) /* times 2^22 switches on a path still fits */
@@ -915,7 +919,10 @@ static PyTypeObject dags_type = {
     .tp_methods = dags_methods,
 };
 
-static int dags_exec(PyObject *module) { return PyModule_AddType(module, &dags_type); }
+static int dags_exec(PyObject *module) {
+    if (PyModule_AddStringConstant(module, "SOURCE", SOURCE_DIGEST) < 0) return -1;
+    return PyModule_AddType(module, &dags_type);
+}
 
 static PyModuleDef_Slot dags_slots[] = {{Py_mod_exec, dags_exec}, {0, NULL}};
 

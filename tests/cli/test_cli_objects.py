@@ -75,6 +75,7 @@ def test_json_has_the_same_keys_whether_set_or_not(run: Any, red: str) -> None:
         "verified_path": [],
         "probes": None,
         "shared_addresses": [],
+        "places": [],
         "conditions": [],
         "history": [],
     }

@@ -1,8 +1,8 @@
-"""A network of private switches under a real sdnd, with two tenants of equal addresses."""
+"""A network of private switches under a real sdnd, with tenants of equal addresses."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
@@ -21,19 +21,28 @@ WAIT = 30.0
 
 
 class CloudLab:
-    """``hosts`` by name; host i belongs to tenant i % 2 and to network a or b of it by i // 2 % 2."""
+    """``hosts`` by name; of n tenants, host i belongs to tenant i % n and to network a or b of it by i // n % 2."""
 
-    def __init__(self, spec: str, state: Path, client: Client, daemon: Daemon, network: LabNetwork) -> None:
+    def __init__(
+        self,
+        spec: str,
+        state: Path,
+        client: Client,
+        daemon: Daemon,
+        network: LabNetwork,
+        tenants: Sequence[str] = TENANTS,
+    ) -> None:
         self.spec, self.state, self.client, self.daemon, self.network = spec, state, client, daemon, network
+        self.tenants = tenants
         self.hosts: dict[str, Host] = {}
         self.tenant: dict[str, str] = {}
         self.subnet: dict[str, str] = {}
         self.place = {host.name: host for host in network.topology.hosts}
 
     def apply(self) -> None:
-        """Both tenants with all their ports, waited for."""
+        """All tenants with all their ports, waited for."""
         objects: list[object] = []
-        for tenant in TENANTS:
+        for tenant in self.tenants:
             base = f"tenants/{tenant}"
             subnets = []
             objects.append(pb.Tenant(name=base))
@@ -49,7 +58,8 @@ class CloudLab:
         assert list(states) == ["PROGRAMMED"], states
 
     def _port(self, index: int, place: DeclaredHost) -> pb.Port:
-        tenant, number, low = TENANTS[index % 2], index // 2 % 2 + 1, index // 2 + 10
+        row, column = divmod(index, len(self.tenants))
+        tenant, number, low = self.tenants[column], row % 2 + 1, row + 10
         mac = f"02:00:00:00:0{number}:{low:02x}"
         addresses = [f"10.0.{number}.{low}", f"fd00:0:0:{number}::{low:x}"]
         gateways = (f"10.0.{number}.1", f"fd00:0:0:{number}::1")
@@ -105,15 +115,21 @@ class CloudLab:
 
 
 @contextmanager
-def cloud_lab(spec: str, state: Path, daemons: Literal["auto", "one", "each"] = "auto") -> Iterator[CloudLab]:
-    """The network, the daemon and both tenants, programmed. daemons: as of LabNetwork."""
+def cloud_lab(
+    spec: str,
+    state: Path,
+    daemons: Literal["auto", "one", "each"] = "auto",
+    links: Literal["socket", "patch"] = "socket",
+    tenants: Sequence[str] = TENANTS,
+) -> Iterator[CloudLab]:
+    """The network, the daemon and the tenants, programmed. daemons, links: as of LabNetwork."""
     daemon = Daemon(state, spec, openflow=free_port(), grpc=free_port())
     topology = assign_interfaces(load_topology(spec))
-    network = LabNetwork(topology, controller=f"tcp:127.0.0.1:{daemon.openflow}", daemons=daemons)
+    network = LabNetwork(topology, controller=f"tcp:127.0.0.1:{daemon.openflow}", daemons=daemons, links=links)
     with daemon, Client(daemon.address, timeout=WAIT) as client:
         daemon.wait_answers(client)
         with network:
-            lab = CloudLab(spec, state, client, daemon, network)
+            lab = CloudLab(spec, state, client, daemon, network, tenants)
             lab.ready()
             lab.apply()
             yield lab

@@ -18,6 +18,8 @@ from sdn.controller.heard import Heard, hear
 from sdn.controller.held import AGAIN, PATIENCE
 from sdn.controller.learning import AWAY_SECONDS, GONE_SECONDS, port_name
 from sdn.controller.lessons import MAX_ADDRESSES
+from sdn.controller.sought import MAX_PER_SENDER, Sought
+from sdn.controller.sought import PATIENCE as SOUGHT_PATIENCE
 from sdn.model.command import Delete
 from sdn.model.errors import SdnError
 from sdn.model.ids import Dpid, parse_name
@@ -416,6 +418,106 @@ def test_frames_to_unknown_macs_are_bounded_for_all_senders_together(lab: Learne
         lab.say("h1", ipv4(MAC["h1"], "10.0.0.1", MAC["new"]), PUNT_UNKNOWN)
     assert len(lab.sim.sent) == learning.COPIES_PER_SECOND
     assert len(lab.sim.events(reason="LearningFull")) == 1
+
+
+def quarantined(lab: Learned, host: str) -> None:
+    """The host's port is in quarantine again; h1 has been heard."""
+    lab.say("h1", arp(MAC["h1"], "10.0.0.1"))
+    lab.sim.submit(Delete(lab.name(host)))
+    lab.sim.run(0.5)
+    lab.sim.sent.clear()
+
+
+def handed(lab: Learned, frame: bytes) -> list[str]:
+    """To whom a frame was handed, as often as it was."""
+    hosts = {(lab.sim.devices[place[0]].session, lab.number(host)): host for host, place in lab.place.items()}
+    return sorted(hosts[packet.session, packet.out_port] for packet in lab.sim.sent if packet.data == frame)
+
+
+def test_a_frame_to_an_unknown_mac_waits_for_ports_in_quarantine(lab: Learned) -> None:
+    """With static ARP entries the first packet may come while its receiver's port is watched: it is late, not lost."""
+    quarantined(lab, "h3")
+    frame = ipv4(MAC["h1"], "10.0.0.1", MAC["h3"])
+    lab.say("h1", frame, PUNT_UNKNOWN)
+    assert handed(lab, frame) == ["h2", "h4"]
+    lab.sim.run(3)
+    assert handed(lab, frame) == ["h2", "h3", "h4"]
+    lab.sim.run(10)
+    assert len(lab.sim.sent) == 3
+
+
+def test_it_waits_until_the_switch_has_confirmed_that_the_port_is_to_be_heard(lab: Learned) -> None:
+    quarantined(lab, "h3")
+    frame = ipv4(MAC["h1"], "10.0.0.1", MAC["h3"])
+    lab.sim.devices[lab.place["h3"][0]].silent = True
+    lab.sim.run(3)
+    assert dict(lab.port("h3").labels)[LEARNED] == "silent"
+    lab.say("h1", frame, PUNT_UNKNOWN)
+    lab.sim.run(1)
+    assert "h3" not in handed(lab, frame)
+
+
+def test_when_the_receiver_was_heard_first_the_frame_goes_to_it_through_the_switch(lab: Learned) -> None:
+    quarantined(lab, "h3")
+    lab.say("h1", arp(MAC["h1"], "10.0.0.1"))
+    lab.sim.sent.clear()
+    frame = ipv4(MAC["h1"], "10.0.0.1", MAC["new"])
+    lab.say("h1", frame, PUNT_UNKNOWN)
+    lab.sim.run(1.3)
+    lab.say("h4", arp(MAC["new"], "10.0.0.4"))
+    lab.sim.run(0.5)
+    again = [packet for packet in lab.sim.sent if packet.data == frame and packet.out_port == TABLE]
+    assert again == [], "h4 was silent and got the frame before it spoke"
+    late = ipv4(MAC["h1"], "10.0.0.1", MAC["h2"])
+    lab.say("h2", arp(MAC["h4"], "10.0.0.44"))
+    lab.say("h1", late, PUNT_UNKNOWN)
+    lab.sim.run(1.5)
+    lab.say("h2", arp(MAC["h2"], "10.0.0.2"))
+    lab.sim.run(0.5)
+    again = [packet for packet in lab.sim.sent if packet.data == late and packet.out_port == TABLE]
+    assert [packet.in_port for packet in again] == [lab.number("h1")], "h2 was not silent, so it had not got it"
+
+
+def test_frames_to_unknown_macs_that_wait_are_few_and_do_not_wait_for_long(lab: Learned) -> None:
+    quarantined(lab, "h3")
+    lab.sim.devices[lab.place["h3"][0]].silent = True
+    lab.sim.run(3)
+    for number in range(20):
+        lab.say("h1", ipv4(MAC["h1"], "10.0.0.1", bytes([2, 0, 0, 0, 9, number])), PUNT_UNKNOWN)
+    lab.sim.sent.clear()
+    lab.sim.devices[lab.place["h3"][0]].silent = False
+    lab.sim.disconnect(lab.place["h3"][0])
+    lab.sim.connect(lab.place["h3"][0])
+    lab.sim.run(1)
+    assert len([p for p in lab.sim.sent if p.out_port == lab.number("h3")]) == MAX_PER_SENDER
+    lab.sim.run(SOUGHT_PATIENCE)
+    lab.sim.submit(Delete(lab.name("h3")))
+    lab.sim.sent.clear()
+    lab.sim.run(3)
+    assert "h3" in lab.silent()
+    assert lab.sim.sent == []
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from("xy"), st.sampled_from("pfgt")), max_size=60))
+def test_what_is_kept_for_unknown_receivers_is_bounded_and_in_order(steps: list[tuple[str, str, str]]) -> None:
+    sought, now, wanted = Sought(), 0.0, []
+    for number, (sender, target, step) in enumerate(steps):
+        event = PacketIn(1, Dpid(1), number, 0, 0, {}, b"")
+        if step == "p":
+            sought.put(sender, target, event, now)
+            if sum(item[0] == sender for item in wanted) < MAX_PER_SENDER:
+                wanted.append((sender, target, now, event))
+        elif step == "f":
+            assert sought.found(target) == [item[3] for item in wanted if item[1] == target]
+            wanted = [item for item in wanted if item[1] != target]
+        elif step == "g":
+            sought.forget(sender)
+            wanted = [item for item in wanted if item[0] != sender]
+        else:
+            now += 2
+            sought.expire(now)
+            wanted = [item for item in wanted if now - item[2] < SOUGHT_PATIENCE]
+        assert list(sought.all()) == [item[3] for item in wanted]
 
 
 # What goes, and what stays

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ _UNSHARE = ["unshare", "--net", "--pid", "--mount", "--fork", "--mount-proc", "-
 def isolated(script: str, directory: Path, timeout: float = 240.0) -> str:
     """Run a script of bash there and in a directory; returns what it wrote. Skips the test where that is impossible.
 
-    The directory is also $TMPDIR.
+    The directory is also $TMPDIR. A script that takes too long fails the test, which shows what it wrote until then.
     """
     if not SCHEMA.exists() or shutil.which("mn") is None or shutil.which("unshare") is None:
         pytest.skip("Mininet's mn, unshare or the schema of Open vSwitch is not installed")
@@ -38,15 +39,19 @@ def isolated(script: str, directory: Path, timeout: float = 240.0) -> str:
     if probe.returncode:
         pytest.skip(f"no namespaces of one's own here: {probe.stderr.decode(errors='replace').strip()}")
     path = os.pathsep.join(("/usr/bin", "/bin", "/usr/sbin", "/sbin"))
-    done = subprocess.run(
-        [*_UNSHARE, "bash", "-c", _PREPARE + script],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        timeout=timeout,
-        check=False,
-        cwd=directory,
-        env={"PATH": path, "HOME": str(directory), "TMPDIR": str(directory), "LANG": "C.UTF-8"},
-    )
-    return done.stdout
+    with tempfile.TemporaryFile("w+", errors="replace") as output:
+        try:
+            subprocess.run(
+                [*_UNSHARE, "bash", "-c", _PREPARE + script],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                timeout=timeout,
+                check=False,
+                cwd=directory,
+                env={"PATH": path, "HOME": str(directory), "TMPDIR": str(directory), "LANG": "C.UTF-8"},
+            )
+        except subprocess.TimeoutExpired:
+            output.seek(0)
+            pytest.fail(f"not done after {timeout:g} s. Until then:\n{output.read()}")
+        output.seek(0)
+        return output.read()

@@ -12,8 +12,10 @@ from isolation import isolated
 pytestmark = pytest.mark.system
 ROOT = Path(__file__).parents[2]
 CUSTOM = ROOT / "mininet" / "sdn_mn.py"
+# Without a controller every ping of Mininet waits ten seconds: should sdnd end, everything does, and its log is shown.
 SDND = f"""
-{sys.executable} -m sdn.app --state-dir state --learn tenants/lab/networks/all >log 2>&1 &
+trap 'echo sdnd has ended; cat log; exit 1' USR1
+({sys.executable} -m sdn.app --state-dir state --learn tenants/lab/networks/all >log 2>&1; kill -USR1 1; kill -9 -1) &
 for _ in $(seq 200); do (echo >/dev/tcp/127.0.0.1/6653) 2>/dev/null && break; sleep 0.1; done
 """
 PLAIN = "mn --switch ovsk,datapath=user --controller remote"
