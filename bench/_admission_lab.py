@@ -122,7 +122,7 @@ class _Run:
             self._refused += 1
             return
         self._times.append(time.perf_counter() - start)
-        if made.status.state != pb.PROGRAMMED:
+        if made.status.state not in (pb.PROGRAMMED, pb.VERIFIED):
             raise SystemExit(f"{name} is {pb.State.Name(made.status.state)}: {made.status.message}")
 
     def _result(self) -> dict[str, float]:

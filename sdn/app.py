@@ -284,6 +284,7 @@ def _controller(settings: Config, journal: Journal, records: Records) -> Control
             repair=settings.repair == "on",
             measured_latency=settings.link_latency == "measured",
             quota=settings.quota,
+            path_probe_interval=settings.path_probe_interval,
             learn=settings.learn,
             oversubscription=settings.oversubscription,
         ),

@@ -11,7 +11,7 @@ from sdn.cli.columns import state
 from sdn.cli.files import read_manifests
 from sdn.cli.plan import plain_plan, plan_text
 from sdn.cli.progress import telling, wait_and_tell, working
-from sdn.cli.render import plain_object, state_word, table
+from sdn.cli.render import IN_PLACE, plain_object, state_word, table
 from sdn.cli.session import Session, common_names, exit_code, fail, pass_session
 from sdn.cli.words import DurationType
 from sdn.client import ApiError, Document, locate, unwrap
@@ -110,7 +110,7 @@ def judge(messages: Iterable[Any], wait: float) -> None:
     lines = []
     for message in messages:
         word = state_word(message.status)
-        if word in _REFUSED or (wait and word != "PROGRAMMED" and message.status.reason not in _LATER):
+        if word in _REFUSED or (wait and word not in IN_PLACE and message.status.reason not in _LATER):
             why = ": ".join(part for part in (message.status.reason, message.status.message) if part)
             lines.append(f"{message.name} is {word}" + (f": {why}" if why else ""))
     if lines:

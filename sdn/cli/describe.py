@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sdn.cli.classify import classifier_text
-from sdn.cli.columns import bandwidth, binding, hop_table, object_table, protection, short
+from sdn.cli.columns import bandwidth, binding, hop_table, hops, object_table, protection, short
 from sdn.cli.render import clean, enum_word, state_word, table
 from sdn.client import KINDS, AnyObject, ApiError, Client, format_bandwidth, kind_of
 
@@ -136,6 +136,29 @@ def _status(message: Any) -> Iterator[Line]:
         yield "Switches away", ", ".join(status.switches_away)
     if status.switches_pending:
         yield "Switches pending", ", ".join(status.switches_pending)
+    yield from _paths(status)
+    if status.HasField("probes"):
+        yield "Probes", probes_text(status.probes)
+
+
+def _paths(status: Any) -> Iterator[Line]:
+    """Of a connection: what its traffic takes, and what is verified, where that is not the path that it has."""
+    path = list(status.path)
+    if path and list(status.realised_path) != path:
+        yield "Traffic takes", hops(status.realised_path) or "the shortest way, without a reservation"
+    if status.verified_path and list(status.verified_path) != path:
+        yield "Verified path", hops(status.verified_path)
+
+
+def probes_text(probes: Any) -> str:
+    """1.2 ms one way (estimated, +-0.3 ms), 2.5 % of the last lost, verified 2026-01-01T00:00:00Z."""
+    parts = [f"{100 * probes.loss:.1f} % of the last lost"]
+    if probes.latency_us:
+        error = f"+-{probes.latency_error_us / 1000:.2f} ms"
+        parts.insert(0, f"{probes.latency_us / 1000:.2f} ms one way (estimated, {error})")
+    if probes.HasField("verified_time"):
+        parts.append(f"verified {probes.verified_time.ToJsonString()}")
+    return ", ".join(parts)
 
 
 def _conditions(status: Any) -> str:

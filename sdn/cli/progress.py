@@ -15,11 +15,11 @@ from typing import Any
 
 import click
 
-from sdn.cli.render import clean, state_word
+from sdn.cli.render import IN_PLACE, clean, state_word
 from sdn.cli.words import tenant_of
 from sdn.client import ApiError, Client, KindInfo, kind_of
 
-_SETTLED = ("PROGRAMMED", "REJECTED", "FAILED")
+_SETTLED = (*IN_PLACE, "REJECTED", "FAILED")
 """States that an object does not leave by itself."""
 Tell = Callable[[int], None]
 PATIENCE, _AGAIN = 0.5, 0.2

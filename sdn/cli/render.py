@@ -57,6 +57,10 @@ def enum_word(enum: Any, number: int) -> str:
     return known.name if known else str(number)
 
 
+IN_PLACE = ("PROGRAMMED", "VERIFIED")
+"""States of what every switch concerned has confirmed."""
+
+
 def state_word(status: Any) -> str:
     """PROGRAMMED, PENDING, …; '-' when the daemon did not say."""
     word = enum_word(status.DESCRIPTOR.fields_by_name["state"].enum_type, status.state)

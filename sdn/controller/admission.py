@@ -76,7 +76,7 @@ class Admission:
         if a is None or b is None:
             return None
         beside = [other for other in new.values() if isinstance(other, Connection)]
-        demand = self._placer.demands.of(connection, a, b, beside)
+        demand = self._placer.demands.of(connection, a, b, beside, avoiding=False)
         if connection.calendar != ALWAYS and not self._placer.windows(connection):
             raise InvalidInput.of("calendar.end", "that time is over", "Give a time to come.")
         try:

@@ -7,6 +7,7 @@ again.
 Programmed  every switch concerned has confirmed what the object needs
 Bound       of a port: it is attached where its binding says
 Admitted    of a connection: a path with its bandwidth is reserved
+Verified    of a connection: probes come back along its path
 Complete    of a connection or a router: nothing that it asks for is missing, as a backup path or a next hop
 """
 
@@ -16,7 +17,7 @@ from collections.abc import Iterator
 
 from sdn.controller.attachments import Detached
 from sdn.model.intent import Connection, Port, Resource, Router
-from sdn.model.status import Condition, State, Status
+from sdn.model.status import IN_PLACE, Condition, State, Status
 
 TRUE, FALSE, UNKNOWN = "TRUE", "FALSE", "UNKNOWN"
 STARTING = "Starting"
@@ -69,6 +70,8 @@ def judge(resource: Resource, status: Status, detached: Detached | None) -> Iter
         yield _admitted(status)
     programmed = _programmed(resource, status)
     yield programmed
+    if isinstance(resource, Connection):
+        yield _verified(status)
     if isinstance(resource, Connection | Router):
         yield _complete(status, programmed)
 
@@ -77,7 +80,7 @@ def _programmed(resource: Resource, status: Status) -> _Judgement:
     if status.reason == STARTING:
         return "Programmed", UNKNOWN, status.reason, status.message
     works = status.state is State.DEGRADED and (bool(status.path) or not isinstance(resource, Connection))
-    if works or status.state is State.PROGRAMMED:
+    if works or status.state in IN_PLACE:
         return "Programmed", TRUE, "Confirmed", ""
     return "Programmed", FALSE, status.reason, status.message
 
@@ -89,8 +92,16 @@ def _admitted(status: Status) -> _Judgement:
     return "Admitted", value, status.reason, status.message
 
 
+def _verified(status: Status) -> _Judgement:
+    if status.verified_path:
+        return "Verified", TRUE, "ProbesCameBack", ""
+    if status.reason in ("ProbeLost", "ProbeDetoured"):
+        return "Verified", FALSE, status.reason, status.message
+    return "Verified", UNKNOWN, "NotProbed", "No probe has come back along this path yet."
+
+
 def _complete(status: Status, programmed: _Judgement) -> _Judgement:
-    if status.state is State.PROGRAMMED and not status.reason:
+    if status.state in IN_PLACE and not status.reason:
         return "Complete", TRUE, "NothingMissing", ""
-    value = FALSE if programmed[1] == TRUE or status.state is not State.PENDING else UNKNOWN
+    value = FALSE if programmed[1] == TRUE or status.state not in (State.PENDING, State.ADMITTED) else UNKNOWN
     return "Complete", value, status.reason, status.message

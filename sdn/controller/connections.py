@@ -27,15 +27,16 @@ from sdn.controller.lives import Lives
 from sdn.controller.pathnames import PathNames
 from sdn.controller.pathrecords import Saved
 from sdn.controller.placing import NOT_NOW, Grant, Placer, Routes, backup_of, holder_of, recovery_order
-from sdn.controller.steering import Confirmed, Steerings, Wish, keys
+from sdn.controller.steering import Confirmed, Steerings, Target, Wish, keys
 from sdn.model.calendar import ALWAYS, active
+from sdn.model.circuit import is_circuit_end
 from sdn.model.errors import Exhausted, Refused, SdnError
 from sdn.model.ids import Dpid, Kind
 from sdn.model.intent import Connection
 from sdn.model.request import Exclusion
 from sdn.model.route import Path
 from sdn.model.status import PathHop, State
-from sdn.model.topology import LinkChanges
+from sdn.model.topology import LinkChanges, LinkEnd
 from sdn.pipeline.facts import ConnectionFacts
 from sdn.routing import Ledger
 from sdn.store import Change, Store
@@ -96,6 +97,8 @@ class Connections:
         self._left = 0
         """Searches that this turn may still make."""
         self._unsaved: dict[str, None] = {}
+        self._avoiding: dict[str, float] = {}
+        """Until when connections keep off the links that ``Demands.avoided`` has."""
 
     @property
     def ledger(self) -> Ledger:
@@ -128,6 +131,7 @@ class Connections:
             self._saved.pop(change.name, None)
             self._lives.set_pin(change.name, ())
             self._changed[change.name] = None
+            self._avoid_no_more(change.name)
             if change.new is None:
                 self._trouble.pop(change.name, None)
                 self._calendars.forget(change.name)
@@ -151,6 +155,22 @@ class Connections:
             self._ledger.release(key)
             self._changed[holder_of(key)] = None
         self._changed.update(dict.fromkeys(self._trouble))
+
+    def avoid(self, name: str, links: frozenset[LinkEnd], until: float) -> bool:
+        """Move a connection to another path, without these links (both ends) until then; False: there is none.
+
+        It stays where it is then. until: in the time of ``settle``; afterwards it does not move back.
+        """
+        connection = self._store.objects.get(name)
+        if not isinstance(connection, Connection) or not self.placer.move_off(self.as_placed(connection), links):
+            return False
+        self._avoiding[name] = max(until, self._avoiding.get(name, until))
+        self._changed.update(dict.fromkeys((name, *self._trouble)))
+        return True
+
+    def _avoid_no_more(self, name: str) -> None:
+        self._avoiding.pop(name, None)
+        self.placer.demands.avoided.pop(name, None)
 
     def leave(self, avoided: Exclusion) -> None:
         """What operators have drained is another; whoever is on it looks for another path. O(reservations)."""
@@ -180,6 +200,8 @@ class Connections:
     def settle(self, now: float, wall: float) -> list[str]:
         """Look at all connections concerned again; returns those whose state or path changed. now, wall: of a turn."""
         self.placer.now = self._calendars.advance(now, wall)
+        for name in [name for name, until in self._avoiding.items() if now >= until]:
+            self._avoid_no_more(name)
         for name in self._calendars.due():
             self._pass_time(name)
         later: dict[str, None] = {}
@@ -263,6 +285,18 @@ class Connections:
     def moving(self, name: str) -> bool:
         """Whether traffic is not on the path yet, or the backup path is not there yet."""
         return self._steerings.moving(name)
+
+    def target(self, name: str) -> Target | None:
+        """The path that traffic takes, to be probed; None while it is not where it should be, and for circuits."""
+        connection, target = self._connection(name), self._steerings.target(name)
+        if connection is None or target is None or is_circuit_end(connection.a):
+            return None
+        return replace(target, classified=True) if connection.classifier is not None else target
+
+    def steered_hops(self, connection: Connection) -> tuple[PathHop, ...]:
+        """The path that traffic takes, as far as switches were told; empty: the shortest way."""
+        path = self._steerings.steered(connection.name)
+        return () if path is None else self.hops_of(connection, path)
 
     def hops(self, connection: Connection) -> tuple[PathHop, ...]:
         """The path of a connection from a to b; empty while there is none."""

@@ -157,6 +157,8 @@ class Controller:
         if self.started:
             self.learning.tick(now)
             parts.faults.tick(now)
+            parts.prober.expire(now)
+            parts.outcome.emit(*parts.verification.tick(now, self._random_bytes))
 
     # Settling
 
@@ -175,7 +177,7 @@ class Controller:
             self.parts.outcome.emit(*self.fleet.batches())
             self.parts.outcome.emit(*self.learning.release(now))
         self.maintaining.answer()
-        self._publish()
+        self._publish(now)
 
     def _follow(self, now: float) -> None:
         """Topology to attachments to connections to routes; each may change what the next one sees."""
@@ -190,6 +192,8 @@ class Controller:
             self.connections.change_links(changes)
             self.learning.links_changed(changes)
         self._note_links(records)
+        # What probes tell may move a connection.
+        parts.outcome.tell(*parts.verification.settle(now, self.reporter.wall))
         parts.outcome.tell(*self.connections.settle(now, self.reporter.wall))
 
     def _note_links(self, records: Mapping[str, str | None]) -> None:
@@ -204,7 +208,7 @@ class Controller:
 
     # Results
 
-    def _publish(self) -> None:
+    def _publish(self, now: float) -> None:
         """Report what was written, and every other object whose status has changed."""
         written, news = self.parts.outcome.drain_news()
         for name in news:
@@ -212,9 +216,12 @@ class Controller:
             resource = self.store.objects.get(name)
             if resource is None:
                 self.statuses.forget(name)
+                self.parts.verification.forget(name)
                 if change is not None and change.old is not None:
                     self._tell(Publish(self.store.revision, ChangeType.DELETED, change.old, DONE))
                 continue
+            if self.started and isinstance(resource, Connection):
+                self.parts.verification.look(name, now)
             status = self.statuses.news(resource)
             if isinstance(resource, Connection) and self.started and (status is not None or change is not None):
                 self.parts.lives.note(name, status or self.statuses.of(resource), self.reporter.wall)

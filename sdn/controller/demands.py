@@ -44,13 +44,27 @@ class Demands:
         self._topology = topology
         self._ledger = ledger
         self._held = held
+        self.avoided: dict[str, frozenset[LinkEnd]] = {}
+        """By connection: ends of links that it keeps off for the time being, beside what it excludes itself."""
 
-    def of(self, connection: Connection, a: Dpid, b: Dpid, beside: Iterable[Connection] = ()) -> Demand:
-        """beside: connections of the same transaction. Raises InvalidInput for a name that is not known."""
+    def of(
+        self,
+        connection: Connection,
+        a: Dpid,
+        b: Dpid,
+        beside: Iterable[Connection] = (),
+        *,
+        avoiding: bool = True,
+    ) -> Demand:
+        """beside: connections of the same transaction; avoiding: without the links in ``avoided``.
+
+        Raises InvalidInput for a name that is not known.
+        """
         wish = connection.constraints
         exclude = Exclusion(
             switches=frozenset(self._switches("exclude_switches", wish.exclude_switches)),
-            links=frozenset(self._links(wish.exclude_links)),
+            links=frozenset(self._links(wish.exclude_links))
+            | (self.avoided.get(connection.name, frozenset()) if avoiding else frozenset()),
             risk_groups=frozenset(self._risks(wish.exclude_risk_groups)),
         )
         for others, scope in self._others(connection, beside):

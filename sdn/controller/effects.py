@@ -28,10 +28,19 @@ TABLE = 0xFFFFFFF9
 
 
 @dataclass(frozen=True, slots=True)
+class Entrance:
+    """Where a frame enters a switch's tables, with what registers (number, value) hold there."""
+
+    table: int
+    registers: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class SendPacket:
     """Send a frame out of a port (packet-out), as if it had come from ``in_port`` unless that is None.
 
-    token: not 0 if events.PacketsSent is to tell when it left.
+    token: not 0 if events.PacketsSent is to tell when it left. entrance: not out of ``out_port`` (TABLE then), but
+    through the switch's own tables from there on.
     """
 
     session: Session
@@ -39,6 +48,7 @@ class SendPacket:
     data: bytes
     token: int = 0
     in_port: int | None = None
+    entrance: Entrance | None = None
 
 
 @dataclass(frozen=True, slots=True)

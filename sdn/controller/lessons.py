@@ -19,7 +19,7 @@ from sdn.model.command import Command, Update
 from sdn.model.errors import SdnError
 from sdn.model.intent import LEARNED, Address, Binding, Port
 from sdn.store import Store
-from sdn.store.forms import ROUTER_MAC_PREFIX, check_free_address
+from sdn.store.forms import RESERVED, check_free_address
 
 MAX_ADDRESSES = 16
 """Learned addresses of one port."""
@@ -90,8 +90,9 @@ class Teacher:
     def lesson(self, port: Port, heard: Heard, now: float) -> Lesson | Refusal | None:
         """What a packet of a learned port teaches; None for what has to be ignored for the time being."""
         address = _learnable(heard.address)
-        if heard.mac.startswith(ROUTER_MAC_PREFIX):
-            return Refusal("HostRefused", f"{heard.mac} is reserved for routers")
+        for prefix, users in RESERVED.items():
+            if heard.mac.startswith(prefix):
+                return Refusal("HostRefused", f"{heard.mac} is reserved for {users}")
         losers: dict[str, Port] = {}
         if heard.mac == port.mac:
             addresses = port.addresses

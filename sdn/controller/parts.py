@@ -20,6 +20,7 @@ from sdn.controller.managers import Managers
 from sdn.controller.notices import NOTICES, Notices
 from sdn.controller.outcome import Outcome
 from sdn.controller.plugs import PLUGS, Plugs
+from sdn.controller.prober import Prober
 from sdn.controller.progress import Progress
 from sdn.controller.readiness import Readiness
 from sdn.controller.repairs import Repairs
@@ -29,9 +30,12 @@ from sdn.controller.shared import SharedAddresses
 from sdn.controller.statuses import Statuses
 from sdn.controller.timing import Timing
 from sdn.controller.underlay import Underlay
+from sdn.controller.verification import Verification
 from sdn.model.ids import format_dpid
+from sdn.model.program import Unit
 from sdn.model.topology import DeclaredTopology
-from sdn.pipeline import Compiler
+from sdn.pipeline import Compiler, probes
+from sdn.pipeline.compiler import PROBES
 from sdn.pipeline.salts import GROUPS, SaltTable
 from sdn.routing import ShortestPaths
 from sdn.store import Store
@@ -104,6 +108,16 @@ class Parts:
             *(self.repairs, self.paths, self.convergence),
         )
         self.logical = Logical(self.store, self.compiler)
+        self.prober = Prober(key, self.fleet.session, self._is_ready, self.topology.latencies)
+        self.verification = Verification(
+            self.prober,
+            self.compiler.label,
+            lambda name: None if self.progress.waits(name) else self.connections.target(name),
+            self.connections.avoid,
+            lambda dpid, now: self.audits.suspect(dpid, now),
+            self.topology.name_of,
+            settings.path_probe_interval,
+        )
         self.notices = Notices(records.get(NOTICES, {}))
         self.reporter = Reporter(self.notices, self.outcome.emit)
         self.announcements = Announcements(
@@ -112,6 +126,7 @@ class Parts:
         )
         self.statuses = Statuses(
             *(self.store, self.compiler, self.fleet, self.progress, self.attachments, self.connections),
+            self.verification,
             self.topology.name_of,
             SharedAddresses(self.announcements, self.reporter),
         )
@@ -131,6 +146,13 @@ class Parts:
             session=self.fleet.session,
             waiting=self.confirmation.is_waiting,
         )
+
+    def _is_ready(self, dpid: int) -> bool:
+        """Whether a switch is known to hold its entries for probes."""
+        switch = self.fleet.get(dpid)
+        if switch is None or not switch.live or dpid in self.progress.waits(probes.owner(dpid)):
+            return False
+        return not self.compiler.blocked(Unit(PROBES, probes.owner(dpid), dpid))
 
 
 def _topology_of(settings: Settings, key: bytes, declared: DeclaredTopology | None) -> TopologyState:

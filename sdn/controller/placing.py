@@ -50,6 +50,12 @@ class Placed:
     missing: Violation | None = None
 
 
+def _ends_of(path: Path) -> set[LinkEnd]:
+    """Both ends of each of its links."""
+    steps = zip(path.switches, path.switches[1:], path.links, strict=False)
+    return {end for near, far, (out, into) in steps for end in (LinkEnd(near, out), LinkEnd(far, into))}
+
+
 def backup_of(name: str) -> str:
     """The ledger's key for the backup path of a connection."""
     return name + _BACKUP
@@ -133,6 +139,40 @@ class Placer:
         admitted: it had a path before, and goes without a backup path rather than without any. Raises as NOT_NOW says,
         and then holds nothing.
         """
+        try:
+            return self._place(connection, a, b, admitted=admitted)
+        except NOT_NOW:
+            # Rather a path over links that are under suspicion than none.
+            if not self.demands.avoided.pop(connection.name, None):
+                raise
+            return self._place(connection, a, b, admitted=admitted)
+
+    def move_off(self, connection: Connection, links: frozenset[LinkEnd]) -> bool:
+        """Reserve paths without these links (both ends), which are avoided from now on, instead of those that it has.
+
+        False: there is no such path, and nothing has changed.
+        """
+        name, avoided = connection.name, self.demands.avoided
+        held, before = list(self.held(name)), avoided.get(name)
+        if not held:
+            return False
+        avoided[name] = links | (before or frozenset())
+        for key, reservation in held:
+            if links & _ends_of(reservation.path):
+                self.ledger.release(key)
+        switches = held[0][1].path.switches
+        try:
+            self._place(connection, switches[0], switches[-1], admitted=True)
+        except NOT_NOW:
+            self.release(name)
+            for key, reservation in held:
+                self.ledger.put_back(key, reservation)
+            del avoided[name]
+            avoided.update({name: before} if before else {})
+            return False
+        return True
+
+    def _place(self, connection: Connection, a: Dpid, b: Dpid, *, admitted: bool) -> Placed:
         name = connection.name
         for key in (name, backup_of(name)):
             held = self.ledger.held(key)

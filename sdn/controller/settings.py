@@ -17,6 +17,7 @@ class Settings:
     damping, only_declared, measured_latency: see TopologyState.
     repair: whether switches send packets round failures by themselves.
     quota: of tenants that have none of their own.
+    path_probe_interval: seconds between probes of a connection's path, 0: none.
     learn: full name of the network that unknown hosts are put into, '' for none.
     oversubscription: how much of a link's capacity connections may reserve; 1.0 is all of it.
     """
@@ -30,5 +31,6 @@ class Settings:
     repair: bool = True
     measured_latency: bool = False
     quota: Quota = DEFAULT_QUOTA
+    path_probe_interval: float = 10.0
     learn: str = ""
     oversubscription: float = 1.0

@@ -11,12 +11,14 @@ from sdn.controller.attachments import Attachments
 from sdn.controller.conditions import STARTING, Conditions
 from sdn.controller.connections import Connections
 from sdn.controller.fleet import Fleet
+from sdn.controller.judgement import Verdict
 from sdn.controller.progress import Progress
 from sdn.controller.shared import SharedAddresses
+from sdn.controller.verification import Verification
 from sdn.model.ids import Dpid
 from sdn.model.intent import Connection, Network, Port, Resource, Router, Subnet
 from sdn.model.program import Unit
-from sdn.model.status import State, Status
+from sdn.model.status import IN_PLACE, State, Status
 from sdn.pipeline import Compiler
 from sdn.pipeline.compiler import port_object
 from sdn.pipeline.routes import switch_object
@@ -25,6 +27,7 @@ from sdn.store import Store
 DONE = Status(State.PROGRAMMED)
 AWAY, PROGRAMMING, REPAIRING = "SwitchAway", "Programming", "Repairing"
 """Why an object is PENDING: a switch concerned is not connected; has not confirmed yet; lost what it had confirmed."""
+_WAITING = (AWAY, PROGRAMMING, REPAIRING)
 _NAMED = 5
 
 
@@ -39,6 +42,7 @@ class Statuses:
         progress: Progress,
         attachments: Attachments,
         connections: Connections,
+        verification: Verification,
         name_of: Callable[[Dpid], str],
         shared: SharedAddresses,
     ) -> None:
@@ -48,6 +52,7 @@ class Statuses:
         self._progress = progress
         self._attachments = attachments
         self._connections = connections
+        self._verification = verification
         self._name_of = name_of
         self._shared = shared
         self._refused: dict[str, dict[Unit, str]] = {}
@@ -82,7 +87,7 @@ class Statuses:
 
     def _detailed(self, resource: Resource) -> Status:
         status = self._brief(resource)
-        if status.state is not State.PENDING or status.reason not in (AWAY, PROGRAMMING, REPAIRING):
+        if status.state not in (State.PENDING, State.ADMITTED) or status.reason not in _WAITING:
             return status
         waits = self._progress.waits(resource.name)
         pending = sorted(self._name_of(Dpid(dpid)) for dpid in waits if self._fleet.session(dpid) is not None)
@@ -97,12 +102,29 @@ class Statuses:
         """The status without the names of switches that are connected, which change with every confirmation."""
         if isinstance(resource, Connection):
             path, backup = self._connections.hops(resource), self._connections.backup_hops(resource)
-            return replace(self._plain(resource, bool(path)), path=path, backup_path=backup)
+            realised = self._connections.steered_hops(resource)
+            status = replace(self._plain(resource, bool(path)), path=path, backup_path=backup, realised_path=realised)
+            return self._probed(resource, status)
         if isinstance(resource, Port):
             shared, places = self._shared.of(resource), self._attachments.sites(resource)
             status = self._plain(resource, False)
             return replace(status, shared=shared, places=places) if shared or places else status
         return self._plain(resource, False)
+
+    def _probed(self, connection: Connection, status: Status) -> Status:
+        """The status of a connection with what its probes tell: what they find wrong is not said to work."""
+        name = connection.name
+        trouble = self._verification.trouble(name)
+        placed = status.state in (*IN_PLACE, State.DEGRADED) or status.reason == PROGRAMMING
+        if trouble is not None and status.path and placed:
+            status = replace(status, state=State.DEGRADED, reason=trouble[0], message=trouble[1])
+        elif status.state is State.PROGRAMMED and self._verification.verdict(name) is Verdict.PROVED:
+            status = replace(status, state=State.VERIFIED)
+        elif status.state is State.PENDING and status.path and status.reason in _WAITING:
+            status = replace(status, state=State.ADMITTED)
+        proved = self._verification.proved(name)
+        verified = () if proved is None else self._connections.hops_of(connection, proved)
+        return replace(status, verified_path=verified, probes=self._verification.counts(name))
 
     def _plain(self, resource: Resource, has_path: bool) -> Status:
         """The same without the path of a connection."""

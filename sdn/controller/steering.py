@@ -41,6 +41,19 @@ class Wish:
         return (self.primary,) if self.backup is None else (self.primary, self.backup)
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What traffic of a connection meets. way: the path that it takes; a, b: service numbers of its ends.
+
+    classified: only some of what the ends send to each other takes it.
+    """
+
+    way: Way
+    a: int
+    b: int
+    classified: bool = False
+
+
 @dataclass(slots=True)
 class _Slot:
     path: Path
@@ -158,6 +171,13 @@ class Steerings:
         """The path that traffic takes, as far as switches were told."""
         steering = self._all.get(name)
         return None if steering is None or steering.steered is None else steering.slots[steering.steered].path
+
+    def target(self, name: str) -> Target | None:
+        """What is to be probed; None while traffic is not where it should be."""
+        steering = self._all.get(name)
+        if steering is None or steering.steered is None or self.moving(name):
+            return None
+        return Target(steering.slots[steering.steered].way, *steering.ends)
 
     def installed(self, name: str) -> tuple[dict[int, Path], int | None]:
         """For ``restore``: the paths by slot, and which is steered to."""

@@ -39,6 +39,7 @@ class SwitchEvents:
             case PacketsSent():
                 if self._parts.fleet.current(event.dpid, event.session) is not None:
                     self._parts.timing.sent(event)
+                    self._parts.prober.sent_at(event)
             case PortChanged():
                 self._port_changed(event, now)
             case SwitchUp():
@@ -100,7 +101,7 @@ class SwitchEvents:
         if is_probe(event):
             self._probe(event, now)
             return
-        if parts.announcements.packet(event, now):
+        if parts.prober.heard(event) or parts.announcements.packet(event, now):
             return
         answer = answer_routed(parts.store, event)
         if answer is not None:

@@ -79,6 +79,14 @@ class Config:
     audit_interval: float = field(
         default=300.0, metadata={"help": "seconds between full read-backs of switches", "range": (1, 1e6)}
     )
+    path_probe_interval: float = field(
+        default=10.0,
+        metadata={
+            "help": "seconds between probes of a connection's path; 0: none",
+            "range": (1, 3600),
+            "zero": True,
+        },
+    )
     oversubscription: float = field(
         default=1.0,
         metadata={"help": "how much of a link's capacity connections may reserve, 1: all", "range": (0.01, 1000)},

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from sdn.controller.effects import Publish
 from sdn.controller.statuses import PROGRAMMING
-from sdn.model.status import ChangeType, State
+from sdn.model.status import IN_PLACE, ChangeType, State
 
 
 class Meter(Protocol):
@@ -50,11 +50,11 @@ class Latency:
         name, status = change.resource.name, change.status
         if change.type is ChangeType.DELETED:
             self._since.pop(name, None)
-        elif status.state is State.PENDING and status.reason == PROGRAMMING:
+        elif status.state in (State.PENDING, State.ADMITTED) and status.reason == PROGRAMMING:
             if asked is not None:
                 self._since.setdefault(name, asked)
         else:
             # What waits for a switch that is away says nothing about how fast programming is.
             since = self._since.pop(name, None)
-            if since is not None and status.state is State.PROGRAMMED:
+            if since is not None and status.state in IN_PLACE:
                 self._meter.programmed(now - since)

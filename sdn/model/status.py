@@ -9,17 +9,20 @@ from enum import StrEnum
 class State(StrEnum):
     """Lifecycle of an object in the switches.
 
-    PENDING: not (yet) in every switch concerned, ``reason`` says why. PROGRAMMED: every switch concerned has confirmed.
+    PENDING: not (yet) in every switch concerned, ``reason`` says why. ADMITTED: a connection whose path is reserved
+    and that does not use it yet: its time has not come, or not every switch concerned has confirmed. PROGRAMMED: every
+    switch concerned has confirmed. VERIFIED: a connection that is PROGRAMMED, and probes came back along its path.
     DEGRADED: works, but not as promised. REJECTED: a connection that cannot be given. FAILED: a switch refused it.
-    ADMITTED: a connection whose path is reserved, and that does not use it yet. EXPIRED: one whose time is over.
+    EXPIRED: a connection whose time is over.
     """
 
     PENDING = "PENDING"
+    ADMITTED = "ADMITTED"
     PROGRAMMED = "PROGRAMMED"
+    VERIFIED = "VERIFIED"
     DEGRADED = "DEGRADED"
     REJECTED = "REJECTED"
     FAILED = "FAILED"
-    ADMITTED = "ADMITTED"
     EXPIRED = "EXPIRED"
 
 
@@ -44,6 +47,27 @@ class Condition:
     reason: str
     message: str
     since: float
+
+
+IN_PLACE = (State.PROGRAMMED, State.VERIFIED)
+"""Every switch concerned has confirmed, and nothing is known to be wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeCounts:
+    """What probes of a connection's path have told. sent, lost: since the daemon knows the connection.
+
+    loss: share of the last 40 that were lost. latency_us: one way, estimated, the mean of both directions, 0 while it
+    is not known; the error covers what the ways between controller and switches may add. verified_at: Unix time in
+    seconds when probes came back along the path last, 0: never.
+    """
+
+    sent: int
+    lost: int
+    loss: float
+    latency_us: int
+    latency_error_us: int
+    verified_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +104,9 @@ class Status:
     switches_pending: names of those that are connected and have not confirmed yet. backup_path: of a protected
     connection. places: of a port that is bound by an iface-id or moves, where it is. shared: of a port, who has what it
     may use by its pairs. conditions: the same in single statements, with times. history: of a connection that is asked
-    for alone.
+    for alone. path is what is reserved; realised_path: what its traffic takes as far as switches were told, empty for
+    the shortest way; verified_path: the one along which probes came back, empty while that is not the path that traffic
+    takes. probes: of a connection that has been probed.
     """
 
     state: State
@@ -91,6 +117,9 @@ class Status:
     switches_pending: tuple[str, ...] = ()
     backup_path: tuple[PathHop, ...] = ()
     shared: tuple[SharedAddress, ...] = ()
+    realised_path: tuple[PathHop, ...] = ()
+    verified_path: tuple[PathHop, ...] = ()
+    probes: ProbeCounts | None = field(default=None, compare=False)
     places: tuple[str, ...] = ()
     conditions: tuple[Condition, ...] = field(default=(), compare=False)
     history: tuple[Transition, ...] = field(default=(), compare=False)

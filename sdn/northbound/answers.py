@@ -8,7 +8,7 @@ from sdn.controller.reader import FlowView, LinkView, SwitchView, SystemView, To
 from sdn.model.ids import format_dpid
 from sdn.model.notice import AuditReport, Notice
 from sdn.model.resilience import Coverage, FailureCoverage, Resilience
-from sdn.model.status import Condition, PathHop, SharedAddress, Status, Transition
+from sdn.model.status import Condition, PathHop, ProbeCounts, SharedAddress, Status, Transition
 from sdn.model.topology import WiringFault
 from sdn.v1 import events_pb2 as epb
 from sdn.v1 import resources_pb2 as pb
@@ -39,6 +39,9 @@ def status(value: Status | None) -> pb.Status:
         path=[hop(h) for h in value.path],
         switches_pending=value.switches_pending,
         backup_path=[hop(h) for h in value.backup_path],
+        realised_path=[hop(h) for h in value.realised_path],
+        verified_path=[hop(h) for h in value.verified_path],
+        probes=None if value.probes is None else _probes(value.probes),
         places=value.places,
         shared_addresses=[_shared(item) for item in value.shared],
         conditions=[_condition(c) for c in value.conditions],
@@ -53,6 +56,17 @@ def _transition(value: Transition) -> pb.Transition:
         state=pb.State.Value(value.after),
         reason=value.reason,
         path=value.path,
+    )
+
+
+def _probes(value: ProbeCounts) -> pb.ProbeCounts:
+    return pb.ProbeCounts(
+        sent=value.sent,
+        lost=value.lost,
+        loss=value.loss,
+        latency_us=value.latency_us,
+        latency_error_us=value.latency_error_us,
+        verified_time=timestamp(value.verified_at) if value.verified_at else None,
     )
 
 

@@ -6,6 +6,7 @@ Flows and groups have an encoder of their own (``writes``).
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 
 from sdn.openflow import wire
 from sdn.openflow.errors import MessageTooLong
@@ -16,6 +17,10 @@ _SET_ASYNC = struct.Struct("!BBHI6I")
 _METER_MOD = struct.Struct("!BBHIHHI")
 _BAND = struct.Struct("!HHII4x")
 _PACKET_OUT = struct.Struct("!BBHIIIH6xHHIH6x")
+_PACKET_INTO = struct.Struct("!BBHIIIH6x")
+_REG_LOAD = struct.Struct("!HHIHHIQ")
+_RESUBMIT = struct.Struct("!HHIHHB3x")
+_NICIRA = 0x2320
 _MULTIPART = struct.Struct("!BBHIHH4x")
 _FLOW_STATS = struct.Struct("!B3xII4xQQHH4x")
 _METER_ID = struct.Struct("!I4x")
@@ -107,6 +112,22 @@ def packet_out(xid: int, out_port: int, frame: bytes, in_port: int = wire.PORT_C
         raise MessageTooLong(f"frame of {len(frame)} bytes is too long for a packet-out")
     head = (wire.VERSION, wire.PACKET_OUT, length, xid, wire.NO_BUFFER, in_port, 16)
     return _PACKET_OUT.pack(*head, 0, 16, out_port, 0) + frame
+
+
+def packet_into(xid: int, table: int, registers: Iterable[tuple[int, int]], frame: bytes) -> bytes:
+    """Send a frame through a switch's tables from ``table`` on, with registers (number 0 to 7, value) set.
+
+    NXAST_REG_LOAD and NXAST_RESUBMIT_TABLE (ovs-actions(7)): what OFPP_TABLE cannot say. Raises MessageTooLong.
+    """
+    actions = b"".join(
+        _REG_LOAD.pack(0xFFFF, 24, _NICIRA, 7, 31, 0x00010004 | number << 9, value) for number, value in registers
+    )
+    actions += _RESUBMIT.pack(0xFFFF, 16, _NICIRA, 14, 0xFFF8, table)
+    length = _PACKET_INTO.size + len(actions) + len(frame)
+    if length > wire.MAX_MESSAGE:
+        raise MessageTooLong(f"frame of {len(frame)} bytes is too long for a packet-out")
+    head = (wire.VERSION, wire.PACKET_OUT, length, xid, wire.NO_BUFFER, wire.PORT_CONTROLLER, len(actions))
+    return _PACKET_INTO.pack(*head) + actions + frame
 
 
 def _multipart(xid: int, type_: int, body: bytes = b"") -> bytes:

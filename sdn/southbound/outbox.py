@@ -7,7 +7,7 @@ switch and back took at that moment.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from sdn.openflow import encode
 
@@ -35,7 +35,13 @@ class Outbox:
 
     def put(self, out_port: int, frame: bytes, in_port: int, token: int = 0) -> None:
         """Send a frame at the end of this turn; token: not 0 if it is to be timed. Raises MessageTooLong."""
-        message = encode.packet_out(self._take_xids(1), out_port, frame, in_port)
+        self._put(encode.packet_out(self._take_xids(1), out_port, frame, in_port), token)
+
+    def put_into(self, table: int, registers: Iterable[tuple[int, int]], frame: bytes, token: int = 0) -> None:
+        """As ``put``, but through the switch's tables: see encode.packet_into."""
+        self._put(encode.packet_into(self._take_xids(1), table, registers, frame), token)
+
+    def _put(self, message: bytes, token: int) -> None:
         if token and len(self._echoes) < _MAX_OUTSTANDING:
             self._timed.append((token, message))
         else:

@@ -68,7 +68,7 @@ class OpenFlowServer:
             case SendBatch():
                 session.send_batch(effect)
             case SendPacket():
-                session.send_packet(effect.out_port, effect.data, effect.in_port, effect.token)
+                session.send_packet(effect)
             case RequestReadBack():
                 session.read_back()
             case CloseSession():

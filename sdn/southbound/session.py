@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from sdn.controller.effects import SendBatch
+from sdn.controller.effects import SendBatch, SendPacket
 from sdn.controller.events import (
     BatchDone,
     PacketIn,
@@ -303,16 +303,18 @@ class Session(Secured):
         self._jobs.append(None)
         self._next_job()
 
-    def send_packet(self, out_port: int, frame: bytes, in_port: int | None = None, token: int = 0) -> None:
-        """Packet-out at the end of this turn; dropped and counted when the switch does not take its bytes.
-
-        in_port, token: see SendPacket.
-        """
+    def send_packet(self, effect: SendPacket) -> None:
+        """Packet-out at the end of this turn; dropped and counted when the switch does not take its bytes."""
         if self._pump.paused:
             self.packets_dropped += 1
             return
         try:
-            self._outbox.put(out_port, frame, wire.PORT_CONTROLLER if in_port is None else in_port, token)
+            if effect.entrance is not None:
+                where = effect.entrance
+                self._outbox.put_into(where.table, where.registers, effect.data, effect.token)
+                return
+            in_port = wire.PORT_CONTROLLER if effect.in_port is None else effect.in_port
+            self._outbox.put(effect.out_port, effect.data, in_port, effect.token)
         except MessageTooLong as error:
             log.warning("packet-out refused", extra={"fields": self.fields | {"reason": str(error)}})
 

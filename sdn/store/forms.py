@@ -9,6 +9,9 @@ from sdn.model.errors import InvalidInput
 from sdn.model.intent import LEARNED, Address, Port, Prefix
 
 ROUTER_MAC_PREFIX = "06:00:00:"
+PROBE_MAC_PREFIX = "06:00:01:"
+RESERVED = {ROUTER_MAC_PREFIX: "routers", PROBE_MAC_PREFIX: "probes"}
+"""By prefix: who has MACs that ports may not use (routers; probes of the data plane)."""
 """First half of the MAC addresses of routers; the other half is the router's number."""
 NOT_FOR_TENANTS = (
     *(ip_network(text) for text in ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4")),
@@ -91,8 +94,8 @@ def check_mac(field: str, text: str) -> str:
     mac = mac.replace("-", ":")
     if mac == "00:00:00:00:00:00" or int(mac[:2], 16) & 1:
         raise InvalidInput.of(field, f"{mac} is not a unicast address", "Give the address of one host.")
-    if mac.startswith(ROUTER_MAC_PREFIX):
-        raise InvalidInput.of(
-            field, f"{mac} is reserved for routers", f"Use an address that does not begin with {ROUTER_MAC_PREFIX}."
-        )
+    for prefix, users in RESERVED.items():
+        if mac.startswith(prefix):
+            remedy = f"Use an address that does not begin with {prefix}."
+            raise InvalidInput.of(field, f"{mac} is reserved for {users}", remedy)
     return mac

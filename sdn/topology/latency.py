@@ -75,6 +75,11 @@ class Latencies:
         """An echo to a switch was answered."""
         self._trips.setdefault(dpid, deque(maxlen=WINDOW)).append(seconds)
 
+    def trip(self, dpid: Dpid) -> float | None:
+        """Seconds to a switch and back, the median of the last ones; None if none is known."""
+        trips = self._trips.get(dpid)
+        return median(trips) if trips else None
+
     def switch_down(self, dpid: Dpid) -> None:
         """Its connection ended; the next one may take another way."""
         self._trips.pop(dpid, None)

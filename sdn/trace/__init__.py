@@ -9,7 +9,7 @@ The same rules hold as for the data plane: what is not understood is never guess
 action or port ends its branch with ``Why.UNKNOWN``.
 """
 
-from sdn.trace.interpret import Limits, trace
+from sdn.trace.interpret import Entrance, Limits, trace
 from sdn.trace.packet import extract
 from sdn.trace.steps import CONTROLLER, Delivery, Doing, Outcomes, Step, Trace, Why
 from sdn.trace.tables import Switch
@@ -18,6 +18,7 @@ __all__ = [
     "CONTROLLER",
     "Delivery",
     "Doing",
+    "Entrance",
     "Limits",
     "Outcomes",
     "Step",

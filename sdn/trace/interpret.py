@@ -7,7 +7,7 @@ where it was before goes round for ever; this is found after all steps were take
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from sdn.trace import actions as act
@@ -42,12 +42,26 @@ class Limits:
     steps: int = 20_000
 
 
-def trace(world: Callable[[int], Switch | None], start: Place, frame: bytes, limits: Limits | None = None) -> Trace:
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """Where a frame that the controller sends enters the tables of the first switch, and what registers hold there."""
+
+    table: int = 0
+    registers: Mapping[str, int] = field(default_factory=dict)
+
+
+def trace(
+    world: Callable[[int], Switch | None],
+    start: Place,
+    frame: bytes,
+    limits: Limits | None = None,
+    entrance: Entrance | None = None,
+) -> Trace:
     """Follow a frame of at least 14 bytes that comes in by a port. O(steps + flows of the tables visited).
 
-    world: the switch of a datapath id, None if there is none.
+    world: the switch of a datapath id, None if there is none. entrance: of a frame that no port has sent.
     """
-    tracer = _Tracer(world, limits or Limits())
+    tracer = _Tracer(world, limits or Limits(), entrance or Entrance())
     tracer.arrive(start, frame)
     tracer.run()
     return Trace(_without_circles(tracer.steps()))
@@ -97,8 +111,8 @@ class _Visit:
 
 
 class _Tracer:
-    def __init__(self, world: Callable[[int], Switch | None], limits: Limits) -> None:
-        self._world, self._limits = world, limits
+    def __init__(self, world: Callable[[int], Switch | None], limits: Limits, entrance: Entrance) -> None:
+        self._world, self._limits, self._entrance = world, limits, entrance
         self._drafts: list[_Draft] = []
         self._waiting: list[int] = []
         self._arrived: dict[tuple[Place, bytes], int] = {}
@@ -158,7 +172,9 @@ class _Tracer:
             return
         packet = extract(step.frame)
         values = {**packet.fields, "in_port": step.port}
-        self._tables(_Visit(switch, step.dpid, packet), values, 0, step.number, 0)
+        entrance = self._entrance if step.number == 0 else Entrance()
+        values.update(entrance.registers)
+        self._tables(_Visit(switch, step.dpid, packet), values, entrance.table, step.number, 0)
 
     def _tables(self, visit: _Visit, values: Values, table: int | None, after: int, depth: int) -> None:
         """Look the packet up in a table and in those that its flows lead to."""
@@ -312,8 +328,11 @@ class _Tracer:
         port = values["in_port"] if back else port
         number = self._add(Step(0, Doing.OUTPUT, visit.dpid, port=port), after)
         draft = self._drafts[number]
-        if port == values["in_port"] and not back:
+        if port == values["in_port"] and not back and port != CONTROLLER:
             self._end(number, Why.INGRESS)
+            return
+        if back and port == CONTROLLER:  # what the controller sends comes from no port that could be sent to
+            self._end(number, Why.NO_PORT)
             return
         try:
             frame = write(visit.packet, values)
@@ -323,6 +342,7 @@ class _Tracer:
         draft.step = replace(draft.step, frame=frame)
         if port == CONTROLLER:
             self._end(number, Why.CONTROLLER)
+            draft.values = dict(values)
         elif port >= _FIRST_RESERVED and port not in visit.switch.ports:
             self._end(number, Why.UNKNOWN, f"output to the reserved port {port:#x}")
         elif port not in visit.switch.ports:

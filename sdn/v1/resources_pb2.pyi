@@ -37,8 +37,12 @@ class _StateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_State.ValueType
     """A connection that cannot be given; the reason says why."""
     FAILED: _State.ValueType  # 5
     """A switch refused it."""
+    VERIFIED: _State.ValueType  # 6
+    """A connection that is PROGRAMMED, and probes came back along the path that its traffic takes."""
     ADMITTED: _State.ValueType  # 7
-    """A connection whose path is reserved for a time to come."""
+    """A connection whose path is reserved, and that does not use it yet: its time has not come, or not every switch
+    concerned has confirmed; the reason says why.
+    """
     EXPIRED: _State.ValueType  # 8
     """A connection whose time is over."""
 
@@ -56,8 +60,12 @@ REJECTED: State.ValueType  # 4
 """A connection that cannot be given; the reason says why."""
 FAILED: State.ValueType  # 5
 """A switch refused it."""
+VERIFIED: State.ValueType  # 6
+"""A connection that is PROGRAMMED, and probes came back along the path that its traffic takes."""
 ADMITTED: State.ValueType  # 7
-"""A connection whose path is reserved for a time to come."""
+"""A connection whose path is reserved, and that does not use it yet: its time has not come, or not every switch
+concerned has confirmed; the reason says why.
+"""
 EXPIRED: State.ValueType  # 8
 """A connection whose time is over."""
 Global___State: _TypeAlias = State  # noqa: Y015
@@ -289,6 +297,48 @@ class Condition(_message.Message):
 Global___Condition: _TypeAlias = Condition  # noqa: Y015
 
 @_typing.final
+class ProbeCounts(_message.Message):
+    """What probes have told of a connection since the daemon knows it (docs/probes.md)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SENT_FIELD_NUMBER: _builtins.int
+    LOST_FIELD_NUMBER: _builtins.int
+    LOSS_FIELD_NUMBER: _builtins.int
+    LATENCY_US_FIELD_NUMBER: _builtins.int
+    LATENCY_ERROR_US_FIELD_NUMBER: _builtins.int
+    VERIFIED_TIME_FIELD_NUMBER: _builtins.int
+    sent: _builtins.int
+    lost: _builtins.int
+    loss: _builtins.float
+    """Share of the last 40 that were lost, 0 to 1."""
+    latency_us: _builtins.int
+    """One way, estimated: the mean of both directions. 0: not known yet."""
+    latency_error_us: _builtins.int
+    """What that may be wrong by."""
+    @_builtins.property
+    def verified_time(self) -> _timestamp_pb2.Timestamp:
+        """When probes came back along the path last."""
+
+    def __init__(
+        self,
+        *,
+        sent: _builtins.int = ...,
+        lost: _builtins.int = ...,
+        loss: _builtins.float = ...,
+        latency_us: _builtins.int = ...,
+        latency_error_us: _builtins.int = ...,
+        verified_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["verified_time", b"verified_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["latency_error_us", b"latency_error_us", "latency_us", b"latency_us", "loss", b"loss", "lost", b"lost", "sent", b"sent", "verified_time", b"verified_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProbeCounts: _TypeAlias = ProbeCounts  # noqa: Y015
+
+@_typing.final
 class Transition(_message.Message):
     """A change of a connection."""
 
@@ -327,9 +377,7 @@ Global___Transition: _TypeAlias = Transition  # noqa: Y015
 
 @_typing.final
 class SharedAddress(_message.Message):
-    """What is known about an object; output only.
-    Who has an address or MAC that a port may use by its allowed address pairs.
-    """
+    """Who has an address or MAC that a port may use by its allowed address pairs."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -365,6 +413,8 @@ Global___SharedAddress: _TypeAlias = SharedAddress  # noqa: Y015
 
 @_typing.final
 class Status(_message.Message):
+    """What is known about an object; output only."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     STATE_FIELD_NUMBER: _builtins.int
@@ -374,6 +424,9 @@ class Status(_message.Message):
     PATH_FIELD_NUMBER: _builtins.int
     SWITCHES_PENDING_FIELD_NUMBER: _builtins.int
     BACKUP_PATH_FIELD_NUMBER: _builtins.int
+    REALISED_PATH_FIELD_NUMBER: _builtins.int
+    VERIFIED_PATH_FIELD_NUMBER: _builtins.int
+    PROBES_FIELD_NUMBER: _builtins.int
     SHARED_ADDRESSES_FIELD_NUMBER: _builtins.int
     PLACES_FIELD_NUMBER: _builtins.int
     CONDITIONS_FIELD_NUMBER: _builtins.int
@@ -389,7 +442,7 @@ class Status(_message.Message):
 
     @_builtins.property
     def path(self) -> _containers.RepeatedCompositeFieldContainer[Global___PathHop]:
-        """Realised path, of a connection."""
+        """Path that a connection is to take: its bandwidth is reserved along it."""
 
     @_builtins.property
     def switches_pending(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -398,6 +451,18 @@ class Status(_message.Message):
     @_builtins.property
     def backup_path(self) -> _containers.RepeatedCompositeFieldContainer[Global___PathHop]:
         """Backup path, of a protected connection."""
+
+    @_builtins.property
+    def realised_path(self) -> _containers.RepeatedCompositeFieldContainer[Global___PathHop]:
+        """Path that its traffic takes, as far as switches were told; empty while that is the shortest way."""
+
+    @_builtins.property
+    def verified_path(self) -> _containers.RepeatedCompositeFieldContainer[Global___PathHop]:
+        """Path along which probes came back; empty while that is not known of the one that its traffic takes."""
+
+    @_builtins.property
+    def probes(self) -> Global___ProbeCounts:
+        """Of a connection that has been probed. A change of it alone is not told by Watch."""
 
     @_builtins.property
     def shared_addresses(self) -> _containers.RepeatedCompositeFieldContainer[Global___SharedAddress]:
@@ -425,14 +490,17 @@ class Status(_message.Message):
         path: _abc.Iterable[Global___PathHop] | None = ...,
         switches_pending: _abc.Iterable[_builtins.str] | None = ...,
         backup_path: _abc.Iterable[Global___PathHop] | None = ...,
+        realised_path: _abc.Iterable[Global___PathHop] | None = ...,
+        verified_path: _abc.Iterable[Global___PathHop] | None = ...,
+        probes: Global___ProbeCounts | None = ...,
         shared_addresses: _abc.Iterable[Global___SharedAddress] | None = ...,
         places: _abc.Iterable[_builtins.str] | None = ...,
         conditions: _abc.Iterable[Global___Condition] | None = ...,
         history: _abc.Iterable[Global___Transition] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["probes", b"probes"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["backup_path", b"backup_path", "conditions", b"conditions", "history", b"history", "message", b"message", "path", b"path", "places", b"places", "reason", b"reason", "shared_addresses", b"shared_addresses", "state", b"state", "switches_away", b"switches_away", "switches_pending", b"switches_pending"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backup_path", b"backup_path", "conditions", b"conditions", "history", b"history", "message", b"message", "path", b"path", "places", b"places", "probes", b"probes", "realised_path", b"realised_path", "reason", b"reason", "shared_addresses", b"shared_addresses", "state", b"state", "switches_away", b"switches_away", "switches_pending", b"switches_pending", "verified_path", b"verified_path"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -26,7 +26,15 @@ TCP_NUMBER, UDP_NUMBER = 6, 17
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudLab]:
+def unprobed() -> Iterator[None]:
+    """Packets are counted on paths, and no probes are to be among them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SDN_PATH_PROBE_INTERVAL", "0")
+        yield
+
+
+@pytest.fixture(scope="module")
+def lab(unprobed: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudLab]:
     """Between a and b: web by spine1, marked by spine2, all else by spine3."""
     with cloud_lab("leaf-spine:spines=3,leaves=2,hosts=4,capacity=1G", tmp_path_factory.mktemp("classes")) as lab:
         web = pb.Classifier(protocol=TCP_NUMBER, b_port=80)

@@ -249,6 +249,7 @@ def wait_for_path(lab: CloudLab, name: str, other_than: str) -> list[pb.PathHop]
     with lab.client.connections.watch() as changes:
         for change in changes:
             status = change.resource.status
-            if status.state == pb.PROGRAMMED and status.path and status.path[0].egress != other_than:
+            in_place = status.state in (pb.PROGRAMMED, pb.VERIFIED)
+            if in_place and status.path and status.path[0].egress != other_than:
                 return list(status.path)
     raise AssertionError("the watch ended")

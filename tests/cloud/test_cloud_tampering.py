@@ -41,7 +41,7 @@ def lab(shared: CloudLab) -> Iterator[CloudLab]:
     until_it_holds(shared, LEAF, before)
     assert shared.client.audit(LEAF).missing == 0
     states = dict(shared.client.status().objects_by_state)
-    assert list(states) == ["PROGRAMMED"], states
+    assert set(states) <= {"PROGRAMMED", "VERIFIED"}, states
 
 
 def until_it_holds(lab: CloudLab, switch: str, wanted: tuple[list[str], list[str], list[str]]) -> None:
@@ -154,7 +154,7 @@ def test_a_flow_refused_for_want_of_a_deleted_group_is_written_all_the_same(lab:
         events = seen.until(lambda events: "AuditFoundDifferences" in [event.reason for event in events])  # type: ignore[attr-defined]
     assert (events[0].reason, events[0].object) == ("EntryRefused", other.name)  # type: ignore[attr-defined]
     lab.ready()
-    assert lab.client.connections.get(other.name).status.state == pb.State.PROGRAMMED
+    assert lab.client.connections.get(other.name).status.state in (pb.State.PROGRAMMED, pb.State.VERIFIED)
     lab.client.connections.delete(other.name, wait=20)
 
 

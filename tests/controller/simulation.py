@@ -99,8 +99,10 @@ class Simulation:
     """Switches and links of a topology spec, hosts' interfaces included; nothing is connected at first.
 
     staged: requests go through Controller.stage, as in the daemon. learn: see Settings. ``sent``: packets that are no
-    probes.
+    probes. path_probe_interval: of connections, which are probed only where a subclass carries probes.
     """
+
+    path_probe_interval = 0.0
 
     def __init__(
         self,
@@ -147,7 +149,11 @@ class Simulation:
             wall=self.wall,
             declared=self.declared,
             settings=Settings(
-                start_grace=10.0, learn=self.learn, repair=self.repair, oversubscription=self.oversubscription
+                start_grace=10.0,
+                learn=self.learn,
+                repair=self.repair,
+                oversubscription=self.oversubscription,
+                path_probe_interval=self.path_probe_interval,
             ),
         )
 

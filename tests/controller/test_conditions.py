@@ -30,32 +30,54 @@ N = Network(name=f"{T}/networks/n")
         (
             C,
             Status(State.PROGRAMMED, path=HOP),
-            "Admitted TRUE PathReserved, Programmed TRUE Confirmed, Complete TRUE NothingMissing",
+            "Admitted TRUE PathReserved, Programmed TRUE Confirmed, "
+            "Verified UNKNOWN NotProbed, Complete TRUE NothingMissing",
+        ),
+        (
+            C,
+            Status(State.VERIFIED, path=HOP, verified_path=HOP),
+            "Admitted TRUE PathReserved, Programmed TRUE Confirmed, "
+            "Verified TRUE ProbesCameBack, Complete TRUE NothingMissing",
+        ),
+        (
+            C,
+            Status(State.DEGRADED, "ProbeLost", path=HOP),
+            "Admitted TRUE PathReserved, Programmed TRUE Confirmed, Verified FALSE ProbeLost, Complete FALSE ProbeLost",
+        ),
+        (
+            C,
+            Status(State.ADMITTED, "Programming", path=HOP),
+            "Admitted TRUE PathReserved, Programmed FALSE Programming, "
+            "Verified UNKNOWN NotProbed, Complete UNKNOWN Programming",
         ),
         (
             C,
             Status(State.PENDING, "Programming", path=HOP),
-            "Admitted TRUE PathReserved, Programmed FALSE Programming, Complete UNKNOWN Programming",
+            "Admitted TRUE PathReserved, Programmed FALSE Programming, "
+            "Verified UNKNOWN NotProbed, Complete UNKNOWN Programming",
         ),
         (
             C,
             Status(State.REJECTED, "NoCapacity"),
-            "Admitted FALSE NoCapacity, Programmed FALSE NoCapacity, Complete FALSE NoCapacity",
+            "Admitted FALSE NoCapacity, Programmed FALSE NoCapacity, "
+            "Verified UNKNOWN NotProbed, Complete FALSE NoCapacity",
         ),
         (
             C,
             Status(State.DEGRADED, "NoPath"),
-            "Admitted FALSE NoPath, Programmed FALSE NoPath, Complete FALSE NoPath",
+            "Admitted FALSE NoPath, Programmed FALSE NoPath, Verified UNKNOWN NotProbed, Complete FALSE NoPath",
         ),
         (
             C,
             Status(State.DEGRADED, "Unprotected", path=HOP),
-            "Admitted TRUE PathReserved, Programmed TRUE Confirmed, Complete FALSE Unprotected",
+            "Admitted TRUE PathReserved, Programmed TRUE Confirmed, "
+            "Verified UNKNOWN NotProbed, Complete FALSE Unprotected",
         ),
         (
             C,
             Status(State.PENDING, "EndNotAttached"),
-            "Admitted UNKNOWN EndNotAttached, Programmed FALSE EndNotAttached, Complete UNKNOWN EndNotAttached",
+            "Admitted UNKNOWN EndNotAttached, Programmed FALSE EndNotAttached, "
+            "Verified UNKNOWN NotProbed, Complete UNKNOWN EndNotAttached",
         ),
         (R, Status(State.DEGRADED, "NextHopMissing"), "Programmed TRUE Confirmed, Complete FALSE NextHopMissing"),
     ],

@@ -10,7 +10,7 @@ from sdn.model.program import Meter
 from sdn.model.route import Path
 from sdn.pipeline import Compiler
 from sdn.pipeline.facts import Ceiling, ClassFacts, ConnectionFacts, EdgeFacts, SideFacts, SwitchFacts, Way
-from sdn.pipeline.layout import Table
+from sdn.pipeline.layout import PROBE_METER, Table
 
 NAME = "tenants/t/connections/c"
 WAY = Way(Path((Dpid(1), Dpid(2)), ((7, 8),)), 5, 6)
@@ -39,6 +39,11 @@ def shown(compiler: Compiler, dpid: int) -> list[str]:
     return sorted(found)
 
 
+def ceilings(compiler: Compiler, dpid: int) -> dict[int, Meter]:
+    """The meters that are no ports' and not that of probes."""
+    return {number: meter for number, meter in compiler.programs[dpid].meters.items() if number > PROBE_METER}
+
+
 TO_12, TO_11 = "dl_dst=00:00:00:00:00:0c/00:00:00:ff:ff:ff", "dl_dst=00:00:00:00:00:0b/00:00:00:ff:ff:ff"
 
 
@@ -54,8 +59,8 @@ def test_entries_at_both_ends(compiler: Compiler) -> None:
         f"30 100 {TO_11},reg1=0xc goto_table:32",
         f"32 100 {TO_11},reg1=0xc load:0x820006->NXM_OF_ETH_DST[24..47],goto_table:36",
     ]
-    assert compiler.programs[1].meters == {65536: Meter(50_000, 10_000, bits=True)}
-    assert compiler.programs[2].meters == {}
+    assert ceilings(compiler, 1) == {65536: Meter(50_000, 10_000, bits=True)}
+    assert ceilings(compiler, 2) == {}
 
 
 def test_classified_packets_come_first(compiler: Compiler) -> None:
@@ -90,7 +95,7 @@ def test_without_a_path_all_is_counted_and_metered_alike(compiler: Compiler) -> 
         f"32 100 {TO_11},reg1=0xc goto_table:34",
         f"32 100 {TO_12},reg1=0xb goto_table:34",
     ]
-    assert compiler.programs[1].meters == {65536: Meter(10, 400, bits=True), 65537: Meter(20, 400, bits=True)}
+    assert ceilings(compiler, 1) == {65536: Meter(10, 400, bits=True), 65537: Meter(20, 400, bits=True)}
 
 
 def test_another_path_changes_nothing_of_what_counts(compiler: Compiler) -> None:
