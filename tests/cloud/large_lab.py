@@ -103,7 +103,7 @@ def weighted(topology: DeclaredTopology, chance: Random, twins: int = 8) -> Decl
     bound = _bound(topology)
     for _ in range(200):
         links = [
-            replace(link, cost=chance.randrange(1000, 1300) * (5 if chance.random() < 0.2 else 1))
+            replace(link, cost=chance.randrange(10_000, 13_000) * (5 if chance.random() < 0.2 else 1))
             for link in topology.links
         ]
         doubled = chance.sample(links, min(twins, len(links)))
