@@ -285,6 +285,7 @@ def _controller(settings: Config, journal: Journal, records: Records) -> Control
             measured_latency=settings.link_latency == "measured",
             quota=settings.quota,
             learn=settings.learn,
+            oversubscription=settings.oversubscription,
         ),
     )
 

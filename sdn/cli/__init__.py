@@ -8,6 +8,7 @@ main.py       the program and its exit codes
 session.py    what all commands share: address, output format, errors
 words.py      kinds, names, bandwidths and durations as people write them
 render.py     messages as JSON, YAML and tables
+classify.py   which packets a connection takes
 columns.py    the table of each kind
 describe.py   one object in full
 apply.py      apply and connect

@@ -17,6 +17,8 @@ from sdn.cli.words import DurationType
 from sdn.client import ApiError, Document, locate, unwrap
 
 _REFUSED = ("REJECTED", "FAILED")
+_LATER = ("NotYet",)
+"""Reasons for which nothing is to be done now."""
 _DEFAULT_WAIT = "60s"
 
 wait_option = click.option(
@@ -107,7 +109,7 @@ def judge(messages: Iterable[Any], wait: float) -> None:
     lines = []
     for message in messages:
         word = state_word(message.status)
-        if word in _REFUSED or (wait and word != "PROGRAMMED"):
+        if word in _REFUSED or (wait and word != "PROGRAMMED" and message.status.reason not in _LATER):
             why = ": ".join(part for part in (message.status.reason, message.status.message) if part)
             lines.append(f"{message.name} is {word}" + (f": {why}" if why else ""))
     if lines:

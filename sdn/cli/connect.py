@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,16 +11,19 @@ import click
 
 from sdn.cli import complete
 from sdn.cli.apply import judge, wait_option
+from sdn.cli.classify import classifier_of, classifier_options
 from sdn.cli.columns import bandwidth as bandwidth_of
 from sdn.cli.columns import hop_table, hops, state
 from sdn.cli.objects import tenant_option
 from sdn.cli.render import plain, plain_object, table
 from sdn.cli.session import EXIT_FAILED, Session, common, common_names, pass_session
-from sdn.cli.words import BandwidthType, DurationType, full_name, id_of, tenant_of
+from sdn.cli.words import BandwidthType, DurationType, TimeType, full_name, id_of, tenant_of
 from sdn.client import KINDS, format_bandwidth
 from sdn.client import messages as m
 
 _SCOPES = click.Choice(["link", "switch", "risk-group"])
+_DAYS = click.Choice([day.lower() for day in m.Weekday.keys()[1:]])
+_RANK = click.IntRange(0, 7)
 _Options = dict[str, Any]
 
 
@@ -33,6 +37,9 @@ def constraint_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--cost", type=click.IntRange(1, 2**40), help="At most this sum of link costs."),
             click.option(
                 "--avoid", multiple=True, metavar="SWITCH|SWITCH:INTERFACE|risk:GROUP", help="May be repeated."
+            ),
+            click.option(
+                "--along", multiple=True, metavar="SWITCH[:INTERFACE]", help="The whole path; once for every switch."
             ),
             click.option("--via", multiple=True, metavar="SWITCH", help="To pass; in order, if repeated."),
             click.option(
@@ -48,7 +55,7 @@ def constraint_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def constraints_of(options: _Options) -> m.Constraints:
     """The message for what ``constraint_options`` gave."""
-    result = m.Constraints(via=options["via"])
+    result = m.Constraints(via=options["via"], explicit_path=options["along"])
     for field, option in (("max_latency_us", "latency"), ("target_latency_us", "target_latency")):
         if options[option] is not None:
             setattr(result, field, max(1, round(options[option] * 1e6)))
@@ -83,7 +90,22 @@ def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--protect-if-possible", type=_SCOPES, help="The same, or go without."),
             click.option("--apart-from", multiple=True, metavar="CONNECTION", help="Share nothing with its paths."),
             click.option("--apart-by", type=_SCOPES, default="link", show_default=True, help="What is not shared."),
+            click.option(
+                "--if-no-path",
+                type=click.Choice(["fail", "wait", "best-effort"]),
+                help="Refuse it (usual), or take it and wait for a path, PENDING or DEGRADED meanwhile.",
+            ),
+            click.option("--start", type=TimeType(), default=0, help="From when: 2026-03-01T18:00Z, in UTC."),
+            click.option("--end", type=TimeType(), default=0, help="Until when."),
+            click.option("--for", "duration", type=DurationType(), default="0", help="Again every day, for so long."),
+            click.option("--day", "days", type=_DAYS, multiple=True, help="Again on this day alone; may be repeated."),
+            click.option("--level", type=_RANK, default=0, help="0 to 7: higher ones get other paths first."),
+            click.option("--priority", type=_RANK, default=0, help="0 to 7: displaces those that hold with less."),
+            click.option("--hold", type=_RANK, default=0, help="Holding priority; as --priority if not given."),
+            click.option("--along-with", multiple=True, metavar="CONNECTION", help="Share its links, where possible."),
+            click.option("--pinned", is_flag=True, help="Take no other path than the first one."),
             click.option("--name", default="", help="Id or full name of the connection; A-B if not given."),
+            classifier_options,
             constraint_options,
             tenant_option,
         )
@@ -92,17 +114,38 @@ def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def _calendar(options: _Options) -> m.Calendar:
+    calendar = m.Calendar(duration_s=round(options["duration"]))
+    calendar.days.extend(m.Weekday.Value(day.upper()) for day in options["days"])
+    for field in ("start", "end"):
+        if options[field]:
+            getattr(calendar, field).seconds = options[field]
+    return calendar
+
+
 def connection_of(options: _Options) -> m.Connection:
     """The message for what ``connection_options`` gave."""
     tenant = options["tenant"] or tenant_of(options["a"]) or tenant_of(options["b"])
-    ends = [full_name(KINDS["Port"], options[end], tenant) for end in ("a", "b")]
-    name = full_name(KINDS["Connection"], options["name"] or "-".join(map(id_of, ends)), tenant)
+    circuit = ":" in options["a"] or ":" in options["b"]
+    ends = [options[end] if circuit else full_name(KINDS["Port"], options[end], tenant) for end in ("a", "b")]
+    by_ends = "-".join(re.sub("[^a-z0-9]+", "-", end.lower()) if circuit else id_of(end) for end in ends)
+    name = full_name(KINDS["Connection"], options["name"] or by_ends, tenant)
     result = m.Connection(name=name, a=ends[0], b=ends[1], bandwidth_bps=options["bandwidth"])
     result.reverse_bandwidth_bps = options["reverse"]
     result.ceiling_bps, result.reverse_ceiling_bps = options["ceiling"], options["reverse_ceiling"]
+    result.calendar.CopyFrom(_calendar(options))
+    result.service_level, result.priority = options["level"], options["priority"]
+    result.hold_priority = options["hold"]
+    if options["if_no_path"]:
+        result.no_path = m.NoPath.Value(options["if_no_path"].upper().replace("-", "_"))
     result.constraints.CopyFrom(constraints_of(options))
+    result.constraints.affine_to.extend(options["along_with"])
+    result.constraints.pinned = options["pinned"]
     result.constraints.diverse_from.extend(options["apart_from"])
     result.constraints.diversity = _scope(options["apart_by"])
+    classifier = classifier_of(options)
+    if classifier is not None:
+        result.classifier.CopyFrom(classifier)
     scope = options["protect"] or options["protect_if_possible"]
     if scope:
         result.protection.mode = m.ProtectionMode.REQUIRED if options["protect"] else m.ProtectionMode.PREFERRED
@@ -118,12 +161,20 @@ def connection_of(options: _Options) -> m.Connection:
 def connect(session: Session, /, wait: float, **options: Any) -> None:
     """Connect the ports A and B by a path of its own with bandwidth reserved along it.
 
+    A and B may be interfaces of switches instead, for a bare circuit of whole Ethernet frames: SWITCH:INTERFACE all of
+    them, SWITCH:INTERFACE@VLAN those with this tag, SWITCH:INTERFACE@untagged those without any.
+
     \b
     sdnctl connect h1 h2 -t red --bandwidth 100M --wait
     sdnctl connect h1 h2 -t red --bandwidth 200M --latency 5ms --protect link
     sdnctl connect tenants/red/ports/h1 tenants/red/ports/h2 --bandwidth 1.5G --name gold --avoid spine1
     sdnctl connect h3 h4 -t red --bandwidth 10M --apart-from gold --apart-by switch
     sdnctl connect h5 h6 -t red --bandwidth 10M --ceiling 50M --reverse-ceiling 50M
+    sdnctl connect h1 h2 -t red --bandwidth 5M --name voice --protocol udp --dscp 46
+    sdnctl connect leaf1:eth7 leaf3:eth2 -t red --bandwidth 1G
+    sdnctl connect leaf1:eth8@100 leaf3:eth2@200 -t red --bandwidth 1G --name line
+    sdnctl connect h7 h8 -t red --bandwidth 10M --level 5 --priority 3 --if-no-path wait
+    sdnctl connect h1 h9 -t red --bandwidth 1G --start 2026-03-01T22:00Z --end 2026-04-01T06:00Z --for 4h --day friday
     sdnctl delete connection gold -t red      gives it back
 
     What does not fit is refused with each reason and what would do, and the exit code is 1.
@@ -174,6 +225,8 @@ def _answer(answer: m.CheckConnectionResponse) -> str:
     if not answer.HasField("path"):
         return "It would be admitted when both ends are attached."
     parts = [f"It would be admitted:\n{_paths([answer.path])}"]
+    if answer.displaced:
+        parts.append("It would displace:\n" + "\n".join(answer.displaced))
     if answer.HasField("backup_path"):
         parts.append(f"Backup path:\n{_paths([answer.backup_path])}")
     return "\n\n".join(parts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from sdn.cli.classify import classifier_text
 from sdn.cli.columns import bandwidth, binding, hop_table, object_table, protection, short
 from sdn.cli.render import clean, enum_word, state_word, table
 from sdn.client import KINDS, AnyObject, ApiError, Client, format_bandwidth, kind_of
@@ -19,6 +20,8 @@ def description(message: AnyObject, members: str = "") -> str:
     text = "\n".join(f"{key + ':':<{width}}{clean(value)}".rstrip() for key, value in lines)
     text += _conditions(message.status) + _shared(message.status)
     path = f"\n\nPath from a to b:\n{hop_table(message.status.path)}" if message.status.path else ""
+    if message.status.history:
+        members = f"History:\n{_history(message.status.history)}" + (f"\n\n{members}" if members else "")
     if message.status.backup_path:
         path += f"\n\nBackup path:\n{hop_table(message.status.backup_path)}"
     return text + path + (f"\n\n{members}" if members else "")
@@ -47,8 +50,15 @@ def _fields(message: Any) -> Iterator[Line]:
             yield "Bandwidth", both if back == value else f"{bandwidth(message)}bit/s there and back"
         elif field.name in ("reverse_bandwidth_bps", "reverse_ceiling_bps", "constraints"):
             yield from _constraints(value) if field.name == "constraints" else ()
+        elif field.name in ("no_path", "service_level", "priority", "hold_priority"):
+            word = enum_word(field.enum_type, value).lower().replace("_", " ") if field.enum_type else str(value)
+            yield from [(_title(field.name), word)] if value else ()
+        elif field.name == "calendar":
+            yield from _calendar(value)
         elif field.name == "ceiling_bps":
             yield from _ceilings(message)
+        elif field.name == "classifier":
+            yield "Takes", classifier_text(message) or "all packets"
         elif field.name == "protection":
             yield "Protection", protection(message) or "none"
         elif field.name == "allowed_address_pairs":
@@ -61,10 +71,28 @@ def _fields(message: Any) -> Iterator[Line]:
             yield _title(field.name), str(value)
 
 
+def _calendar(calendar: Any) -> Iterator[Line]:
+    edges = (("from", "start"), ("until", "end"))
+    parts = [f"{word} {getattr(calendar, edge).ToJsonString()}" for word, edge in edges if calendar.HasField(edge)]
+    if calendar.duration_s:
+        enum = calendar.DESCRIPTOR.fields_by_name["days"].enum_type
+        days = ", ".join(enum_word(enum, day).lower() for day in calendar.days)
+        parts.append(f"for {calendar.duration_s} s {f'on {days}' if days else 'every day'}")
+    yield from [("Calendar", " ".join(parts))] if parts else ()
+
+
 def _ceilings(message: Any) -> Iterator[Line]:
     rates = (message.ceiling_bps, "from a to b"), (message.reverse_ceiling_bps, "from b to a")
     told = [f"{format_bandwidth(rate)}bit/s {way}" for rate, way in rates if rate]
     yield "Ceiling", ", ".join(told) or "none"
+
+
+def _history(transitions: Any) -> str:
+    """The newest first."""
+    enum = transitions[0].DESCRIPTOR.fields_by_name["state"].enum_type
+    words = [("" if not t.previous else enum_word(enum, t.previous), enum_word(enum, t.state)) for t in transitions]
+    rows = [(t.time.ToJsonString(), *both, t.reason, t.path) for t, both in zip(transitions, words, strict=True)]
+    return table(("TIME", "FROM", "TO", "REASON", "PATH"), rows[::-1])
 
 
 def _constraints(constraints: Any) -> Iterator[Line]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -60,6 +61,22 @@ class DurationType(click.ParamType[float]):
         if match is None:
             self.fail(f"{str(value)[:60]!r} is not a time. Write it as 30s, 2m or 500ms.", param, ctx)
         return float(match[1]) * _SECONDS[match[2]]
+
+
+class TimeType(click.ParamType[int]):
+    """A time: 2026-03-01T18:00Z; without an offset it is UTC."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Unix time in seconds."""
+        if isinstance(value, int):
+            return value
+        try:
+            found = datetime.fromisoformat(str(value))
+            return round((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp())
+        except (ValueError, OverflowError):
+            self.fail(f"{str(value)[:60]!r} is not a time. Write it as 2026-03-01T18:00Z.", param, ctx)
 
 
 def tenant_name(tenant: str) -> str:

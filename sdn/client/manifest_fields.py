@@ -99,12 +99,21 @@ class _Filler:
             self._map(getattr(message, field.name), value, path, line)
         elif field.is_repeated:
             self._list(getattr(message, field.name), field, value, path, line)
+        elif field.message_type is not None and field.message_type.full_name == "google.protobuf.Timestamp":
+            self._time(getattr(message, field.name), value, path, line)
         elif field.message_type is not None:
             if isinstance(value, tree.Mapping):
                 getattr(message, field.name).SetInParent()
             self._member(getattr(message, field.name), value, path, line)
         else:
             self._set(message, field.name, _reader(field), value, path, line)
+
+    def _time(self, message: Any, value: tree.Tree, path: str, line: int) -> None:
+        """RFC 3339, as 2026-03-01T18:00:00Z."""
+        try:
+            message.FromJsonString(value.text if isinstance(value, tree.Scalar) else "")
+        except ValueError:
+            self._wrong(line, path, "not a time", "Write it as 2026-03-01T18:00:00Z.")
 
     def _member(self, message: Any, value: tree.Tree, path: str, line: int) -> None:
         if isinstance(value, tree.Mapping):

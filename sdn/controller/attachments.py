@@ -9,7 +9,7 @@ keeps it from the other place is told.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sdn.controller.plugs import Place, Plugs
@@ -58,6 +58,11 @@ def claim_order(saved: Mapping[str, str]) -> dict[str, int]:
 def is_learned(port: Port, network: str) -> bool:
     """Whether learning mode looks after a port: it bears the label and is in the network that learns."""
     return port.network == network and forms.is_learned(port)
+
+
+def _owner(claim: str) -> str:
+    """The object that claims an interface: a port, or the connection of a circuit's end."""
+    return claim.partition("|")[0]
 
 
 class Attachments:
@@ -120,7 +125,7 @@ class Attachments:
                 self._numbers.update({(Dpid(at), number): name for at, number in facts.sites if number is not None})
             if detached is not None:
                 self._detached[name] = detached
-            if facts != before or reason != detached:
+            if facts != before or reason != detached or "|" in name:  # of a circuit: who it belongs to looks itself
                 result.append((name, before, facts))
         return result
 
@@ -151,6 +156,24 @@ class Attachments:
     def at(self, dpid: Dpid, number: int) -> str | None:
         """The port attached at an OpenFlow port."""
         return self._numbers.get((dpid, number))
+
+    def place_and_number(self, name: str) -> tuple[Place, int | None]:
+        """Where the end of a circuit is that is attached, and the number of its OpenFlow port."""
+        place, _ = self._places[name]
+        assert place is not None
+        return place, self._topology.port_number(*place)
+
+    def why_not_there(self, name: str, contradicts: Callable[[str], bool]) -> Detached | None:
+        """Why the end of a circuit is not attached. contradicts: whether another claim of its interface bars it."""
+        place, _ = self._places.get(name, _NOWHERE)
+        if place is None:
+            return Detached("SwitchUnknown", "The switch is neither a declared name nor a datapath id.")
+        for other in self._claims[place]:
+            if other == name:
+                break
+            if contradicts(other):
+                return Detached("BindingConflict", f"{_owner(other)} is at the same interface.")
+        return self._missing(place)
 
     def bound(self, place: Place) -> bool:
         """Whether any port is bound there."""
@@ -240,7 +263,7 @@ class Attachments:
             return Detached("SwitchUnknown", f"{binding.switch!r} is neither a declared name nor a datapath id.")
         first = next(iter(self._claims[place]))
         if first != port.name:
-            return Detached("BindingConflict", f"{first} is bound to the same interface.")
+            return Detached("BindingConflict", f"{_owner(first)} is bound to the same interface.")
         return self._missing(place)
 
     def _missing(self, place: Place) -> Detached | None:

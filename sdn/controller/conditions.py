@@ -85,7 +85,7 @@ def _programmed(resource: Resource, status: Status) -> _Judgement:
 def _admitted(status: Status) -> _Judgement:
     if status.path:
         return "Admitted", TRUE, "PathReserved", ""
-    value = FALSE if status.state in (State.REJECTED, State.DEGRADED) else UNKNOWN
+    value = FALSE if status.state in (State.REJECTED, State.DEGRADED, State.EXPIRED) else UNKNOWN
     return "Admitted", value, status.reason, status.message
 
 

@@ -2,24 +2,36 @@
 
 A connection keeps its path for as long as that exists, also over a restart (bucket ``paths``). It is refused when it is
 asked for and does not fit; when it was admitted and its path is lost, its backup path becomes the primary, or it takes
-another one, or is DEGRADED (its traffic goes the shortest way, without a reservation) until there is one again.
+another one, or is DEGRADED (its traffic goes the shortest way, without a reservation) until there is one again. Those
+of a higher service level are served first, so many searches in each turn; one of higher priority may take what others
+have (``displacing.py``).
 How traffic is moved from one path to another: ``steering.py``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from sdn.controller import pathrecords
+from sdn.controller.admission import Admission
+from sdn.controller.asking import REASONS, WITHOUT, asks_anew
 from sdn.controller.attachments import Attachments
+from sdn.controller.calendars import Calendars
+from sdn.controller.circuits import Ends
+from sdn.controller.displacing import displace
 from sdn.controller.edges import Edges, SetEdge
+from sdn.controller.lives import Lives
+from sdn.controller.pathnames import PathNames
 from sdn.controller.pathrecords import Saved
-from sdn.controller.placing import NOT_NOW, Placer, Routes, backup_of, holder_of
+from sdn.controller.placing import NOT_NOW, Grant, Placer, Routes, backup_of, holder_of, recovery_order
 from sdn.controller.steering import Confirmed, Steerings, Wish, keys
-from sdn.model.errors import Refused, SdnError
+from sdn.model.calendar import ALWAYS, active
+from sdn.model.errors import Exhausted, Refused, SdnError
 from sdn.model.ids import Dpid, Kind
-from sdn.model.intent import Connection, Port, Resource
+from sdn.model.intent import Connection
 from sdn.model.route import Path
 from sdn.model.status import PathHop, State
 from sdn.model.topology import LinkChanges
@@ -31,6 +43,10 @@ from sdn.topology import TopologyState
 PATHS = "paths"
 """Bucket: key the connection's name, value see ``pathrecords``."""
 
+SEARCHES = 250
+"""Searches for paths in one turn; the others come in the next ones."""
+DISPLACING = 25
+"""What a search for somebody to displace counts for."""
 SetFacts = Callable[[str, ConnectionFacts | None], None]
 
 
@@ -46,7 +62,7 @@ class Trouble:
 class Connections:
     """All connections and the bandwidth they hold. set_facts: told whenever a connection's facts are others.
 
-    generation, confirmed: see ``Steerings``; set_edge: see ``Edges``.
+    generation, confirmed: see ``Steerings``; set_edge: see ``Edges``. oversubscription: see ``Ledger``.
     """
 
     def __init__(
@@ -59,18 +75,25 @@ class Connections:
         generation: Callable[[], int],
         confirmed: Confirmed,
         set_edge: SetEdge,
+        lives: Lives,
+        oversubscription: float = 1.0,
     ) -> None:
         self._store = store
         self._topology = topology
-        self._attachments = attachments
         self._saved = dict(saved)
-        self._ledger = Ledger()
+        self._ledger = Ledger(oversubscription)
         self.placer = Placer(store, topology, self._ledger)
         self._steerings = Steerings(store.numbers, set_facts, generation, confirmed)
         self._edges = Edges(store, set_edge)
+        self.ends = Ends(store, topology, attachments)
+        self.names = PathNames(topology)
+        self.admission = Admission(store, self.ends, self.placer)
         self._trouble: dict[str, Trouble] = {}
         self._changed: dict[str, None] = {}
-        self._admitted: dict[str, None] = {}
+        self._lives = lives
+        self._calendars = Calendars()
+        self._left = 0
+        """Searches that this turn may still make."""
         self._unsaved: dict[str, None] = {}
 
     @property
@@ -91,55 +114,32 @@ class Connections:
                 for key in keys(name, slot):
                     self._store.numbers.release("path", key)
             self._unsaved[name] = None
+        for name in self._lives.names():
+            if name not in self._store.objects:
+                self._lives.forget(name)
 
-    def admit(self, changes: tuple[Change, ...], fields: Callable[[str], str]) -> dict[str, Routes]:
-        """Paths for the connections of a transaction, all of them together; nothing is kept until ``apply``.
-
-        fields: prefix for fields of violations by name. Connections with an end that is attached nowhere yet have no
-        path here and are admitted later. Raises Refused, InvalidInput, or Exhausted.
-        """
-        asking = [change for change in changes if _asks_anew(change)]
-        if not asking:
-            return {}
-        new = {change.name: change.new for change in changes if change.new is not None}
-        before = {key: held for change in asking for key, held in self.placer.held(change.name)}
-        found: dict[str, Routes] = {}
-        for key in before:
-            self._ledger.release(key)
-        try:
-            for connection in (change.new for change in asking):
-                if isinstance(connection, Connection):
-                    try:
-                        routes = self._fitting(connection, new)
-                    except NOT_NOW as error:
-                        raise _placed(error, fields(connection.name)) from None
-                    if routes is not None:
-                        self.placer.reserve(connection, routes)
-                        found[connection.name] = routes
-        finally:
-            for name in found:
-                self.placer.release(name)
-            for key, held in before.items():
-                self._ledger.put_back(key, held)
-        return found
-
-    def apply(self, changes: tuple[Change, ...], found: Mapping[str, Routes]) -> None:
+    def apply(self, changes: tuple[Change, ...], found: Mapping[str, Grant]) -> None:
         """Connections were created, updated or deleted, with the paths that ``admit`` found."""
-        asking = [change for change in changes if _asks_anew(change)]
+        asking = [change for change in changes if asks_anew(change)]
         self._changed.update((change.name, None) for change in changes if isinstance(change.new, Connection))
         for change in asking:
             self._withdraw(change.name)
             self._saved.pop(change.name, None)
+            self._lives.set_pin(change.name, ())
             self._changed[change.name] = None
             if change.new is None:
                 self._trouble.pop(change.name, None)
-                self._admitted.pop(change.name, None)
+                self._calendars.forget(change.name)
+                self._lives.forget(change.name)
         for change in asking:
             if isinstance(change.new, Connection) and change.name in found:
-                self.placer.reserve(change.new, found[change.name])
+                self._displace(found[change.name].displaced, change.name)
+                self.placer.reserve(change.new, found[change.name].routes)
 
     def port_changed(self, port: str) -> None:
         """A port was attached, moved or detached."""
+        if "|" in port:
+            self._changed[port.partition("|")[0]] = None
         for user in self._store.users(port):
             if isinstance(self._store.objects.get(user), Connection):
                 self._changed[user] = None
@@ -151,16 +151,59 @@ class Connections:
             self._changed[holder_of(key)] = None
         self._changed.update(dict.fromkeys(self._trouble))
 
-    def settle(self, now: float) -> list[str]:
-        """Look at all connections concerned again; returns those whose state or path changed. now: seconds."""
-        changed, self._changed = self._changed, {}
-        told = dict.fromkeys(
-            name for name in sorted(changed, key=lambda name: (name not in self._saved, name)) if self._has_news(name)
-        )
+    def settle(self, now: float, wall: float) -> list[str]:
+        """Look at all connections concerned again; returns those whose state or path changed. now, wall: of a turn."""
+        self.placer.now = self._calendars.advance(now, wall)
+        for name in self._calendars.due():
+            self._pass_time(name)
+        later: dict[str, None] = {}
+        if not self.placer.now:  # what has a path keeps it; calendars, and those that seek room, come in the first turn
+            later = {name: None for name in self._changed if name not in self._saved or self._has_calendar(name)}
+            self._changed = {name: None for name in self._changed if name not in later}
+        told: dict[str, None] = {}
+        self._left = SEARCHES
+        while self._changed and self._left > 0:
+            changed, self._changed = self._changed, {}
+            order = sorted(changed, key=self._order)
+            for index, name in enumerate(order):
+                if self._left <= 0:
+                    self._changed.update(dict.fromkeys(order[index:]))
+                    break
+                if self._has_news(name):
+                    told[name] = None
+        told.update(dict.fromkeys(name for name in self._changed if self._waits_its_turn(name)))
+        self._changed.update(later)
         moved = self._steerings.step(now)
         self._unsaved.update(dict.fromkeys([*told, *moved]))
         told.update(dict.fromkeys(name for name in moved if name in self._store.objects))
         return list(told)
+
+    def _has_calendar(self, name: str) -> bool:
+        connection = self._connection(name)
+        return connection is not None and connection.calendar != ALWAYS
+
+    def _pass_time(self, name: str) -> None:
+        """A time for which a connection is wanted begins or ends: what is over is given back."""
+        connection = self._connection(name)
+        windows = () if connection is None else self.placer.windows(connection)
+        for key, _ in list(self.placer.held(name)):
+            if windows:
+                self._ledger.trim(key, windows)
+        self._changed[name] = None
+        self._changed.update(dict.fromkeys(self._trouble))
+
+    def _order(self, name: str) -> tuple[bool, int, str]:
+        """What was there before a restart comes first; then by service level."""
+        connection = self._connection(name)
+        return (name not in self._saved, *((0, name) if connection is None else recovery_order(connection)))
+
+    def _waits_its_turn(self, name: str) -> bool:
+        """Whether it is news that a connection has to wait for the next turn, without a path."""
+        if name in self._trouble or self._ledger.held(name) is not None or name in self._saved:
+            return False
+        state = State.DEGRADED if self._lives.admitted(name) else State.PENDING
+        self._trouble[name] = Trouble(state, "Rerouting", "Those of a higher service level are served first.")
+        return True
 
     def _has_news(self, name: str) -> bool:
         before = list(self.placer.held(name)), self._trouble.get(name)
@@ -182,6 +225,15 @@ class Connections:
         """The paths that a connection has; None while it has none."""
         return self.placer.routes(name)
 
+    def waits(self, name: str) -> bool:
+        """Whether a connection is there without a path, and that is all that can be said for now."""
+        trouble = self._trouble.get(name)
+        return (
+            trouble is not None
+            and trouble.state is State.PENDING
+            and trouble.reason not in ("EndNotAttached", "Rerouting")
+        )
+
     def moving(self, name: str) -> bool:
         """Whether traffic is not on the path yet, or the backup path is not there yet."""
         return self._steerings.moving(name)
@@ -198,21 +250,7 @@ class Connections:
 
     def hops_of(self, connection: Connection, path: Path) -> tuple[PathHop, ...]:
         """A path of a connection by names, with the interfaces of its ends."""
-        ends = self._attachments.interface(connection.a), self._attachments.interface(connection.b)
-        return self.describe(path, *ends)
-
-    def describe(self, path: Path, ingress: str = "", egress: str = "") -> tuple[PathHop, ...]:
-        """A path by names. ingress, egress: interfaces at its ends."""
-        interface = self._topology.discovery.interface
-        hops = []
-        for index, dpid in enumerate(path.switches):
-            into, out = ingress, egress
-            if index > 0:
-                into = interface(dpid, path.links[index - 1][1]) or ""
-            if index < len(path.links):
-                out = interface(dpid, path.links[index][0]) or ""
-            hops.append(PathHop(self._topology.name_of(dpid), into, out))
-        return tuple(hops)
+        return self.names.of(path, *self.ends.interface(connection))
 
     # Inside: placing
 
@@ -222,26 +260,56 @@ class Connections:
         if not isinstance(connection, Connection):
             self._steerings.want(name, None)
             self._edges.forget(name)
+            self._calendars.forget(name)
             return
-        ends = [self._attachments.facts(port) for port in (connection.a, connection.b)]
-        a, b = ends
+        windows = self.placer.windows(connection)
+        self._calendars.watch(name, windows)
+        if not windows and connection.calendar != ALWAYS:
+            self._saved.pop(name, None)
+            self._edges.place(connection, None, None)
+            self._lose(name, Trouble(State.EXPIRED, "TimeOver", f"It ended at {_iso(connection.calendar.end)}."))
+            return
+        a, b = self.ends.facts(connection)
         if a is None or b is None:
             self._edges.place(connection, None, None)
-            away = [port for port, facts in zip((connection.a, connection.b), ends, strict=True) if facts is None]
-            message = f"Not attached: {', '.join(away)}."
+            message = f"Not attached: {self.ends.away(connection)}."
             self._lose(name, Trouble(State.PENDING, "EndNotAttached", message))
             return
+        waiting, circuit = bool(windows) and not active(windows, self.placer.now), self.ends.circuit(connection, a, b)
         try:
-            self._edges.place(connection, a, b)
+            # Out of its time a circuit carries nothing; between ports there is the ordinary way.
+            shut = waiting and circuit is not None
+            self._edges.place(connection, None if shut else a, b, circuit)
             routes = self._routes(connection, Dpid(a.dpid), Dpid(b.dpid))
+            self._steerings.want(name, None if waiting else Wish(a.service, b.service, *routes))
         except NOT_NOW as error:
-            state = State.DEGRADED if name in self._admitted else State.REJECTED
-            violation = error.violations[0]
-            reason = _REASONS.get(violation.field.partition(".")[0], "NotPossible")
-            self._lose(name, Trouble(state, reason, f"{violation.reason}. {violation.remedy}"))
+            self._lose(name, self._why(connection, error))
             return
-        self._admitted[name] = None
-        self._steerings.want(name, Wish(a.service, b.service, *routes))
+        self._lives.admit(name)
+        if connection.constraints.pinned and not self._lives.pin(name):
+            self._lives.set_pin(name, tuple(self.names.given(routes.primary)))
+        if waiting:
+            self._trouble[name] = Trouble(State.ADMITTED, "NotYet", f"It begins at {_iso(windows[0][0])}.")
+
+    def _why(self, connection: Connection, error: SdnError) -> Trouble:
+        """Why a connection has no path."""
+        state = State.DEGRADED if self._lives.admitted(connection.name) else WITHOUT[connection.no_path]
+        violation = error.violations[0]
+        reason = REASONS.get(violation.field.partition(".")[0], "NotPossible")
+        message = f"{violation.reason}. {violation.remedy}"
+        by = self._lives.displaced(connection.name)
+        if by and self._ledger.held(by) is not None:
+            return Trouble(
+                state, "Preempted", f"Its bandwidth was taken by {by}, which has a higher priority. {message}"
+            )
+        return Trouble(state, reason, message)
+
+    def _displace(self, keys: Iterable[str], by: str) -> None:
+        """Others give back what a connection of higher priority needs."""
+        for key in keys:
+            self._ledger.release(key)
+            self._lives.displace(holder_of(key), by)
+            self._changed[holder_of(key)] = None
 
     def _lose(self, name: str, trouble: Trouble) -> None:
         self._withdraw(name)
@@ -252,23 +320,47 @@ class Connections:
         """Its paths, reserved: those it has, as far as they are there; raises as NOT_NOW says."""
         name = connection.name
         self._restore(connection)
-        placed = self.placer.place(connection, a, b, admitted=name in self._admitted)
+        connection = self.as_placed(connection)
+        held = self.placer.routes(name)
+        if held is None or (held.backup is None and connection.protection.mode != "NONE"):
+            self._left -= 1
+        try:
+            found = self.placer.place(connection, a, b, admitted=self._lives.admitted(name))
+        except (Refused, Exhausted):
+            if not self._take_from_others(connection, a, b):
+                raise
+            found = self.placer.place(connection, a, b, admitted=self._lives.admitted(name))
         self._trouble.pop(name, None)
-        if placed.missing is not None:
+        if found.missing is not None:
             state = State.DEGRADED if connection.protection.mode == "REQUIRED" else State.PROGRAMMED
-            self._trouble[name] = Trouble(state, "Unprotected", str(placed.missing))
-        return placed.routes
+            self._trouble[name] = Trouble(state, "Unprotected", str(found.missing))
+        return found.routes
 
-    def _fitting(self, connection: Connection, new: Mapping[str, Resource]) -> Routes | None:
-        a, b = (self._place_of(name, new) for name in (connection.a, connection.b))
-        if a is None or b is None:
-            return None
-        beside = [other for other in new.values() if isinstance(other, Connection)]
-        return self.placer.search(self.placer.demands.of(connection, a, b, beside), or_without=False)
+    def as_placed(self, connection: Connection) -> Connection:
+        """A connection with the path to which it is pinned as the only one that it asks for."""
+        pin = self._lives.pin(connection.name)
+        if not pin:
+            return connection
+        return replace(connection, constraints=replace(connection.constraints, explicit_path=pin, via=()))
 
-    def _place_of(self, name: str, new: Mapping[str, Resource]) -> Dpid | None:
-        port = new.get(name) or self._store.objects.get(name)
-        return self._attachments.locate(port) if isinstance(port, Port) else None
+    def _take_from_others(self, connection: Connection, a: Dpid, b: Dpid) -> bool:
+        """Paths for a connection that does not fit, where others of less priority can go; whether there are any."""
+        if not connection.priority:
+            return False
+        self._left -= DISPLACING
+        demand = self.placer.demands.of(connection, a, b)
+        if self._lives.admitted(connection.name):
+            demand = replace(demand, required=False)
+        found = displace(self.placer, connection, demand, self._connection)
+        if found is None:
+            return False
+        self._displace(found.keys, connection.name)
+        self.placer.reserve(connection, found.routes)
+        return True
+
+    def _connection(self, name: str) -> Connection | None:
+        found = self._store.objects.get(name)
+        return found if isinstance(found, Connection) else None
 
     # Inside: what is held
 
@@ -281,14 +373,17 @@ class Connections:
 
     def _text(self, name: str) -> str | None:
         slots, steered = self._steerings.installed(name)
-        if not slots:
+        routes = self.placer.routes(name)
+        if not slots and routes is None:
             return None
         paths = {path: slot for slot, path in slots.items()}
         primary, backup = (
             paths.get(held.path) if (held := self._ledger.held(key)) is not None else None
             for key in (name, backup_of(name))
         )
-        return pathrecords.write(Saved(slots, steered, primary, backup), self._topology.discovery.interface)
+        return pathrecords.write(
+            Saved(slots, steered, primary, backup, routes or ()), self._topology.discovery.interface
+        )
 
     def _restore(self, connection: Connection) -> None:
         """The paths of before a restart, as far as they exist and have room."""
@@ -296,57 +391,19 @@ class Connections:
         text = self._saved.pop(name, None)
         if text is None:
             return
-        self._admitted[name] = None
+        if not self._lives.admitted(name):
+            self._lives.admit(name)  # records of earlier versions say it by being there
         saved = pathrecords.read(text, self._topology.port_number)
         if saved is None:
             return
         self._steerings.restore(name, saved.slots, saved.steered)
-        for key, slot in ((name, saved.primary), (backup_of(name), saved.backup)):
-            if slot is not None:
-                try:
-                    self.placer.reserve_one(key, connection, saved.slots[slot])
-                except Refused:
-                    continue
+        slots = (None if slot is None else saved.slots[slot] for slot in (saved.primary, saved.backup))
+        booked = (*saved.booked, None, None)
+        for key, path, other in zip((name, backup_of(name)), slots, booked, strict=False):
+            if path is not None or other is not None:
+                with suppress(Refused):
+                    self.placer.reserve_one(key, connection, path or other)  # type: ignore[arg-type]
 
 
-_REASONS = {
-    "bandwidth": "NoCapacity",
-    "ceiling": "NoMeter",
-    "": "NoPath",
-    "protection": "NoProtection",
-    "constraints": "UnknownName",
-    "max_latency": "LatencyTooHigh",
-    "max_hops": "TooManyHops",
-    "max_cost": "CostTooHigh",
-    "exclude": "Excluded",
-    "via": "WaypointsNotPossible",
-}
-"""By the first part of the field that stands in the way."""
-
-
-def _asks_anew(change: Change) -> bool:
-    """Whether this is a connection for which admission has to decide again, or which ends."""
-    old, new = change
-    if not isinstance(new or old, Connection):
-        return False
-    if not isinstance(old, Connection) or not isinstance(new, Connection):
-        return True
-    return any(
-        getattr(old, field) != getattr(new, field)
-        for field in ("a", "b", "bandwidth", "reverse", "constraints", "protection")
-    )
-
-
-_FIELDS = {
-    "max_latency": "constraints.max_latency_us",
-    "max_hops": "constraints.max_hops",
-    "max_cost": "constraints.max_cost",
-    "exclude": "constraints",
-    "via": "constraints.via",
-}
-"""Fields of a PathRequest as those of a connection; others are called the same."""
-
-
-def _placed(error: SdnError, prefix: str) -> SdnError:
-    violations = (v.at((prefix + _FIELDS.get(v.field, v.field)).rstrip(".")) for v in error.violations)
-    return type(error)(*violations)
+def _iso(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")

@@ -13,7 +13,9 @@ from sdn.controller.announcements import HOLDERS
 from sdn.controller.attachments import CLAIMS, claim_order
 from sdn.controller.connections import PATHS
 from sdn.controller.effects import Effect, Publish
+from sdn.controller.epochs import EPOCHS
 from sdn.controller.events import Audit, BridgesSeen, Event, ManagerDown, Request, Tick
+from sdn.controller.lives import LIVES
 from sdn.controller.notices import NOTICES
 from sdn.controller.parts import DAMPING, LINKS, Parts, Records
 from sdn.controller.plugs import PLUGS
@@ -23,6 +25,7 @@ from sdn.controller.staging import Make, Staged
 from sdn.controller.statuses import DONE
 from sdn.controller.switchevents import SwitchEvents
 from sdn.model.ids import parse_dpid
+from sdn.model.intent import Connection
 from sdn.model.status import ChangeType
 from sdn.model.topology import DeclaredTopology
 from sdn.pipeline.salts import GROUPS
@@ -157,6 +160,7 @@ class Controller:
         self._start_when_ready(now)
         self._follow(now)
         if self.started:
+            self.parts.convergence.settle(now)
             self.repairs.follow(now)
             self.parts.confirmation.compile()
             for switch in self.fleet.waiting():
@@ -181,7 +185,7 @@ class Controller:
             self.connections.change_links(changes)
             self.learning.links_changed(changes)
         self._note_links(records)
-        parts.outcome.tell(*self.connections.settle(now))
+        parts.outcome.tell(*self.connections.settle(now, self.reporter.wall))
 
     def _note_links(self, records: Mapping[str, str | None]) -> None:
         """Remember the links for a restart."""
@@ -207,6 +211,8 @@ class Controller:
                     self._tell(Publish(self.store.revision, ChangeType.DELETED, change.old, DONE))
                 continue
             status = self.statuses.news(resource)
+            if isinstance(resource, Connection) and self.started and (status is not None or change is not None):
+                self.parts.lives.note(name, status or self.statuses.of(resource), self.reporter.wall)
             if change is not None:
                 kind = ChangeType.ADDED if change.old is None else ChangeType.MODIFIED
                 status = status or self.statuses.of(resource)
@@ -221,11 +227,13 @@ class Controller:
         """What all parts want to find again after a restart."""
         outcome = self.parts.outcome
         outcome.keep(PATHS, self.connections.records().items())
+        outcome.keep(LIVES, self.parts.lives.records().items())
         outcome.keep(GROUPS, self.compiler.salts.records())
         outcome.keep(CLAIMS, self.attachments.records().items())
         outcome.keep(HOLDERS, self.parts.announcements.records().items())
         outcome.keep(DAMPING, self.topology.take_penalty_records(self.reporter.wall).items())
         outcome.keep(PLUGS, self.parts.managers.records().items())
         outcome.keep(NOTICES, self.notices.records().items())
+        outcome.keep(EPOCHS, self.parts.convergence.records().items())
         puts, deletes = self.store.numbers.drain_records()
         outcome.keep_all({(bucket, key): text for bucket, key, text in puts} | dict.fromkeys(deletes))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from sdn.model.errors import InvalidInput, SdnError
 from sdn.model.ids import Dpid
@@ -55,6 +56,10 @@ class Demands:
         for others, scope in self._others(connection, beside):
             for path in others:
                 exclude |= self._apart(path, scope, {a, b})
+        via = tuple(self._switches("via", wish.via))
+        only: frozenset[LinkEnd] | None = None
+        if wish.explicit_path:
+            via, only = self._explicit(wish.explicit_path, a, b)
         request = PathRequest(
             source=a,
             destination=b,
@@ -64,11 +69,18 @@ class Demands:
             max_hops=wish.max_hops or None,
             max_cost=wish.max_cost or None,
             exclude=exclude,
-            via=tuple(self._switches("via", wish.via)),
+            via=via,
             strategy=Strategy(wish.strategy),
+            only=only,
+            prefer=frozenset(self._of_others(wish.affine_to)),
         )
         protection = connection.protection
         return Demand(request, _scope(protection), protection.mode == "REQUIRED", wish.target_latency_us)
+
+    def _of_others(self, names: Iterable[str]) -> Iterator[LinkEnd]:
+        """Both ends of all links of the paths of connections."""
+        for path in (path for name in names for path in self._held(name)):
+            yield from self._ledger.mesh.shared(path, Protect.LINK).links
 
     def _apart(self, path: Path, scope: Protect, ends: set[Dpid]) -> Exclusion:
         """What another connection's path rules out; the switches at the own ends cannot be avoided."""
@@ -82,15 +94,39 @@ class Demands:
                 raise _unknown(f"{field}[{index}]", f"switch {name}", "Name a switch as 'sdnctl topology' shows it.")
             yield dpid
 
-    def _links(self, names: tuple[str, ...]) -> Iterator[LinkEnd]:
+    def _links(self, names: tuple[str, ...], field: str = "") -> Iterator[LinkEnd]:
         for index, name in enumerate(names):
             switch, _, interface = name.rpartition(":")
             dpid = self._topology.resolve(switch) if switch else None
             port = self._topology.port_number(dpid, interface) if dpid is not None else None
             if dpid is None or port is None:
                 remedy = "Name one end of a link as SWITCH:INTERFACE."
-                raise _unknown(f"exclude_links[{index}]", f"interface {name}", remedy)
+                raise _unknown(field or f"exclude_links[{index}]", f"interface {name}", remedy)
             yield LinkEnd(dpid, port)
+
+    def _explicit(self, names: tuple[str, ...], a: Dpid, b: Dpid) -> tuple[tuple[Dpid, ...], frozenset[LinkEnd]]:
+        """The switches between the ends, and both ends of the links that are there from each to the next."""
+        steps = [self._step(name, f"explicit_path[{index}]") for index, name in enumerate(names)]
+        for index, end, word in ((0, a, "a"), (len(steps) - 1, b, "b")):
+            if steps[index][0] != end:
+                reason = f"the path is at {names[index]} there, and the port {word} at {self._topology.name_of(end)}"
+                raise InvalidInput.of(f"constraints.explicit_path[{index}]", reason, "Give all switches of the path.")
+        only = {
+            end
+            for (near, port), (far, _) in pairwise(steps)
+            for arc in self._ledger.mesh.arcs(near)
+            if arc.far == far and port in (None, arc.end.port)
+            for end in (arc.end, arc.peer)
+        }
+        return tuple(dpid for dpid, _ in steps[1:-1]), frozenset(only)
+
+    def _step(self, name: str, field: str) -> tuple[Dpid, int | None]:
+        """A switch, and the port by which the path leaves it if that is given."""
+        dpid = self._topology.resolve(name)
+        if dpid is not None:
+            return dpid, None
+        (end,) = self._links((name,), field)
+        return end.dpid, end.port
 
     def _risks(self, names: tuple[str, ...]) -> Iterator[str]:
         for index, name in enumerate(names):

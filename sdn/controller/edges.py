@@ -7,17 +7,19 @@ ceiling any more.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from sdn.model.errors import Exhausted
 from sdn.model.ids import Kind
-from sdn.model.intent import Connection
-from sdn.pipeline.facts import Ceiling, EdgeFacts, PortFacts, SideFacts
+from sdn.model.intent import Classifier, Connection, Prefix
+from sdn.pipeline.facts import Ceiling, CircuitFacts, ClassFacts, EdgeFacts, PortFacts, SideFacts
 from sdn.store import Store
+from sdn.store.classifiers import mirrored, versions
 
 _POOL = "meter"
 _DIRECTIONS = ("ab", "ba")
 
+Circuit = tuple[CircuitFacts, CircuitFacts]
 SetEdge = Callable[[str, EdgeFacts | None], None]
 
 
@@ -35,8 +37,13 @@ class Edges:
             if key.rpartition("|")[0] not in there:
                 self._store.numbers.release(_POOL, key)
 
-    def place(self, connection: Connection, a: PortFacts | None, b: PortFacts | None) -> None:
-        """Let the edge be at these ends. Raises Exhausted, with no edge, when there is no number for a meter."""
+    def place(
+        self, connection: Connection, a: PortFacts | None, b: PortFacts | None, circuit: Circuit | None = None
+    ) -> None:
+        """Let the edge be at these ends. circuit: of a bare one.
+
+        Raises Exhausted, with no edge, when there is no number for a meter.
+        """
         if a is None or b is None:
             self._set_edge(connection.name, None)
             return
@@ -48,8 +55,14 @@ class Edges:
         except Exhausted as error:
             self._set_edge(connection.name, None)
             raise Exhausted(*(violation.at("ceiling") for violation in error.violations)) from None
-        sides = SideFacts(a.service, b.service, a.dpids, there), SideFacts(b.service, a.service, b.dpids, back)
-        self._set_edge(connection.name, EdgeFacts(*sides))
+        wish = connection.classifier
+        taken = ((), ()) if wish is None else (tuple(_classes(wish)), tuple(_classes(mirrored(wish))))
+        precedence = 0 if wish is None else wish.precedence
+        sides = (
+            SideFacts(a.service, b.service, a.dpids, there, taken[0], precedence),
+            SideFacts(b.service, a.service, b.dpids, back, taken[1], precedence),
+        )
+        self._set_edge(connection.name, EdgeFacts(*sides, circuit))
 
     def forget(self, name: str) -> None:
         """A connection is gone."""
@@ -63,3 +76,21 @@ class Edges:
             self._store.numbers.release(_POOL, key)
             return None
         return Ceiling(self._store.numbers.allocate(_POOL, key), -(-rate // 1000))
+
+
+def _classes(wish: Classifier) -> Iterator[ClassFacts]:
+    """What packets from a to b look like, by version of IP."""
+    for version in versions(wish):
+        yield ClassFacts(
+            version,
+            _packed(wish.a_prefix),
+            _packed(wish.b_prefix),
+            wish.protocol,
+            wish.a_port,
+            wish.b_port,
+            wish.dscp,
+        )
+
+
+def _packed(prefix: Prefix | None) -> tuple[bytes, int] | None:
+    return None if prefix is None else (prefix.network_address.packed, prefix.prefixlen)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from sdn.controller.effects import RequestReadBack, SendBatch
 from sdn.controller.events import BatchDone, ReadBack, Session, SwitchDown, SwitchUp
 from sdn.model.ids import Dpid
-from sdn.model.program import Installed
+from sdn.model.program import FlowKey, Installed
 from sdn.pipeline.program import SwitchProgram
 from sdn.reconcile import TOGETHER, Adoption, SwitchSync
 
@@ -34,10 +34,11 @@ class Switch:
 
 
 class Fleet:
-    """All switches by datapath id. programs: what each must hold, by datapath id."""
+    """All switches by datapath id. programs: what each must hold, by datapath id. spared: see SwitchSync."""
 
-    def __init__(self, programs: Mapping[int, SwitchProgram]) -> None:
+    def __init__(self, programs: Mapping[int, SwitchProgram], spared: Collection[FlowKey] = frozenset()) -> None:
         self._programs = programs
+        self._spared = spared
         self._switches: dict[int, Switch] = {}
         self._ready: dict[int, None] = {}
         self._batches = 0
@@ -63,7 +64,7 @@ class Fleet:
         """A switch connected; its program must exist. It is not written to before ``adopt``."""
         switch = self._switches.get(event.dpid)
         if switch is None:
-            switch = Switch(event.dpid, SwitchSync(self._programs[event.dpid]))
+            switch = Switch(event.dpid, SwitchSync(self._programs[event.dpid], self._spared))
             self._switches[event.dpid] = switch
         self._end(switch)
         switch.session, switch.peer, switch.installed = event.session, event.peer, event.installed
@@ -121,6 +122,13 @@ class Fleet:
         self._ready[event.dpid] = None
         switch.sync.done(event.failures)
         return switch
+
+    def unspare(self, generation: int) -> None:
+        """Nothing is spared any more: delete what was."""
+        for switch in self._switches.values():
+            if switch.live:
+                switch.sync.unspare(generation)
+                self._ready[switch.dpid] = None
 
     def confirmed(self, dpid: int, generation: int) -> bool:
         """Whether a switch is known to hold all that this generation and those before it asked for."""

@@ -9,9 +9,12 @@ from sdn.controller.attachments import Attachments
 from sdn.controller.audits import Audits
 from sdn.controller.confirmation import Confirmation
 from sdn.controller.connections import PATHS, Connections
+from sdn.controller.convergence import Convergence
+from sdn.controller.epochs import EPOCHS, Epochs
 from sdn.controller.faultwatch import FaultWatch
 from sdn.controller.fleet import Fleet
 from sdn.controller.learning import Learning, Write
+from sdn.controller.lives import LIVES, Lives
 from sdn.controller.logical import Logical
 from sdn.controller.managers import Managers
 from sdn.controller.notices import NOTICES, Notices
@@ -26,9 +29,11 @@ from sdn.controller.shared import SharedAddresses
 from sdn.controller.statuses import Statuses
 from sdn.controller.timing import Timing
 from sdn.controller.underlay import Underlay
+from sdn.model.ids import format_dpid
 from sdn.model.topology import DeclaredTopology
 from sdn.pipeline import Compiler
 from sdn.pipeline.salts import GROUPS, SaltTable
+from sdn.routing import ShortestPaths
 from sdn.store import Store
 from sdn.topology import TopologyState
 
@@ -63,11 +68,14 @@ class Parts:
         self.topology = _topology_of(settings, key, declared)
         self.topology.load(records.get(LINKS, {}), now, records.get(DAMPING, {}), wall)
         self.compiler = Compiler(SaltTable(records.get(GROUPS, {})))
-        self.fleet = Fleet(self.compiler.programs)
+        numbers = self.store.numbers
+        self.epochs = Epochs(records.get(EPOCHS, {}), lambda dpid: numbers.get("switch", format_dpid(dpid)))
+        self.fleet = Fleet(self.compiler.programs, self.epochs.spared)
         self.progress = Progress()
         self.confirmation = Confirmation(self.store, self.compiler, self.fleet, self.progress, self.outcome)
         self.plugs = Plugs(records.get(PLUGS, {}), now)
         self.attachments = Attachments(self.store, self.topology, self.plugs, settings.learn)
+        self.lives = Lives(records.get(LIVES, {}))
         self.connections = Connections(
             *(self.store, self.topology, self.attachments),
             self.compiler.set_connection,
@@ -75,10 +83,22 @@ class Parts:
             lambda: self.progress.generation + 1,
             self.confirmation.has,
             self.compiler.set_edge,
+            self.lives,
+            settings.oversubscription,
         )
-        self.repairs = Repairs(self.compiler, enabled=settings.repair)
+        self.paths = ShortestPaths()
+        self.convergence = Convergence(
+            *(self.compiler, self.paths, self.fleet),
+            generation=lambda: self.progress.generation + 1,
+            repair_of=lambda dpid, destination: self.repairs.hops(dpid, destination),
+            saved=self.epochs,
+        )
+        self.repairs = Repairs(self.convergence, enabled=settings.repair)
         self.readiness = Readiness(self.compiler, self.fleet, self.repairs, self.topology)
-        self.underlay = Underlay(self.store, self.topology, self.compiler, self.attachments.bound, self.repairs)
+        self.underlay = Underlay(
+            *(self.store, self.topology, self.compiler, self.attachments.bound),
+            *(self.repairs, self.paths, self.convergence),
+        )
         self.logical = Logical(self.store, self.compiler)
         self.notices = Notices(records.get(NOTICES, {}))
         self.reporter = Reporter(self.notices, self.outcome.emit)

@@ -1,7 +1,8 @@
 """Paths of connections as records (bucket ``paths``), by names of interfaces, which a restart of a switch keeps.
 
 A record is ``{"slots": {"0": STEPS, …}, "steered": 0, "primary": 0, "backup": null}``, STEPS a list of [datapath id,
-out interface, in interface of the next]. What earlier versions wrote, STEPS alone, is slot 0 with all traffic.
+out interface, in interface of the next]. What earlier versions wrote, STEPS alone, is slot 0 with all traffic. Paths
+that are reserved and not in switches yet are ``"booked": [STEPS, STEPS]``, the primary and the backup.
 """
 
 from __future__ import annotations
@@ -20,18 +21,30 @@ NumberOf = Callable[[Dpid, str], int | None]
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """Paths by slot, the slot that traffic takes, and those of the primary and the backup path."""
+    """Paths by slot, the slot that traffic takes, and those of the primary and the backup path.
+
+    booked: the primary and the backup path that are reserved; written where they are in no slot.
+    """
 
     slots: dict[int, Path]
     steered: int | None
     primary: int | None
     backup: int | None
+    booked: tuple[Path | None, ...] = ()
 
 
 def write(saved: Saved, interface: InterfaceOf) -> str:
     """The text of a record."""
     slots: dict[str, codec.Json] = {str(slot): _steps(path, interface) for slot, path in sorted(saved.slots.items())}
-    return codec.dumps({"slots": slots, "steered": saved.steered, "primary": saved.primary, "backup": saved.backup})
+    data: dict[str, codec.Json] = {
+        "slots": slots,
+        "steered": saved.steered,
+        "primary": saved.primary,
+        "backup": saved.backup,
+    }
+    if saved.booked and saved.primary is None:
+        data["booked"] = [None if path is None else _steps(path, interface) for path in saved.booked]
+    return codec.dumps(data)
 
 
 def read(text: str, number: NumberOf) -> Saved | None:
@@ -42,13 +55,14 @@ def read(text: str, number: NumberOf) -> Saved | None:
             data = {"slots": {"0": data}, "steered": 0, "primary": 0, "backup": None}
         if not isinstance(data, dict) or not isinstance(data.get("slots"), dict):
             return None
+        booked = tuple(steps and _path(steps, number) for steps in data.get("booked", ()))
         slots = {int(slot): path for slot, steps in data["slots"].items() if (path := _path(steps, number)) is not None}
     except (SdnError, ValueError, TypeError):
         return None
     steered, primary, backup = (
         slot if slot in slots else None for slot in (data.get(name) for name in ("steered", "primary", "backup"))
     )
-    return Saved(slots, steered, primary, backup)
+    return Saved(slots, steered, primary, backup, booked)
 
 
 def _steps(path: Path, interface: InterfaceOf) -> codec.Json:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice
 
 from sdn.controller.connections import Connections
-from sdn.controller.placing import Routes
+from sdn.controller.placing import Routes, holder_of
 from sdn.controller.reader import CheckedConnection, FoundPath, PathQuery
 from sdn.model.command import Put, Transaction
 from sdn.model.errors import Exhausted, InvalidInput, Refused
@@ -43,17 +43,20 @@ class PathViews:
         (stored,) = prepared.resources
         assert isinstance(stored, Connection)
         try:
-            found = self.connections.admit(prepared.changes, lambda _: "")
+            found = self.connections.admission.admit(prepared.changes, lambda _: "", strict=True)
         except (Refused, Exhausted) as error:
             return CheckedConnection(None, None, error.violations)
-        routes = found.get(stored.name) if prepared.changes else self.connections.routes(stored.name)
-        return self._checked(stored, routes)
+        grant = found.get(stored.name)
+        if grant is None:
+            return self._checked(stored, None if prepared.changes else self.connections.routes(stored.name))
+        displaced = dict.fromkeys(map(holder_of, grant.displaced))
+        return replace(self._checked(stored, grant.routes), displaced=tuple(sorted(displaced)))
 
     def _named(self, connection: Connection) -> Connection:
         tenant = tenant_of(connection.a)
         ends = [self._full(end, tenant) for end in (connection.a, connection.b)]
         there = self.store.connection_between(ends[0], ends[1])
-        if there is not None:
+        if there is not None and connection.classifier is None:
             first = self.store.objects[there]
             assert isinstance(first, Connection)
             if first.a != ends[0]:
@@ -108,7 +111,7 @@ class PathViews:
         ]
         cost, latency = ledger.mesh.total(path)
         return FoundPath(
-            hops=self.connections.describe(path, ingress, egress),
+            hops=self.connections.names.of(path, ingress, egress),
             cost=cost,
             latency=latency,
             free=min((ledger.free(out) for out, _ in ends), default=0),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from sdn.controller.demands import Demand, Demands
+from sdn.model.calendar import ALWAYS, Windows
 from sdn.model.errors import Exhausted, InvalidInput, Refused, Violation
 from sdn.model.ids import Dpid
 from sdn.model.intent import Connection
@@ -32,6 +33,13 @@ class Routes(NamedTuple):
     backup: Path | None = None
 
 
+class Grant(NamedTuple):
+    """What admission gives a connection. displaced: keys of reservations that others must give back for it."""
+
+    routes: Routes
+    displaced: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Placed:
     """Paths that are reserved. missing: why there is no backup path though one is wished, None where there is."""
@@ -50,9 +58,9 @@ def holder_of(key: str) -> str:
     return key.removesuffix(_BACKUP)
 
 
-def recovery_order(connection: Connection) -> str:
-    """Who gets another path first when several have lost theirs: the lesser."""
-    return connection.name
+def recovery_order(connection: Connection) -> tuple[int, str]:
+    """Who gets another path first when several have lost theirs: the lesser, that is the higher service level."""
+    return -connection.level, connection.name
 
 
 class Placer:
@@ -63,10 +71,23 @@ class Placer:
         self.finder = Finder(ledger.mesh, topology.show, topology.name_of)
         self.demands = Demands(store, topology, ledger, self.paths)
         self._names = store, topology
+        self.now = 0
+        """Unix time in seconds, for calendars."""
 
     def twin(self) -> Placer:
         """Another one on a copy of the ledger, for questions. O(links + reservations)."""
-        return Placer(*self._names, self.ledger.copy())
+        twin = Placer(*self._names, self.ledger.copy())
+        twin.now = self.now
+        return twin
+
+    def windows(self, connection: Connection) -> Windows:
+        """The times left for which a connection is wanted; () for always."""
+        return () if connection.calendar == ALWAYS else connection.calendar.windows(self.now)
+
+    def at_times_of(self, connection: Connection) -> Placer:
+        """For searches: this one, or one that sees the room that there is at the times of a connection."""
+        windows = self.windows(connection)
+        return Placer(*self._names, self.ledger.during(windows)) if windows else self
 
     # What is held
 
@@ -94,7 +115,8 @@ class Placer:
 
     def reserve_one(self, key: str, connection: Connection, path: Path) -> None:
         """Take bandwidth along one path; raises Refused."""
-        self.ledger.reserve(key, path, connection.bandwidth, connection.reverse or connection.bandwidth)
+        back = connection.reverse or connection.bandwidth
+        self.ledger.reserve(key, path, connection.bandwidth, back, self.windows(connection))
 
     def release(self, name: str) -> bool:
         """Give both paths back; whether there were any."""
@@ -118,7 +140,7 @@ class Placer:
         demand: Demand | None = None
         if self.ledger.held(name) is None:
             demand = self.demands.of(connection, a, b)
-            self.reserve(connection, self.search(demand, or_without=admitted))
+            self.reserve(connection, self.at_times_of(connection).search(demand, or_without=admitted))
         routes = self.routes(name)
         assert routes is not None
         if routes.backup is not None or connection.protection.mode == "NONE" or a == b:
@@ -136,7 +158,7 @@ class Placer:
         """A backup path beside a primary that stays."""
         assert demand.protect is not None
         try:
-            path = self.finder.beside(demand.request, primary, demand.protect)
+            path = self.at_times_of(connection).finder.beside(demand.request, primary, demand.protect)
         except (Refused, Exhausted) as error:
             return Placed(Routes(primary), error.violations[0])
         self.reserve_one(backup_of(connection.name), connection, path)

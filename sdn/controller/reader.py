@@ -126,11 +126,15 @@ class FoundPath:
 
 @dataclass(frozen=True, slots=True)
 class CheckedConnection:
-    """The paths that a connection would get (none while an end is attached nowhere), or why it would be refused."""
+    """The paths that a connection would get (none while an end is attached nowhere), or why it would be refused.
+
+    displaced: full names of connections that would lose a path for it.
+    """
 
     path: FoundPath | None
     backup: FoundPath | None
     obstacles: tuple[Violation, ...]
+    displaced: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,12 +41,12 @@ class Readiness:
         """Destinations for which a switch is not known to hold all that it should; all while it is away."""
         switch = self._fleet.get(dpid)
         if switch is None or not switch.live:
-            return {destination for destination, _, _ in self._compiler.routes.held(dpid)}
+            return {destination for destination, _, _, _ in self._compiler.routes.held(dpid)}
         if not switch.sync.pending:
             return set()
         pending = switch.sync.is_pending
         held = self._compiler.routes.held(dpid)
-        return {destination for destination, _, entries in held if any(map(pending, entries))}
+        return {destination for destination, _, _, entries in held if any(map(pending, entries))}
 
     def assess(self) -> Resilience:
         """How much is repaired without the controller, by what is in the programs. For figures of what this costs see
@@ -55,9 +55,9 @@ class Readiness:
         towards: dict[Dpid, dict[Dpid, Hops]] = {}
         for dpid in map(Dpid, self._compiler.programs):
             unconfirmed = self._unconfirmed(dpid)
-            for destination, route, _ in self._compiler.routes.held(dpid):
-                red, blue = (route.repair.red, route.repair.blue) if route.repair is not None else (None, None)
-                hops = Hops(route.hops.ports, red, blue, destination not in unconfirmed)
+            for destination, primary, repair, _ in self._compiler.routes.held(dpid):
+                red, blue = (repair.red, repair.blue) if repair is not None else (None, None)
+                hops = Hops(primary.ports, red, blue, destination not in unconfirmed)
                 towards.setdefault(destination, {})[dpid] = hops
         for destination in sorted(towards):
             survey.add(destination, towards[destination])

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Protocol
 
 from sdn.model.ids import Dpid
+from sdn.model.route import Repair, RepairHops
 from sdn.model.topology import Link, LinkChanges
-from sdn.pipeline import Compiler
 from sdn.routing import RepairTrees
 from sdn.topology import PENALTY
 
@@ -24,14 +25,25 @@ EFFORT = 100_000
 """Of one turn (RepairTrees.work): about 20 ms on a fat tree of 320 switches, at most 42 seen (docs/benchmarks.md)."""
 
 
-class Repairs:
-    """Keeps the repair hops of the compiler up to date.
+class Sink(Protocol):
+    """Who is told."""
 
-    enabled: whether there are any; begun: those of the start have been told.
+    def set_repairs(self, repairs: list[Repair], now: float) -> None:
+        """These are others from now on, or as soon as they can be."""
+
+    @property
+    def holds_repairs(self) -> bool:
+        """Whether some are still to be given to switches."""
+
+
+class Repairs:
+    """Keeps repair hops up to date.
+
+    sink: takes those that are others. enabled: whether there are any; begun: those of the start have been told.
     """
 
-    def __init__(self, compiler: Compiler, *, enabled: bool) -> None:
-        self._compiler = compiler
+    def __init__(self, sink: Sink, *, enabled: bool) -> None:
+        self._sink = sink
         self.enabled = enabled
         self._trees = RepairTrees()
         self.begun = False
@@ -52,18 +64,22 @@ class Repairs:
             self._trees.set_destinations(dpids)
 
     def follow(self, now: float) -> None:
-        """Tell the compiler what is to be known by now; when first called everything, as switches are adopted then."""
+        """Tell what is to be known by now; when first called everything, as switches are adopted then."""
         if not self.begun:
             self.begun, self._due = True, None
-            self._compiler.set_repairs(self._trees.work())
+            self._sink.set_repairs(self._trees.work(), now)
         elif self._trees.busy and (self._due is None or now >= min(self._due)):
             self._due = None
-            self._compiler.set_repairs(self._trees.work(EFFORT))
+            self._sink.set_repairs(self._trees.work(EFFORT), now)
+
+    def hops(self, switch: Dpid, destination: Dpid) -> RepairHops | None:
+        """As told last. O(blocks)."""
+        return self._trees.hops(switch, destination) if self.enabled else None
 
     @property
     def busy(self) -> bool:
         """Whether trees are still to follow."""
-        return self._trees.busy
+        return self._trees.busy or self._sink.holds_repairs
 
 
 def _plain(link: Link) -> Link:

@@ -10,7 +10,7 @@ from sdn.controller.parts import Parts
 from sdn.controller.staging import Make, Staged, stage
 from sdn.model.command import Command, Transaction, TransactionResult
 from sdn.model.errors import SdnError
-from sdn.model.intent import Port
+from sdn.model.intent import Connection, Port
 from sdn.store import Change
 
 
@@ -63,6 +63,9 @@ class Requests:
         for change in changes:
             if isinstance(change.new or change.old, Port):
                 self._port_changed(change, now)
+            elif isinstance(change.new or change.old, Connection):
+                for place in parts.connections.ends.changed(change.old, change.new, now):
+                    parts.underlay.binding_changed(place)
             parts.outcome.wrote(change)
 
     def _port_changed(self, change: Change, now: float) -> None:

@@ -18,6 +18,7 @@ class Settings:
     repair: whether switches send packets round failures by themselves.
     quota: of tenants that have none of their own.
     learn: full name of the network that unknown hosts are put into, '' for none.
+    oversubscription: how much of a link's capacity connections may reserve; 1.0 is all of it.
     """
 
     probe_interval: float = 1.0
@@ -30,3 +31,4 @@ class Settings:
     measured_latency: bool = False
     quota: Quota = DEFAULT_QUOTA
     learn: str = ""
+    oversubscription: float = 1.0

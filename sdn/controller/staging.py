@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from sdn.controller.connections import Connections
 from sdn.controller.effects import Reply
 from sdn.controller.events import Request
-from sdn.controller.placing import Routes
+from sdn.controller.placing import Grant
 from sdn.model.command import Transaction
 from sdn.model.errors import SdnError
 from sdn.model.intent import Connection
@@ -27,7 +27,7 @@ class Admitted:
 
     token: int
     prepared: Prepared
-    paths: Mapping[str, Routes]
+    paths: Mapping[str, Grant]
 
     @property
     def writes(self) -> bool:
@@ -103,7 +103,7 @@ def _check(
         prepared = store.prepare(transaction, wall)
         if not alone and _concerns_paths(prepared.changes):
             return None
-        return Admitted(request.token, prepared, connections.admit(prepared.changes, _fields(transaction)))
+        return Admitted(request.token, prepared, connections.admission.admit(prepared.changes, _fields(transaction)))
     except SdnError as error:
         return Reply(request.token, error)
 

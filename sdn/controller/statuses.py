@@ -199,7 +199,7 @@ class Statuses:
         resource = self._store.objects.get(name)
         if isinstance(resource, Connection) and self._connections.moving(name):
             return False
-        if resource is not None:
+        if resource is not None and not self._connections.waits(name):
             status = self._brief(resource)
             if status.state is State.PENDING and status.reason not in (
                 "Unbound",

@@ -12,10 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from sdn.model.errors import Exhausted, SdnError
 from sdn.model.ids import Dpid
 from sdn.model.route import Path
 from sdn.pipeline.facts import ConnectionFacts, Way
-from sdn.store.numbers import Numbers
+from sdn.store.numbers import RANGES, Numbers
 
 GRACE = 1.0
 """Seconds between the confirmation that nothing is sent along a path any more, and its removal."""
@@ -97,14 +98,20 @@ class Steerings:
         self._moving[name] = None
 
     def want(self, name: str, wish: Wish | None) -> None:
-        """Let a connection go there from now on, as soon as it can; None: by no path of its own. O(1)."""
+        """Let a connection go there from now on, as soon as it can; None: by no path of its own. O(1).
+
+        Raises Exhausted when there are no numbers for its paths; then nothing is changed.
+        """
         steering = self._all.get(name)
         if steering is None:
             if wish is None:
                 return
+            self._check_room(len(wish.paths))
             steering = self._all[name] = _Steering()
         if steering.wish == wish:
             return
+        if wish is not None:
+            self._check_room(sum(steering.slot_of(path) is None for path in wish.paths))
         steering.wish = wish
         if wish is not None:
             for path in wish.paths:
@@ -113,6 +120,10 @@ class Steerings:
                 steering.ends = (wish.a, wish.b)
                 self._changed[name] = None
         self._moving[name] = None
+
+    def _check_room(self, paths: int) -> None:
+        if paths and self._numbers.room(_POOL) < 2 * paths:
+            raise no_numbers()
 
     def _install(self, name: str, steering: _Steering, path: Path) -> None:
         if steering.slot_of(path) is not None:
@@ -229,6 +240,13 @@ class Steerings:
 
 def _ends(path: Path) -> tuple[Dpid, Dpid]:
     return path.switches[0], path.switches[-1]
+
+
+def no_numbers() -> SdnError:
+    """There are too many paths for the labels of packets."""
+    first, last = RANGES[_POOL]
+    reason = f"all {last - first + 1} path numbers are in use: two for each path, four if protected"
+    return Exhausted.of("path_numbers", reason, "Delete connections, or ask for less protection.")
 
 
 def keys(name: str, slot: int) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
+from sdn.controller.convergence import Convergence
 from sdn.controller.plugs import Place
 from sdn.controller.repairs import Repairs
 from sdn.model.ids import Dpid, format_dpid, parse_dpid
@@ -27,8 +28,10 @@ class Underlay:
         compiler: Compiler,
         bound: Callable[[Place], bool],
         repairs: Repairs,
+        paths: ShortestPaths,
+        convergence: Convergence,
     ) -> None:
-        """bound: whether a tenant's port is plugged in there."""
+        """bound: whether a tenant's port is plugged in there. convergence: takes what ``paths`` tells."""
         self._store = store
         self._topology = topology
         self._compiler = compiler
@@ -39,7 +42,8 @@ class Underlay:
         self._replugged: dict[tuple[Dpid, int], None] = {}
         self._members: Counter[int] = Counter()
         self._moved = False
-        self.paths = ShortestPaths()
+        self.paths = paths
+        self._convergence = convergence
 
     def load(self) -> None:
         """Take over the switches that have a label from an earlier life."""
@@ -78,13 +82,14 @@ class Underlay:
         """Tell the compiler what has changed; answers the links that did, and their records (None: gone)."""
         changes, records = self._topology.take_changes()
         if changes.gone or changes.new:
-            self._compiler.set_routes(self.paths.change_links(changes.gone, changes.new))
+            self._convergence.change_links(changes)
+            self._convergence.take(self.paths.change_links(changes.gone, changes.new), self.paths.risky())
             self._repairs.change_links(changes, now)
             self._note_links(changes)
         if self._moved:
             self._moved = False
             self._repairs.set_destinations(Dpid(dpid) for dpid in self._members)
-            self._compiler.set_routes(self.paths.set_destinations(Dpid(dpid) for dpid in self._members))
+            self._convergence.take(self.paths.set_destinations(Dpid(dpid) for dpid in self._members))
         self._rewire()
         return changes, records
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 from sdn.controller.core import Controller
 from sdn.controller.pathviews import PathViews
@@ -53,7 +54,8 @@ class Views:
         if resource is None:
             remedy = "List the objects of this kind to find its name."
             raise NotFound.of("name", f"{name} does not exist", remedy, thing_of(name))
-        return resource, self._controller.statuses.of(resource)
+        history = self._controller.parts.lives.history(name)
+        return resource, replace(self._controller.statuses.of(resource), history=history)
 
     def list(
         self, kind: Kind, tenant: str = "", selector: Selector = EVERYTHING, after: str = ""

@@ -134,7 +134,7 @@ class WhatIf:
             return Affected(name, Fate.CUT_OFF, message=f"an end is at {where}")
         kept = name in dict(self._placer.held(name))
         try:
-            placed = self._placer.place(connection, a, b, admitted=True)
+            placed = self._placer.place(self._connections.as_placed(connection), a, b, admitted=True)
         except NOT_NOW as error:
             return self._without(connection, a, b, error, extra)
         routes = placed.routes

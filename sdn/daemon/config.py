@@ -79,6 +79,10 @@ class Config:
     audit_interval: float = field(
         default=300.0, metadata={"help": "seconds between full read-backs of switches", "range": (1, 1e6)}
     )
+    oversubscription: float = field(
+        default=1.0,
+        metadata={"help": "how much of a link's capacity connections may reserve, 1: all", "range": (0.01, 1000)},
+    )
     learn: str = field(
         default="",
         metadata={"help": "put unknown hosts into this network and learn them", "show": "tenants/T/networks/N"},

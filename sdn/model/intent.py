@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
+from sdn.model.calendar import ALWAYS, Calendar
 from sdn.model.ids import Kind
 
 Address = IPv4Address | IPv6Address
@@ -134,7 +135,9 @@ class Constraints:
     max_cost: sum of link costs. Switches by name or datapath id, links as ``SWITCH:INTERFACE`` of either end.
     via: switches to pass, in this order. strategy: a name in ``sdn.model.request.Strategy``. diverse_from: connections
     (full names) with whose paths nothing is shared that ``diversity`` names, a name in ``sdn.model.request.Protect``;
-    it holds in both directions.
+    it holds in both directions. explicit_path: all switches from the one of a to the one of b, each by name or, with
+    the interface by which the path leaves it, as ``SWITCH:INTERFACE``. affine_to: connections whose links it shares
+    where it can. pinned: it takes no other path than its first one.
     """
 
     max_latency_us: int = 0
@@ -148,6 +151,9 @@ class Constraints:
     strategy: str = "COST"
     diverse_from: tuple[str, ...] = ()
     diversity: str = "LINK"
+    explicit_path: tuple[str, ...] = ()
+    affine_to: tuple[str, ...] = ()
+    pinned: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,11 +168,33 @@ class Protection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Classifier:
+    """Which packets between its ends a connection takes, as they are from a to b; back, the two sides change places.
+
+    ip_version: 4, 6, or 0 for both; protocol: of IP, 0 for any; ports: of TCP or UDP, 0 for any; prefixes: of the
+    addresses at a and at b; dscp: -1 for any. precedence: of two that take a packet the higher one has it.
+    """
+
+    ip_version: int = 0
+    protocol: int = 0
+    a_prefix: Prefix | None = None
+    b_prefix: Prefix | None = None
+    a_port: int = 0
+    b_port: int = 0
+    dscp: int = -1
+    precedence: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Connection(Resource):
     """Traffic between two ports of a tenant takes one path with bandwidth reserved along it.
 
     bandwidth: bits/s from a to b; reverse: from b to a, 0: as much. ceiling, reverse_ceiling: bits/s that are not
-    exceeded from a to b and from b to a, 0: no bound.
+    exceeded from a to b and from b to a, 0: no bound. calendar: when it is wanted. no_path: what becomes of a request
+    for which there is no path: FAIL, WAIT or BEST_EFFORT. level: 0 to 7, those of a higher one get other paths first
+    after a failure. priority: 0 to 7, it displaces connections whose holding priority is lower. hold: its own holding
+    priority, 0: as ``priority``. classifier: None for all packets that no other
+    connection between the same ends takes.
     """
 
     a: str
@@ -177,6 +205,17 @@ class Connection(Resource):
     protection: Protection = Protection()
     ceiling: int = 0
     reverse_ceiling: int = 0
+    calendar: Calendar = ALWAYS
+    no_path: str = "FAIL"
+    level: int = 0
+    priority: int = 0
+    hold: int = 0
+    classifier: Classifier | None = None
+
+    @property
+    def holding(self) -> int:
+        """Against which others need a higher priority."""
+        return self.hold or self.priority
 
 
 LEARNED = "learned"

@@ -224,6 +224,8 @@ def _set_field(data: bytes) -> str:
 def _nicira(data: bytes) -> str:
     subtype = int.from_bytes(data[4:6], "big")
     if data[:4] == b"\x00\x00\x23\x20":
+        if subtype in (46, 47) and len(data) >= 12:
+            return _WRAPS.get((subtype, _int(data[8:])), f"action(65535,{data.hex()})")
         if subtype == 7 and len(data) >= 20:
             bits = int.from_bytes(data[6:8], "big")
             value = hex(int.from_bytes(data[12:20], "big"))
@@ -251,8 +253,16 @@ def _subfield(header: int, first: int, bits: int) -> str:
     return f"{name}[{first}]" if bits == 1 else f"{name}[{first}..{first + bits - 1}]"
 
 
+_WRAPS = {
+    (46, 0x00018847): "encap(mpls)",
+    (46, 0): "encap(ethernet)",
+    (47, 0x0000FFFE): "decap()",
+    (47, 0): "decap(packet_type(ns=0,type=0))",
+}
 _ACTIONS: dict[int, Callable[[bytes], str]] = {
     0: _output,
+    17: lambda data: f"push_vlan:0x{data[:2].hex()}",
+    18: lambda data: "pop_vlan",
     22: lambda data: f"group:{_int(data)}",
     24: lambda data: "dec_ttl",
     25: _set_field,

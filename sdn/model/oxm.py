@@ -56,8 +56,13 @@ IPV4_DST = Field("nw_dst", BASIC, 12, 4, "ip", nxm=0x10)
 IPV6_SRC = Field("ipv6_src", BASIC, 26, 16, "ip", nxm=0x126)
 IPV6_DST = Field("ipv6_dst", BASIC, 27, 16, "ip", nxm=0x128)
 IP_FRAG = Field("nw_frag", NXM_1, 26, 1, "dec")
+IP_DSCP = Field("ip_dscp", BASIC, 8, 1, "dec")
 IP_TTL = Field("nw_ttl", NXM_1, 29, 1, "dec")
 IP_PROTO = Field("nw_proto", BASIC, 10, 1, "dec")
+TCP_SRC = Field("tcp_src", BASIC, 13, 2, "dec")
+TCP_DST = Field("tcp_dst", BASIC, 14, 2, "dec")
+UDP_SRC = Field("udp_src", BASIC, 15, 2, "dec")
+UDP_DST = Field("udp_dst", BASIC, 16, 2, "dec")
 ICMPV4_TYPE = Field("icmp_type", BASIC, 19, 1, "dec")
 ICMPV6_TYPE = Field("icmpv6_type", BASIC, 29, 1, "dec")
 ND_TARGET = Field("nd_target", BASIC, 31, 16, "ip")
@@ -83,8 +88,13 @@ FIELDS = (
     IPV6_SRC,
     IPV6_DST,
     IP_FRAG,
+    IP_DSCP,
     IP_TTL,
     IP_PROTO,
+    TCP_SRC,
+    TCP_DST,
+    UDP_SRC,
+    UDP_DST,
     ICMPV4_TYPE,
     ICMPV6_TYPE,
     ND_RESERVED,

@@ -51,6 +51,7 @@ class PathRequest:
 
     forward, backward: bits/s to be free in each direction (0: none is needed). max_latency: microseconds, max_hops:
     links, max_cost: sum of link costs; None: no bound. via: switches to pass, in this order.
+    only: both ends of all links that the path may use, None: any. prefer: ends of links that cost nothing.
     """
 
     source: Dpid
@@ -63,3 +64,5 @@ class PathRequest:
     exclude: Exclusion = field(default_factory=Exclusion)
     via: tuple[Dpid, ...] = ()
     strategy: Strategy = Strategy.COST
+    only: frozenset[LinkEnd] | None = None
+    prefer: frozenset[LinkEnd] = frozenset()

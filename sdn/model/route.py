@@ -19,10 +19,45 @@ class NextHops:
     tier: int
 
 
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """Next hops of one version of the routes to a destination, on one switch.
+
+    epoch: written into labels, so that a packet stays in its version. stamped: whether the switch gives it to the
+    packets that enter here; of the versions of a destination that a switch holds it does so for one.
+    """
+
+    hops: NextHops
+    epoch: int
+    stamped: bool
+
+
+EPOCHS = 4
+"""How many versions of the routes to one destination can be told apart."""
+_VERSION_SHIFT = 64
+
+
+def version(destination: Dpid, epoch: int) -> Dpid:
+    """The name of a version where a destination is asked for: that of epoch 0 is the destination's own."""
+    return Dpid(destination | epoch << _VERSION_SHIFT)
+
+
+def unversioned(name: int) -> Dpid:
+    """The destination of a version."""
+    return Dpid(name & (1 << _VERSION_SHIFT) - 1)
+
+
+def epoch_of(name: int) -> int:
+    """The epoch of a version."""
+    return name >> _VERSION_SHIFT
+
+
 RouteKey = tuple[Dpid, Dpid]
 """(switch, destination switch)."""
 Reroute = tuple[Dpid, Dpid, NextHops | None]
 """(switch, destination switch, its next hops from now on; None: there is no way)."""
+VersionReroute = tuple[Dpid, Dpid, NextHops | Leg | None]
+"""(switch, version of a destination, its next hops from now on). NextHops alone: epoch 0, stamped."""
 
 
 @dataclass(frozen=True, slots=True)

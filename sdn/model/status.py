@@ -11,6 +11,7 @@ class State(StrEnum):
 
     PENDING: not (yet) in every switch concerned, ``reason`` says why. PROGRAMMED: every switch concerned has confirmed.
     DEGRADED: works, but not as promised. REJECTED: a connection that cannot be given. FAILED: a switch refused it.
+    ADMITTED: a connection whose path is reserved, and that does not use it yet. EXPIRED: one whose time is over.
     """
 
     PENDING = "PENDING"
@@ -18,6 +19,8 @@ class State(StrEnum):
     DEGRADED = "DEGRADED"
     REJECTED = "REJECTED"
     FAILED = "FAILED"
+    ADMITTED = "ADMITTED"
+    EXPIRED = "EXPIRED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,18 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
+class Transition:
+    """A change of a connection's state. time: Unix time in seconds; before: None for the first; path: names of switches
+    joined by ' > ', '' while there was none."""
+
+    time: float
+    before: State | None
+    after: State
+    reason: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class SharedAddress:
     """Who has an address or MAC that a port may use beside its own.
 
@@ -64,7 +79,7 @@ class Status:
     switches_away: names of switches concerned that are not connected. path: of a connection, from a to b.
     switches_pending: names of those that are connected and have not confirmed yet. backup_path: of a protected
     connection. shared: of a port, who has what it may use by its pairs. conditions: the same in single statements, with
-    times.
+    times. history: of a connection that is asked for alone.
     """
 
     state: State
@@ -76,6 +91,7 @@ class Status:
     backup_path: tuple[PathHop, ...] = ()
     shared: tuple[SharedAddress, ...] = ()
     conditions: tuple[Condition, ...] = field(default=(), compare=False)
+    history: tuple[Transition, ...] = field(default=(), compare=False)
 
 
 class ChangeType(StrEnum):

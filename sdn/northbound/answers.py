@@ -8,7 +8,7 @@ from sdn.controller.reader import FlowView, LinkView, SwitchView, SystemView, To
 from sdn.model.ids import format_dpid
 from sdn.model.notice import AuditReport, Notice
 from sdn.model.resilience import Coverage, FailureCoverage, Resilience
-from sdn.model.status import Condition, PathHop, SharedAddress, Status
+from sdn.model.status import Condition, PathHop, SharedAddress, Status, Transition
 from sdn.model.topology import WiringFault
 from sdn.v1 import events_pb2 as epb
 from sdn.v1 import resources_pb2 as pb
@@ -41,6 +41,17 @@ def status(value: Status | None) -> pb.Status:
         backup_path=[hop(h) for h in value.backup_path],
         shared_addresses=[_shared(item) for item in value.shared],
         conditions=[_condition(c) for c in value.conditions],
+        history=[_transition(t) for t in value.history],
+    )
+
+
+def _transition(value: Transition) -> pb.Transition:
+    return pb.Transition(
+        time=timestamp(value.time),
+        previous=pb.State.STATE_UNSPECIFIED if value.before is None else pb.State.Value(value.before),
+        state=pb.State.Value(value.after),
+        reason=value.reason,
+        path=value.path,
     )
 
 

@@ -223,6 +223,8 @@ def _read_connection(message: pb.Connection, path: str, problems: Problems) -> V
         "reverse_ceiling": message.reverse_ceiling_bps,
         "constraints": connection_fields.read_constraints(message.constraints, f"{path}constraints.", problems),
         "protection": connection_fields.read_protection(message.protection, f"{path}protection.", problems),
+        "classifier": connection_fields.read_classifier(message, f"{path}classifier.", problems),
+        **connection_fields.read_life(message, path, problems),
     }
 
 
@@ -236,6 +238,9 @@ def _write_connection(resource: intent.Connection, message: pb.Connection) -> No
         connection_fields.write_constraints(resource.constraints, message.constraints)
     if resource.protection != intent.Protection():
         connection_fields.write_protection(resource.protection, message.protection)
+    if resource.classifier is not None:
+        connection_fields.write_classifier(resource.classifier, message.classifier)
+    connection_fields.write_life(resource, message)
 
 
 def _same(*names: str) -> dict[str, str]:
@@ -269,7 +274,8 @@ CODECS: dict[Kind, Codec] = {
             Kind.CONNECTION,
             pb.Connection,
             {
-                **_same("a", "b", "constraints", "protection"),
+                **_same("a", "b", "constraints", "protection", "classifier"),
+                **connection_fields.LIFE,
                 "bandwidth_bps": "bandwidth",
                 "reverse_bandwidth_bps": "reverse",
                 "ceiling_bps": "ceiling",

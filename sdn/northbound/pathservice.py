@@ -49,7 +49,7 @@ class PathService:
         translate = paths.of_object(_CODEC, "connection")
         with paths.translated(translate):
             found = self._backend.reader.check_connection(connection)
-        response = ppb.CheckConnectionResponse(admitted=not found.obstacles)
+        response = ppb.CheckConnectionResponse(admitted=not found.obstacles, displaced=found.displaced)
         for target, path in ((response.path, found.path), (response.backup_path, found.backup)):
             if path is not None:
                 target.CopyFrom(_found(path))
@@ -94,9 +94,10 @@ def _query(request: ppb.PathQuery) -> PathQuery:
     need(request.destination, "destination", _PLACE, problems)
     if request.count > MAX_COUNT:
         problems.add("count", f"{request.count} is too many", f"Give 1 to {MAX_COUNT}.")
-    if request.constraints.diverse_from:
-        remedy = "Exclude switches or links, or use CheckConnection."
-        problems.add("constraints.diverse_from", "is of connections alone", remedy)
+    for field in ("diverse_from", "affine_to", "pinned"):
+        if getattr(request.constraints, field):
+            remedy = "Exclude switches or links, or use CheckConnection."
+            problems.add(f"constraints.{field}", "is of connections alone", remedy)
     constraints = connection_fields.read_constraints(request.constraints, "constraints.", problems)
     scope = connection_fields.word(request, "disjoint", "", "", problems)
     problems.settle()

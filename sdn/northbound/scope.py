@@ -33,7 +33,8 @@ Stored = Callable[[str], Any]
 _NETWORKS_OWN = {
     "Port": ("binding", "migration_target"),
     "Connection": tuple(
-        f"constraints.{name}" for name in ("exclude_switches", "exclude_links", "exclude_risk_groups", "via")
+        f"constraints.{name}"
+        for name in ("exclude_switches", "exclude_links", "exclude_risk_groups", "via", "explicit_path")
     ),
 }
 """Fields of objects that say where in the network something is."""
@@ -126,6 +127,11 @@ class Scope:
         if isinstance(resource, pb.Tenant):
             remedy = "Leave the tenant itself to an administrator."
             raise PermissionDenied.of(field, "a tenant cannot be written by its members", remedy)
+        if isinstance(resource, pb.Connection) and any(":" in end for end in (resource.a, resource.b)):
+            known = self._stored(resource.name)
+            if known is None or (known.a, known.b) != (resource.a, resource.b):
+                remedy = "Connect ports, or ask an administrator for a circuit."
+                raise PermissionDenied.of(f"{field}.a", "interfaces of switches are not yours", remedy)
         own = [path for path in _NETWORKS_OWN.get(resource.DESCRIPTOR.name, ()) if _replaces(request, path)]
         if not own:
             return

@@ -463,6 +463,32 @@ static PyObject *table_routes(RouteTable *self, PyObject *dpid) {
     return result;
 }
 
+static PyObject *table_hops_of(RouteTable *self, PyObject *given) {
+    PyObject *keys = PySequence_Fast(given, "keys must be a sequence"), *result = NULL;
+    Py_ssize_t count = keys == NULL ? 0 : PySequence_Fast_GET_SIZE(keys);
+    if (keys != NULL)
+        result = PyList_New(count);
+    for (Py_ssize_t i = 0; result != NULL && i < count; i++) {
+        PyObject *key = PySequence_Fast_GET_ITEM(keys, i), *hops = Py_None;
+        if (!PyTuple_Check(key) || PyTuple_GET_SIZE(key) != 2) {
+            PyErr_SetString(PyExc_TypeError, "a key is (switch, destination)");
+            Py_CLEAR(result);
+            break;
+        }
+        Py_ssize_t from = place_of(self->switch_places, PyTuple_GET_ITEM(key, 0));
+        Py_ssize_t to = place_of(self->destination_places, PyTuple_GET_ITEM(key, 1));
+        if ((from < 0 || to < 0) && PyErr_Occurred()) {
+            Py_CLEAR(result);
+            break;
+        }
+        if (from >= 0 && to >= 0 && to < self->switches[from].room && self->switches[from].routes[to] != NULL)
+            hops = HOPS(self->switches[from].routes[to]);
+        PyList_SET_ITEM(result, i, Py_NewRef(hops));
+    }
+    Py_XDECREF(keys);
+    return result;
+}
+
 /* ---- type and module -------------------------------------------------------------------------------------------- */
 
 static int table_traverse(RouteTable *self, visitproc visit, void *arg) {
@@ -542,6 +568,7 @@ static PyMethodDef table_methods[] = {
     {"add_destination", (PyCFunction)table_add_destination, METH_VARARGS,
      "See route_table.RouteTable.add_destination."},
     {"update", (PyCFunction)table_update, METH_VARARGS, "See route_table.RouteTable.update."},
+    {"hops_of", (PyCFunction)table_hops_of, METH_O, "See route_table.RouteTable.hops_of."},
     {"routes", (PyCFunction)table_routes, METH_O, "See route_table.RouteTable.routes."},
     {NULL, NULL, 0, NULL},
 };

@@ -7,13 +7,13 @@ all, and what it contains, follows from the facts alone, so incremental equals f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from sdn.model.ids import Dpid
 from sdn.model.program import Entries, Entry, FlowKey, Unit
-from sdn.model.route import Repair, Reroute
-from sdn.pipeline import attach, base, endpoint, fabric, flood, router, static, steer
+from sdn.model.route import Leg, NextHops, Repair, RouteKey, VersionReroute
+from sdn.pipeline import attach, base, circuit, endpoint, fabric, flood, router, static, steer
 from sdn.pipeline.facts import (
     ConnectionFacts,
     EdgeFacts,
@@ -77,7 +77,7 @@ class Compiler:
         """How many units have ever been made: the work that changes have caused."""
         self.routes_moved = 0
         """How many routes have ever had other entries than before."""
-        self.rerouted: list[Reroute] = []
+        self.rerouted: list[VersionReroute] = []
         """The routes whose entries changed in the last ``compile``."""
 
     def set_switch(self, dpid: int, facts: SwitchFacts) -> None:
@@ -102,9 +102,17 @@ class Compiler:
             del self._wiring[dpid][number]
         self._mark(WIRING, port_object(dpid, number), dpid)
 
-    def set_routes(self, reroutes: list[Reroute]) -> None:
-        """Other routes from now on, each (switch, destination) at most once. O(1)."""
+    def set_routes(self, reroutes: Sequence[VersionReroute]) -> None:
+        """Other routes from now on, each (switch, version of a destination) at most once. O(1)."""
         self.routes.set(reroutes)
+
+    def add_version(self, destination: Dpid, epoch: int) -> None:
+        """Announce a version of the routes to a destination, before it is named in ``set_routes``. O(1)."""
+        self.routes.add_version(destination, epoch)
+
+    def hops_of(self, keys: Iterable[RouteKey]) -> list[NextHops | Leg | None]:
+        """The next hops that (switch, version of a destination) pairs had when last compiled. O(keys)."""
+        return self.routes.hops_of(keys)
 
     def set_repairs(self, repairs: list[Repair]) -> None:
         """Other repair hops from now on, each (switch, destination) at most once. O(1)."""
@@ -401,8 +409,7 @@ class Compiler:
         if feature == CONNECTION:
             return self._make_connection(unit)
         if feature == EDGE:
-            edge, connection = self._edges.get(name), self._connections.get(name)
-            return steer.compile_edge(edge, connection.steered if connection else None, dpid) if edge else Entries()
+            return self._make_edge(unit)
         if feature == FABRIC:
             return fabric.compile_own(self._labels[dpid])
         if feature == WIRING:
@@ -445,6 +452,18 @@ class Compiler:
         transports = [self._labels[dpid] for dpid in members]
         services = [self._ports[name].service for name in self._members.ports_on(number, unit.dpid)]
         return flood.compile_flood(number, transports, services)
+
+    def _make_edge(self, unit: Unit) -> Entries:
+        edge, connection = self._edges.get(unit.object), self._connections.get(unit.object)
+        if edge is None:
+            return Entries()
+        entries = steer.compile_edge(edge, connection.steered if connection else None, unit.dpid)
+        if edge.circuit is not None:
+            labels = {end.dpid: self._labels[end.dpid] for end in edge.circuit if self._known(unit, end.dpid)}
+            if any(end.dpid not in labels for end in edge.circuit):
+                return Entries()
+            entries.flows.update(circuit.compile_circuit(edge, unit.dpid, labels))
+        return entries
 
     def _make_connection(self, unit: Unit) -> Entries:
         facts = self._connections.get(unit.object)

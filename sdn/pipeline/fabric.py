@@ -11,12 +11,12 @@ from hashlib import blake2b
 
 from sdn.model.oxm import ETH_DST, ETH_TYPE, IN_PORT, VLAN_VID
 from sdn.model.program import Entries, Entry, FlowBody, FlowKey, Group, Meter
-from sdn.model.route import NextHops, RepairHops
+from sdn.model.route import EPOCHS, Leg, NextHops, RepairHops
 from sdn.pipeline.base import LLDP
 from sdn.pipeline.ecmp import slots
 from sdn.pipeline.facts import ConnectionFacts, Way
 from sdn.pipeline.layout import (
-    ANY_COLOR,
+    ANY_WAY,
     BLUE,
     GROUP_ALIVE,
     GROUP_PATH,
@@ -46,23 +46,29 @@ _TO_FABRIC = Body(goto=Table.FABRIC)()
 _METER = Meter(PROBE_PACKETS_PER_SECOND, PROBE_PACKETS_PER_SECOND)
 
 _STAMP = Match(Table.STAMP, 100, (ETH_DST, ARG, _TRANSPORT))
-_STAMPED = Body([load(ETH_DST, 40, 8, octet0(KIND_NODE))], goto=Table.FABRIC)()
+_STAMPED = tuple(
+    Body([load(ETH_DST, 40, 8, octet0(KIND_NODE, PRIMARY, epoch))], goto=Table.FABRIC)() for epoch in range(EPOCHS)
+)
 _FORWARD = Match(Table.FABRIC, 100, (ETH_DST, ARG, _LABEL))
 _OUT = Body([output(ARG)])
 _TO_GROUP = Body([group(ARG)])
 _OWN = Body(goto=Table.DELIVER)()
 _WATCHED = Bucket([output(ARG)], watch_port=ARG, weight=1)
 
-_ARRIVED = Match(Table.FABRIC, 100, (ETH_DST, ARG, ANY_COLOR + b"\xff\xff\x00\x00\x00"))
+_ARRIVED = Match(Table.FABRIC, 100, (ETH_DST, ARG, ANY_WAY + b"\xff\xff\x00\x00\x00"))
 _SPREAD = Bucket([group(ARG)], watch_group=ARG)
-_RED, _BLUE = (
-    Bucket([FORGET_IN_PORT, load(ETH_DST, 40, 8, octet0(KIND_NODE, color)), output(ARG)], watch_port=ARG)
-    for color in (RED, BLUE)
+_REPAIR = tuple(
+    tuple(
+        Bucket([FORGET_IN_PORT, load(ETH_DST, 40, 8, octet0(KIND_NODE, color, epoch)), output(ARG)], watch_port=ARG)
+        for color in (RED, BLUE)
+    )
+    for epoch in range(EPOCHS)
 )
-"""Change the color and go on, perhaps out of the port the packet came in by."""
+"""By epoch, red and blue: change the color and go on, perhaps out of the port the packet came in by."""
 
 _ALONG = Bucket([output(ARG)], watch_port=ARG)
-_FALLBACK = Bucket([FORGET_IN_PORT, load(ETH_DST, 24, 24, ARG), resubmit(Table.FABRIC)], watch_group=GROUP_ALIVE)
+_FALLBACK = Bucket([FORGET_IN_PORT, load(ETH_DST, 24, 16, ARG), resubmit(Table.STAMP)], watch_group=GROUP_ALIVE)
+"""The label of the egress switch, in the version that this switch gives to what enters here."""
 
 
 def compile_wiring(number: int, link: bool, probe: bool) -> Entries:
@@ -83,23 +89,26 @@ def listen(port: bytes) -> tuple[FlowKey, FlowBody]:
 
 
 def compile_own(transport: int) -> Entries:
-    """A switch delivers what carries its own label, in any color."""
+    """A switch delivers what carries its own label, in any color and epoch."""
     label = node_label(transport) + bytes(3)
     return Entries({_STAMP(b"\x00" + label[1:]): _OWN, _ARRIVED(label): _OWN})
 
 
-def node_keys(transport: int) -> tuple[bytes, ...]:
-    """Keys of the flows that stamp the label of an egress switch and that forward it in each color, on every switch."""
+def node_keys(transport: int, epoch: int = 0) -> tuple[bytes, ...]:
+    """Keys of the flows that stamp the label of an egress switch and that forward it in each color, on every switch.
+
+    The first of them is that of all epochs.
+    """
     stamp = _STAMP(b"\x00" + node_label(transport)[1:] + bytes(3))
-    return stamp, *(_FORWARD(node_label(transport, color) + bytes(3)) for color in (PRIMARY, RED, BLUE))
+    return stamp, *(_FORWARD(node_label(transport, color, epoch) + bytes(3)) for color in (PRIMARY, RED, BLUE))
 
 
-def compile_shared_route(hops: NextHops, repair: RepairHops | None) -> Route:
+def compile_shared_route(hops: NextHops | Leg, repair: RepairHops | None) -> Route:
     """What frames for another switch do, with the ids that groups want; the bodies belong to ``node_keys``."""
     return _compile(hops, repair, _place)
 
 
-def compile_route(hops: NextHops, repair: RepairHops | None, taken: Mapping[int, Group], salts: Salts) -> Route:
+def compile_route(hops: NextHops | Leg, repair: RepairHops | None, taken: Mapping[int, Group], salts: Salts) -> Route:
     """As ``compile_shared_route``, on a switch where ids are taken.
 
     taken: groups of the switch, to find a free id for a new one, and the salts of those whose first choice was not
@@ -129,9 +138,11 @@ def _place(content: Group) -> _Placed:
     return _placed(hashed_group(GROUP_ROUTE, content, {}, Salts()), content)
 
 
-def _compile(hops: NextHops, repair: RepairHops | None, place: Callable[[Group], _Placed]) -> Route:
+def _compile(way: NextHops | Leg, repair: RepairHops | None, place: Callable[[Group], _Placed]) -> Route:
     """place: gives groups their ids."""
+    hops, epoch, stamped = (way.hops, way.epoch, way.stamped) if isinstance(way, Leg) else (way, 0, True)
     groups: list[tuple[int, Group, Entry]] = []
+    stamp = _STAMPED[epoch] if stamped else None
     port = hops.ports[0].to_bytes(4, "big")
     primary, first = _OUT(port), _ALONG(port, port)
     if len(hops.ports) > 1:
@@ -139,8 +150,8 @@ def _compile(hops: NextHops, repair: RepairHops | None, place: Callable[[Group],
         groups.append(group_)
         primary, first = _TO_GROUP(number), _SPREAD(number, number)
     if repair is None:
-        return Route(hops, (_STAMPED, primary, None, None), tuple(groups), None)
-    backup, along_red = _repairing(hops.ports, repair), _along_red(repair)
+        return Route(way, (stamp, primary, None, None), tuple(groups), None)
+    backup, along_red = _repairing(hops.ports, repair, epoch), _along_red(repair, epoch)
     if backup:
         number, group_ = place(Group(_FAST_FAILOVER, first + backup))
         groups.append(group_)
@@ -151,14 +162,14 @@ def _compile(hops: NextHops, repair: RepairHops | None, place: Callable[[Group],
         if group_ not in groups:
             groups.append(group_)
         red = _TO_GROUP(number)
-    return Route(hops, (_STAMPED, primary, red, blue), tuple(groups), repair)
+    return Route(way, (stamp, primary, red, blue), tuple(groups), repair)
 
 
 @lru_cache(maxsize=1 << 14)
-def _repairing(dead: tuple[int, ...], repair: RepairHops) -> bytes:
+def _repairing(dead: tuple[int, ...], repair: RepairHops, epoch: int) -> bytes:
     """Buckets for when these ports are dead: red, then blue, but over no port that is dead too."""
     backup = b""
-    for color, port in ((_RED, repair.red), (_BLUE, repair.blue)):
+    for color, port in zip(_REPAIR[epoch], (repair.red, repair.blue), strict=True):
         if port not in dead:
             packed = port.to_bytes(4, "big")
             backup += color(packed, packed)
@@ -167,12 +178,12 @@ def _repairing(dead: tuple[int, ...], repair: RepairHops) -> bytes:
 
 
 @lru_cache(maxsize=1 << 14)
-def _along_red(repair: RepairHops) -> Group | None:
+def _along_red(repair: RepairHops, epoch: int) -> Group | None:
     """The group of packets that are red already; None where red has no other way than blue."""
     if repair.red == repair.blue:
         return None
     port = repair.red.to_bytes(4, "big")
-    return Group(_FAST_FAILOVER, _ALONG(port, port) + _repairing((repair.red,), repair))
+    return Group(_FAST_FAILOVER, _ALONG(port, port) + _repairing((repair.red,), repair, epoch))
 
 
 @lru_cache(maxsize=1 << 14)
@@ -211,8 +222,8 @@ def _add_way(
         if out is None:
             entries.flows[key] = _OWN
             continue
-        port, node = out.to_bytes(4, "big"), node_label(transports[path.switches[end]])
-        content = Group(_FAST_FAILOVER, _ALONG(port, port) + _FALLBACK(bytes(5) + node))
+        port, node = out.to_bytes(4, "big"), transports[path.switches[end]].to_bytes(2, "big")
+        content = Group(_FAST_FAILOVER, _ALONG(port, port) + _FALLBACK(bytes(6) + node))
         group_number = hashed_group(GROUP_PATH, content, {**taken, **entries.groups}, salts)
         entries.groups[group_number] = content
         entries.flows[key] = _TO_GROUP(group_number.to_bytes(4, "big"))

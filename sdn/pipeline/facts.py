@@ -144,24 +144,60 @@ class Ceiling:
 
 
 @dataclass(frozen=True, slots=True)
+class ClassFacts:
+    """What packets look like in one direction. version: of IP; source, destination: packed prefix and its length.
+
+    protocol, ports: 0 for any; dscp: -1 for any.
+    """
+
+    version: int
+    source: tuple[bytes, int] | None = None
+    destination: tuple[bytes, int] | None = None
+    protocol: int = 0
+    source_port: int = 0
+    destination_port: int = 0
+    dscp: int = -1
+
+
+@dataclass(frozen=True, slots=True)
 class SideFacts:
     """One direction of a connection, where it comes in. sender, receiver: service numbers.
 
-    dpids: switches where the sender is.
+    dpids: switches where the sender is. classes: the packets that it takes, without any all; precedence: among several
+    that take a packet.
     """
 
     sender: int
     receiver: int
     dpids: tuple[int, ...]
     ceiling: Ceiling | None = None
+    classes: tuple[ClassFacts, ...] = ()
+    precedence: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CircuitFacts:
+    """An end of a bare circuit. ofport: None while the switch's port numbers are not known.
+
+    vlan: None for all frames, 0 for those without a tag.
+    """
+
+    service: int
+    dpid: int
+    ofport: int | None
+    vlan: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class EdgeFacts:
-    """Where traffic of a connection comes in, from a to b and back; it does not depend on the way that is taken."""
+    """Where traffic of a connection comes in, from a to b and back; it does not depend on the way that is taken.
+
+    circuit: the ends a and b of a bare circuit, None if they are ports.
+    """
 
     there: SideFacts
     back: SideFacts
+    circuit: tuple[CircuitFacts, CircuitFacts] | None = None
 
 
 @dataclass(frozen=True, slots=True)

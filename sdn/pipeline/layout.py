@@ -105,13 +105,13 @@ def octet0(kind: int, color: int = PRIMARY, epoch: int = 0) -> int:
     return kind << 6 | color << 4 | epoch << 2 | 0b10
 
 
-ANY_COLOR = bytes([0xFF & ~octet0(0, 3) | 0b10])
-"""Mask of octet 0 that leaves the color out."""
+ANY_WAY = bytes([0xFF & ~octet0(0, 3, 3) | 0b10])
+"""Mask of octet 0 that leaves color and epoch out."""
 
 
-def node_label(transport: int, color: int = PRIMARY) -> bytes:
+def node_label(transport: int, color: int = PRIMARY, epoch: int = 0) -> bytes:
     """First three octets of the label of an egress switch."""
-    return bytes([octet0(KIND_NODE, color)]) + transport.to_bytes(2, "big")
+    return bytes([octet0(KIND_NODE, color, epoch)]) + transport.to_bytes(2, "big")
 
 
 def path_label(transport: int) -> bytes:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from sdn.model.ids import Dpid
 from sdn.model.program import Entry, FlowBody, FlowKey, Group
-from sdn.model.route import NextHops, Repair, RepairHops, Reroute
+from sdn.model.route import Leg, NextHops, Repair, RepairHops, VersionReroute
 
 _MAX_MADE = 1 << 16
 
@@ -26,16 +26,16 @@ class Route(NamedTuple):
     bodies: one for each key of a destination, None where there is no flow; groups: (id, content, its entry).
     """
 
-    hops: NextHops
+    hops: NextHops | Leg
     bodies: tuple[FlowBody | None, ...]
     groups: tuple[tuple[int, Group, Entry], ...]
     repair: RepairHops | None
 
 
-Outcome = tuple[dict[Dpid, list[Entry]], list[Reroute], list[Reroute], list[Repair]]
+Outcome = tuple[dict[Dpid, list[Entry]], list[VersionReroute], list[VersionReroute], list[Repair]]
 """Entries that changed, by switch; the reroutes that changed any; reroutes, and repairs, of unknown switches or
 destinations."""
-Make = Callable[[Dpid | None, NextHops, RepairHops | None, Mapping[int, Group]], Route]
+Make = Callable[[Dpid | None, NextHops | Leg, RepairHops | None, Mapping[int, Group]], Route]
 
 
 class _Switch:
@@ -71,14 +71,14 @@ class RouteTable:
         """A destination that was not there, with its flows by their entries, the same on every switch."""
         self._keys[destination] = tuple((entry.key, entry) for entry in entries if isinstance(entry.key, bytes))
 
-    def update(self, reroutes: Iterable[Reroute], repairs: Sequence[Repair] = ()) -> Outcome:
+    def update(self, reroutes: Iterable[VersionReroute], repairs: Sequence[Repair] = ()) -> Outcome:
         """Change routes and repair hops, each (switch, destination) at most once in either. O(changes).
 
         Repair hops are kept for a route that is still to come.
         """
         unrepaired = [repair for repair in repairs if not self._note(repair)]
         changed: dict[Dpid, list[Entry]] = {}
-        moved: list[Reroute] = []
+        moved: list[VersionReroute] = []
         idle: list[tuple[Dpid, int, Entry]] = []
         unplaced = []
         for reroute in reroutes:
@@ -114,7 +114,7 @@ class RouteTable:
         return True
 
     def _replace(
-        self, dpid: Dpid, destination: Dpid, hops: NextHops | None, idle: list[tuple[Dpid, int, Entry]]
+        self, dpid: Dpid, destination: Dpid, hops: NextHops | Leg | None, idle: list[tuple[Dpid, int, Entry]]
     ) -> list[Entry] | None:
         """Replace one route; answers the entries that changed, None for a switch or destination that is not known."""
         switch, keys = self._switches.get(dpid), self._keys.get(destination)
@@ -133,7 +133,16 @@ class RouteTable:
         switch = self._switches.get(dpid)
         return dict(switch.routes) if switch else {}
 
-    def _route(self, dpid: Dpid, hops: NextHops, repair: RepairHops | None, switch: _Switch) -> Route:
+    def hops_of(self, keys: Iterable[tuple[Dpid, Dpid]]) -> list[NextHops | Leg | None]:
+        """What (switch, destination) pairs have as next hops; None where there is no route. O(keys)."""
+        found = []
+        for dpid, destination in keys:
+            switch = self._switches.get(dpid)
+            route = switch.routes.get(destination) if switch else None
+            found.append(route.hops if route else None)
+        return found
+
+    def _route(self, dpid: Dpid, hops: NextHops | Leg, repair: RepairHops | None, switch: _Switch) -> Route:
         if not switch.own:
             made = self._shared(hops, repair)
             wanted = {number: content for number, content, _ in made.groups}
@@ -143,7 +152,7 @@ class RouteTable:
             switch.own = True
         return self._make(dpid, hops, repair, switch.groups)
 
-    def _shared(self, hops: NextHops, repair: RepairHops | None) -> Route:
+    def _shared(self, hops: NextHops | Leg, repair: RepairHops | None) -> Route:
         key = id(hops), id(repair)
         made = self._made.get(key)
         if made is None:

@@ -1,16 +1,28 @@
 """Routes between switches: which were asked for, which are in programs, which wait and which a switch refuses.
 
 The flows themselves are in a RouteTable, beside the units of all other features. Every route belongs to a unit in name:
-feature ROUTE, the destination switch as its object.
+feature ROUTE, the destination switch as its object. Each version of the routes to a destination is a destination of
+its own in the table (model.route.version); together they are the unit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from sdn.model.ids import Dpid, format_dpid, parse_dpid
 from sdn.model.program import Entry, FlowKey, Group, Unit
-from sdn.model.route import NextHops, Repair, RepairHops, Reroute, RouteKey
+from sdn.model.route import (
+    EPOCHS,
+    Leg,
+    NextHops,
+    Repair,
+    RepairHops,
+    RouteKey,
+    VersionReroute,
+    epoch_of,
+    unversioned,
+    version,
+)
 from sdn.pipeline import fabric, route_table
 from sdn.pipeline.program import SwitchProgram
 from sdn.pipeline.salts import SaltTable
@@ -31,8 +43,8 @@ COMPILED_FORM: Form = _RouteTable
 
 
 def switch_object(dpid: int) -> str:
-    """Owner of what belongs to a switch as such."""
-    return f"switches/{format_dpid(dpid)}"
+    """Owner of what belongs to a switch as such; also for a version of the routes to it."""
+    return f"switches/{format_dpid(unversioned(dpid))}"
 
 
 class Routes:
@@ -42,27 +54,28 @@ class Routes:
         """salts: choices of group ids; form: of the table."""
         self._salts = salts
         self._table = form(self._make)
-        self._changes: list[list[Reroute]] = []
-        self._waiting: dict[Dpid, dict[RouteKey, NextHops | None]] = {}
+        self._changes: list[Sequence[VersionReroute]] = []
+        self._waiting: dict[Dpid, dict[RouteKey, NextHops | Leg | None]] = {}
         """By the switch that is missing: routes from it or to it."""
         self._repairs: list[list[Repair]] = []
         self._unrepaired: dict[Dpid, dict[RouteKey, RepairHops | None]] = {}
         """As ``_waiting``, of repair hops."""
-        self._refused: dict[RouteKey, NextHops] = {}
+        self._refused: dict[RouteKey, NextHops | Leg] = {}
         self._left_out: dict[RouteKey, None] = {}
         """Of these, what is still to be taken out of the program."""
         self._known: set[Dpid] = set()
         self._destinations: dict[FlowKey, Dpid] = {}
-        self._keys: dict[Dpid, tuple[FlowKey, ...]] = {}
+        self._labels: dict[Dpid, int] = {}
+        self._versions: dict[Dpid, set[int]] = {}
+        """Epochs other than 0 of which there are or will be routes, by destination."""
 
     def add(self, dpid: Dpid, label: int, program: SwitchProgram) -> None:
         """A new switch: its program gets routes, and others get routes to it. O(routes that waited for it)."""
-        keys = fabric.node_keys(label)
         self._known.add(dpid)
+        self._labels[dpid] = label
         self._table.add_switch(dpid, program.flows, program.groups, bool(self._salts.of(dpid)))
-        self._table.add_destination(dpid, [Entry("flow", key) for key in keys])
-        self._destinations.update(dict.fromkeys(keys, dpid))
-        self._keys[dpid] = keys
+        for epoch in (0, *sorted(self._versions.get(dpid, ()))):
+            self._add_destination(dpid, epoch)
         waited = self._waiting.pop(dpid, {})
         if waited:
             self._changes.insert(0, [(*key, hops) for key, hops in waited.items()])
@@ -70,17 +83,34 @@ class Routes:
         if unrepaired:
             self._repairs.insert(0, [(*key, hops) for key, hops in unrepaired.items()])
 
-    def set(self, reroutes: list[Reroute]) -> None:
-        """These are other routes from now on, each (switch, destination) at most once. O(1)."""
+    def add_version(self, destination: Dpid, epoch: int) -> None:
+        """There will be routes of this epoch; those of epoch 0 need not be announced. O(1)."""
+        versions = self._versions.setdefault(destination, set())
+        if epoch and epoch not in versions:
+            versions.add(epoch)
+            if destination in self._known:
+                self._add_destination(destination, epoch)
+
+    def _add_destination(self, destination: Dpid, epoch: int) -> None:
+        keys = fabric.node_keys(self._labels[destination], epoch)
+        self._table.add_destination(version(destination, epoch), [Entry("flow", key) for key in keys])
+        self._destinations.update(dict.fromkeys(keys, destination))
+
+    def set(self, reroutes: Sequence[VersionReroute]) -> None:
+        """These are other routes from now on, each (switch, version of a destination) at most once. O(1)."""
         if reroutes:
             self._changes.append(reroutes)
+
+    def hops_of(self, keys: Iterable[RouteKey]) -> list[NextHops | Leg | None]:
+        """What (switch, version of a destination) pairs have had since the last ``compile``."""
+        return self._table.hops_of(list(keys))
 
     def set_repairs(self, repairs: list[Repair]) -> None:
         """These are other repair hops from now on, each (switch, destination) at most once. O(1)."""
         if repairs:
             self._repairs.append(repairs)
 
-    def compile(self) -> tuple[dict[Dpid, list[Entry]], list[Reroute]]:
+    def compile(self) -> tuple[dict[Dpid, list[Entry]], list[VersionReroute]]:
         """Write what changed into programs; answers the entries by switch, and which reroutes changed any."""
         reroutes, repairs = self._take_changes(), self._take_repairs()
         if not reroutes and not repairs:
@@ -93,7 +123,7 @@ class Routes:
         return entries, moved
 
     def _missing(self, dpid: Dpid, destination: Dpid) -> Dpid:
-        return destination if dpid in self._known else dpid
+        return unversioned(destination) if dpid in self._known else dpid
 
     def _take_repairs(self) -> list[Repair]:
         """Each (switch, destination) once."""
@@ -103,7 +133,7 @@ class Routes:
         last = {(dpid, destination): hops for some in repairs for dpid, destination, hops in some}
         return [(*key, hops) for key, hops in last.items()]
 
-    def _take_changes(self) -> Iterable[Reroute]:
+    def _take_changes(self) -> Iterable[VersionReroute]:
         """Each (switch, destination) once, without what a switch refuses as it is."""
         changes, self._changes = self._changes, []
         left_out, self._left_out = self._left_out, {}
@@ -113,7 +143,7 @@ class Routes:
         permitted = {key: hops for key, hops in last.items() if self._permitted(key, hops)}
         return [(*key, hops) for key, hops in (left_out | permitted).items()]
 
-    def _permitted(self, key: RouteKey, hops: NextHops | None) -> bool:
+    def _permitted(self, key: RouteKey, hops: NextHops | Leg | None) -> bool:
         if key not in self._refused:
             return True
         if self._refused[key] == hops:
@@ -122,7 +152,7 @@ class Routes:
         return True
 
     def _make(
-        self, dpid: Dpid | None, hops: NextHops, repair: RepairHops | None, taken: Mapping[int, Group]
+        self, dpid: Dpid | None, hops: NextHops | Leg, repair: RepairHops | None, taken: Mapping[int, Group]
     ) -> route_table.Route:
         if dpid is None:
             return fabric.compile_shared_route(hops, repair)
@@ -132,10 +162,11 @@ class Routes:
 
     def block(self, dpid: Dpid, destination: Dpid) -> None:
         """Leave a route out, because the switch refused it, until it is another one."""
-        route = self._table.routes(dpid).get(destination)
-        if route is not None:
-            self._refused[dpid, destination] = route.hops
-            self._left_out[dpid, destination] = None
+        names = [version(destination, epoch) for epoch in range(EPOCHS)]
+        for name, hops in zip(names, self.hops_of((dpid, name) for name in names), strict=True):
+            if hops is not None:
+                self._refused[dpid, name] = hops
+                self._left_out[dpid, name] = None
 
     def unblock(self, dpid: Dpid) -> None:
         """Try again what a switch refused."""
@@ -144,7 +175,7 @@ class Routes:
 
     def blocked(self) -> list[Unit]:
         """Units of the routes that are left out at present."""
-        return [_unit(*key) for key in self._refused]
+        return list(dict.fromkeys(_unit(*key) for key in self._refused))
 
     # Owners
 
@@ -154,18 +185,23 @@ class Routes:
             destination = self._destinations.get(entry.key)
             return () if destination in (None, dpid) else (_unit(dpid, destination),)
         routes = self._table.routes(dpid)
-        return tuple(_unit(dpid, to) for to, route in routes.items() if any(entry == own for _, _, own in route.groups))
+        users = (to for to, route in routes.items() if any(entry == own for _, _, own in route.groups))
+        return tuple(_unit(dpid, to) for to in dict.fromkeys(map(unversioned, users)))
 
-    def held(self, dpid: Dpid) -> Iterator[tuple[Dpid, route_table.Route, list[Entry]]]:
-        """What is in the program of a switch: (destination, route, its entries)."""
-        for destination, route in self._table.routes(dpid).items():
-            flows = zip(self._keys[destination], route.bodies, strict=True)
+    def held(self, dpid: Dpid) -> Iterator[tuple[Dpid, NextHops, RepairHops | None, list[Entry]]]:
+        """What a program has: (destination, next and repair hops, their entries). Of versions that which is entered."""
+        for name, route in self._table.routes(dpid).items():
+            if route.bodies[0] is None:
+                continue
+            keys = fabric.node_keys(self._labels[unversioned(name)], epoch_of(name))
+            flows = zip(keys, route.bodies, strict=True)
             entries = [Entry("flow", key) for key, body in flows if body is not None]
-            yield destination, route, [*entries, *(entry for _, _, entry in route.groups)]
+            hops = route.hops.hops if isinstance(route.hops, Leg) else route.hops
+            yield unversioned(name), hops, route.repair, [*entries, *(entry for _, _, entry in route.groups)]
 
     def units(self, dpid: Dpid) -> Iterator[Unit]:
         """All units with routes on a switch."""
-        return (_unit(dpid, destination) for destination in self._table.routes(dpid))
+        return (_unit(dpid, to) for to in dict.fromkeys(map(unversioned, self._table.routes(dpid))))
 
 
 def _unit(dpid: Dpid, destination: Dpid) -> Unit:

@@ -183,6 +183,15 @@ def resubmit(table: int) -> Action:
     return _nicira(14, b"\xff\xf8" + _literal(table, 1) + bytes(3), 16)
 
 
+ENCAP_MPLS = _nicira(46, b"\x00\x00\x00\x01\x88\x47", 16)
+"""Wrap the packet into MPLS, with label 0 and the bottom of the stack (NXAST_ENCAP, ovs-actions(7) "encap")."""
+ENCAP_ETHERNET = _nicira(46, bytes(6), 16)
+DECAP = _nicira(47, b"\x00\x00\x00\x00\xff\xfe", 16)
+"""Take off the outermost header (NXAST_DECAP)."""
+DECAP_ETHERNET = _nicira(47, bytes(6), 16)
+"""The same; what was inside is an Ethernet frame."""
+POP_VLAN = Action(b"\x00\x12\x00\x08" + bytes(4), 8)
+PUSH_VLAN = Action(b"\x00\x11\x00\x08\x81\x00" + bytes(2), 8)
 DEC_TTL = Action(b"\x00\x18\x00\x08" + bytes(4), 8)
 FORGET_IN_PORT = _nicira(7, _u16(15) + b"\x00\x00\x00\x02" + b"\xff\xff".rjust(8, b"\0"), 24)
 """Set the port the packet came in by to none (NXM_OF_IN_PORT, 16 bits): Open vSwitch sends no packet back otherwise."""

@@ -6,17 +6,39 @@ counted is not lost; PATH has an entry wherever STEER has one, so that nothing t
 
 from __future__ import annotations
 
-from sdn.model.oxm import ETH_DST, split
+from collections.abc import Iterator
+
+from sdn.model.oxm import (
+    ETH_DST,
+    ETH_TYPE,
+    IP_DSCP,
+    IP_PROTO,
+    IPV4_DST,
+    IPV4_SRC,
+    IPV6_DST,
+    IPV6_SRC,
+    TCP_DST,
+    TCP_SRC,
+    UDP_DST,
+    UDP_SRC,
+    Field,
+    split,
+)
 from sdn.model.program import Entries, FlowKey, Meter
-from sdn.pipeline.facts import Ceiling, ConnectionFacts, EdgeFacts, Way
+from sdn.pipeline.facts import Ceiling, ClassFacts, ConnectionFacts, EdgeFacts, SideFacts, Way
 from sdn.pipeline.layout import CEILING_BURST, SOURCE, Table, path_label
-from sdn.pipeline.shapes import ARG, Body, Match, load
+from sdn.pipeline.shapes import ARG, Body, Match, Value, load
+from sdn.pipeline.static import mask
 
 _SERVICE = b"\x00\x00\x00\xff\xff\xff"
-_STEER = Match(Table.STEER, 100, (ETH_DST, ARG, _SERVICE), (SOURCE, ARG))
+_ALL, _CLASSIFIED = 100, 200
+"""Priorities: of connections without a classifier, and of those with the lowest precedence."""
+_FIELDS = {4: (0x0800, IPV4_SRC, IPV4_DST), 6: (0x86DD, IPV6_SRC, IPV6_DST)}
+_PORTS = {6: (TCP_SRC, TCP_DST), 17: (UDP_SRC, UDP_DST)}
+_Condition = tuple[Field, Value] | tuple[Field, Value, Value]
+
 _COUNTED = Body(goto=Table.PATH)()
 _METERED = Body(goto=Table.PATH, meter=ARG)
-_PATH = Match(Table.PATH, 100, (ETH_DST, ARG, _SERVICE), (SOURCE, ARG))
 _STEERED = Body([load(ETH_DST, 24, 24, ARG)], goto=Table.FABRIC)
 _SHORTEST = Body(goto=Table.STAMP)()
 
@@ -27,10 +49,38 @@ def compile_edge(edge: EdgeFacts, steered: Way | None, dpid: int) -> Entries:
     for side, end in ((edge.there, 0), (edge.back, -1)):
         if dpid not in side.dpids:
             continue
-        values = bytes(3) + side.receiver.to_bytes(3, "big"), side.sender.to_bytes(4, "big")
-        entries.flows[_STEER(*values)] = _counting(side.ceiling, entries)
-        entries.flows[_PATH(*values)] = _leading(steered, end, dpid)
+        counting, leading = _counting(side.ceiling, entries), _leading(steered, end, dpid)
+        for priority, fields in _matches(side):
+            entries.flows[Match(Table.STEER, priority, *fields)()] = counting
+            entries.flows[Match(Table.PATH, priority, *fields)()] = leading
     return entries
+
+
+def _matches(side: SideFacts) -> Iterator[tuple[int, list[_Condition]]]:
+    """Priority and fields of each class of packets, in the order of sdn.model.oxm.FIELDS."""
+    receiver = (ETH_DST, bytes(3) + side.receiver.to_bytes(3, "big"), _SERVICE)
+    if not side.classes:
+        yield _ALL, [receiver, (SOURCE, side.sender)]
+    for facts in side.classes:
+        yield _CLASSIFIED + side.precedence, [receiver, *_conditions(facts), (SOURCE, side.sender)]
+
+
+def _conditions(facts: ClassFacts) -> Iterator[_Condition]:
+    ethertype, *addresses = _FIELDS[facts.version]
+    yield ETH_TYPE, ethertype
+    for field, prefix in zip(addresses, (facts.source, facts.destination), strict=True):
+        if prefix is not None and prefix[1] == field.size * 8:
+            yield field, prefix[0]
+        elif prefix is not None and prefix[1]:
+            yield field, prefix[0], mask(prefix[1], field.size)
+    if facts.dscp >= 0:
+        yield IP_DSCP, facts.dscp
+    if facts.protocol:
+        yield IP_PROTO, facts.protocol
+    ports = (facts.source_port, facts.destination_port)
+    for field, number in zip(_PORTS.get(facts.protocol, ()), ports, strict=False):
+        if number:
+            yield field, number
 
 
 def _counting(ceiling: Ceiling | None, entries: Entries) -> bytes:
@@ -50,8 +100,8 @@ def _leading(steered: Way | None, end: int, dpid: int) -> bytes:
 
 def sender_of(key: FlowKey) -> int:
     """The service number of the sender whose packets a flow of STEER counts; 0 for its miss."""
-    for oxm_class, number, value, mask in split(key[3:]):
-        if (oxm_class, number) == (SOURCE.oxm_class, SOURCE.number) and mask is None:
+    for oxm_class, number, value, masked in split(key[3:]):
+        if (oxm_class, number) == (SOURCE.oxm_class, SOURCE.number) and masked is None:
             return int.from_bytes(value, "big")
     return 0
 

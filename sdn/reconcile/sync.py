@@ -11,7 +11,7 @@ leads into the new layout when that is complete; the old ones are deleted in the
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Protocol
@@ -79,10 +79,17 @@ def _queues() -> dict[str, _Queue]:
 
 
 class SwitchSync:
-    """Brings one switch to its program. Generations number the changes; they only grow."""
+    """Brings one switch to its program. Generations number the changes; they only grow.
 
-    def __init__(self, desired: Desired) -> None:
+    spared: flows that are not deleted where they are found, as long as they are in there, nor are groups of ours then:
+    packets may need them.
+    """
+
+    def __init__(self, desired: Desired, spared: Collection[FlowKey] = frozenset()) -> None:
         self._desired = desired
+        self._spared = spared
+        self._found: tuple[Entry, ...] = ()
+        """What was spared."""
         self._waiting = _queues()
         self._deletes = _queues()
         self._flying = _queues()
@@ -152,9 +159,23 @@ class SwitchSync:
                 if found.get(number) != content:
                     (changed if number in found else missing).append(Entry(kind, number))
             extra += (Entry(kind, number) for number in found if number >= first and number not in desired)
+        if any(key in there for key in self._spared):
+            extra = self._spare(extra)
         alien_groups = sum(number < OUR_GROUPS_FROM for number in installed.groups)
         kept = len(installed.flows) - alien
         return Adoption(tuple(missing), tuple(changed), tuple(extra), kept, alien, alien_groups, older)
+
+    def _spare(self, extra: list[Entry]) -> list[Entry]:
+        """Of what is not wanted, what is not spared."""
+        self._found = tuple(entry for entry in extra if entry.kind == "group" or entry.key in self._spared)
+        return [
+            entry for entry in extra if entry.kind == "meter" or (entry.kind == "flow" and entry not in self._found)
+        ]
+
+    def unspare(self, generation: int) -> None:
+        """Delete what was spared, unless it is wanted by now."""
+        found, self._found = self._found, ()
+        self.touch(found, generation)
 
     def touch(self, entries: Iterable[Entry], generation: int) -> None:
         """These entries were changed by this generation: write or delete them, as the program says by then."""
@@ -231,7 +252,7 @@ class SwitchSync:
         """The session ended: nothing is known about the switch until it is adopted again."""
         self._waiting, self._deletes, self._flying = _queues(), _queues(), _queues()
         self._open.clear()
-        self._unsure = None
+        self._unsure, self._found = None, ()
 
     @property
     def oldest(self) -> int | None:

@@ -5,6 +5,7 @@ whatever the order in which links were found.
 Must not know: how links are discovered, how next hops become flows, who asks, clocks, any I/O.
 
 spf.py        shortest-path DAG per destination, updated incrementally (dags.py, _dags.c)
+transition.py which switches may take new next hops at once, in any order
 repair.py     red and blue repair trees per destination (blocks.py, redundant.py)
 coverage.py   which failures switches survive with what they hold
 paths.py      all shortest paths between two switches

@@ -30,6 +30,7 @@ typedef struct {
     int32_t *hops;     /* by node: index of Hops, or NONE */
     int32_t root;
     int32_t place; /* in Dags.trees */
+    int risky;     /* see dags.Dags.risky; of the last update */
 } Tree;
 
 typedef struct {
@@ -93,7 +94,7 @@ typedef struct {
     uint32_t *ports; /* scratch: ports of one choice */
     Py_ssize_t ports_room;
     Heap heap;
-    Set orphans, moved, touched;
+    Set orphans, moved, touched, fresh;
     Py_ssize_t better_room;
     int32_t *better;
     Moved *changed;
@@ -331,7 +332,8 @@ static int grow_nodes(Dags *self) {
         if (unused != NULL)
             self->unused = unused;
         failed = nodes == NULL || unused == NULL || grow_set(&self->orphans, self->room, room) < 0 ||
-                 grow_set(&self->moved, self->room, room) < 0 || grow_set(&self->touched, self->room, room) < 0;
+                 grow_set(&self->moved, self->room, room) < 0 || grow_set(&self->touched, self->room, room) < 0 ||
+                 grow_set(&self->fresh, self->room, room) < 0;
     }
     for (int32_t i = 0; i < self->tree_count && !failed; i++)
         failed = grow_tree(self->trees[i], self->room, room) < 0;
@@ -493,6 +495,35 @@ static int settle(Dags *self, Tree *tree) {
     return 0;
 }
 
+static int has_port(const uint32_t *ports, int32_t count, uint32_t port) {
+    int32_t low = 0, high = count;
+    while (low < high) {
+        int32_t middle = (low + high) / 2;
+        if (ports[middle] < port)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < count && ports[low] == port;
+}
+
+/* Whether other next hops, the scratch ports, may do harm while some switches have not got theirs. Notes a switch that
+ * had none that are alive. */
+static int is_risky(Dags *self, const Tree *tree, int32_t at, const Hops *old, int32_t count) {
+    const Node *node = &self->nodes[at];
+    int alive = 0, farther = 0, early = 0;
+    for (int32_t i = 0; i < node->count; i++) {
+        Arc arc = node->arcs[i];
+        int was = has_port(old->ports, old->count, arc.port), is = has_port(self->ports, count, arc.port);
+        alive |= was;
+        farther |= was && !is && tree->distance[arc.to] >= tree->distance[at];
+        early |= is && !was && set_has(&self->fresh, arc.to);
+    }
+    if (!alive)
+        set_add(&self->fresh, at);
+    return farther || (alive && early);
+}
+
 /* Give a switch the next hops that its distance asks for; 1 if they are others than before. */
 static int choose(Dags *self, Tree *tree, int32_t at) {
     const Node *node = &self->nodes[at];
@@ -514,6 +545,10 @@ static int choose(Dags *self, Tree *tree, int32_t at) {
     int32_t old = tree->hops[at];
     if (old != NONE && same_hops(&self->hops[old], self->ports, count, tier))
         return 0;
+    if (old == NONE)
+        set_add(&self->fresh, at);
+    else if (!tree->risky)
+        tree->risky = is_risky(self, tree, at, &self->hops[old], count);
     int32_t now = take_hops(self, self->ports, count, tier);
     if (now == NONE)
         return -1;
@@ -567,6 +602,7 @@ static int update_tree(Dags *self, Tree *tree, const Change *changes, Py_ssize_t
     const int64_t *distance = tree->distance;
     Py_ssize_t better = 0;
     int begun = 0;
+    tree->risky = 0;
     for (Py_ssize_t i = 0; i < count; i++) {
         const Change *change = &changes[i];
         int64_t far = distance[change->to], near = distance[change->from];
@@ -581,6 +617,7 @@ static int update_tree(Dags *self, Tree *tree, const Change *changes, Py_ssize_t
             set_clear(&self->touched, self->room);
             set_clear(&self->orphans, self->room);
             set_clear(&self->moved, self->room);
+            set_clear(&self->fresh, self->room);
         }
         if (gains)
             self->better[better++] = (int32_t)i;
@@ -719,6 +756,7 @@ static PyObject *dags_add(Dags *self, PyObject *name) {
     self->nodes[root].tree = tree;
     set_clear(&self->touched, self->room);
     set_clear(&self->moved, self->room);
+    set_clear(&self->fresh, self->room);
     int failed = heap_push(&self->heap, 0, root) < 0 || settle(self, tree) < 0;
     for (Py_ssize_t i = 0; i < self->moved.count && !failed; i++)
         set_add(&self->touched, self->moved.nodes[i]);
@@ -786,6 +824,15 @@ static PyObject *dags_distance(Dags *self, PyObject *args) {
     return PyLong_FromLongLong(tree->distance[at]);
 }
 
+static PyObject *dags_risky(Dags *self, PyObject *unused) {
+    (void)unused;
+    PyObject *list = PyList_New(0);
+    for (int32_t i = 0; list != NULL && i < self->tree_count; i++)
+        if (self->trees[i]->risky && PyList_Append(list, self->nodes[self->trees[i]->root].name) < 0)
+            Py_CLEAR(list);
+    return list;
+}
+
 /* ---- type and module -------------------------------------------------------------------------------------------- */
 
 static int dags_traverse(Dags *self, visitproc visit, void *arg) {
@@ -815,8 +862,8 @@ static void dags_dealloc(Dags *self) {
         free_tree(self->trees[i]);
     for (int32_t i = 0; i < self->hops_count; i++)
         free(self->hops[i].ports);
-    Set *sets[] = {&self->orphans, &self->moved, &self->touched};
-    for (int i = 0; i < 3; i++) {
+    Set *sets[] = {&self->orphans, &self->moved, &self->touched, &self->fresh};
+    for (int i = 0; i < 4; i++) {
         free(sets[i]->nodes);
         free(sets[i]->marks);
     }
@@ -855,6 +902,7 @@ static PyMethodDef dags_methods[] = {
     {"add", (PyCFunction)dags_add, METH_O, "One destination more; see dags.Dags.add."},
     {"remove", (PyCFunction)dags_remove, METH_O, "One destination less; see dags.Dags.remove."},
     {"next_hops", (PyCFunction)dags_next_hops, METH_VARARGS, "Next hops of a switch; see dags.Dags.next_hops."},
+    {"risky", (PyCFunction)dags_risky, METH_NOARGS, "Which DAGs changed riskily; see dags.Dags.risky."},
     {"distance", (PyCFunction)dags_distance, METH_VARARGS, "Cost of the shortest paths; see dags.Dags.distance."},
     {NULL, NULL, 0, NULL},
 };

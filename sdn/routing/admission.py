@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import NamedTuple
 
+from sdn.model.calendar import Windows
 from sdn.model.errors import InvalidInput, Refused
 from sdn.model.ids import format_dpid
 from sdn.model.route import Path
@@ -18,11 +19,12 @@ from sdn.routing.mesh import Direction, Mesh
 
 
 class Reservation(NamedTuple):
-    """What somebody holds: bits/s along a path (forward) and against it (backward)."""
+    """What somebody holds: bits/s along a path (forward) and against it (backward). windows: when; (): always."""
 
     path: Path
     forward: int
     backward: int
+    windows: Windows = ()
 
 
 class Ledger:
@@ -90,8 +92,12 @@ class Ledger:
         """Bits/s that can still be reserved in both directions of a link."""
         return min(self.free(link.a), self.free(link.b))
 
-    def reserve(self, holder: str, path: Path, forward: int, backward: int | None = None) -> None:
+    def reserve(
+        self, holder: str, path: Path, forward: int, backward: int | None = None, windows: Windows = ()
+    ) -> None:
         """Take bits/s along a path and against it (as much, if not given), all or nothing. O(length of the path).
+
+        windows: for these times alone; what others have at other times is no obstacle.
 
         Raises InvalidInput for negative ones, ValueError when ``holder`` has a reservation already or the path is not
         simple, and Refused when a link is missing or lacks room. An empty path takes nothing, but is remembered.
@@ -104,10 +110,11 @@ class Ledger:
         for out, into in ends:
             if self._peers.get(out) != into:
                 raise Refused.of("", f"link {plain(out)} - {plain(into)} is gone", "Ask again for another path.")
-            if self.free(out) < forward or self.free(into) < backward:
-                reason = f"link {plain(out)} - {plain(into)} has {min(self.free(out), self.free(into))} bit/s free"
+            room = self._directions[out].room(windows), self._directions[into].room(windows)
+            if room[0] < forward or room[1] < backward:
+                reason = f"link {plain(out)} - {plain(into)} has {min(room)} bit/s free"
                 raise Refused.of("bandwidth", reason, "Ask again for another path.")
-        self.put_back(holder, Reservation(path, forward, backward))
+        self.put_back(holder, Reservation(path, forward, backward, windows))
 
     def put_back(self, holder: str, reservation: Reservation) -> None:
         """Take what was held before, whether there is room or not: to undo a release. O(length of the path)."""
@@ -115,7 +122,7 @@ class Ledger:
         for out, into in _ends(reservation.path):
             for end, bandwidth in ((out, reservation.forward), (into, reservation.backward)):
                 direction = self._directions.setdefault(end, Direction())
-                direction.take(bandwidth)
+                direction.take(bandwidth, reservation.windows)
                 direction.users[holder] = None
 
     def copy(self) -> Ledger:
@@ -134,10 +141,25 @@ class Ledger:
             return False
         for out, into in _ends(held.path):
             for end, bandwidth in ((out, held.forward), (into, held.backward)):
-                self._directions[end].take(-bandwidth)
+                self._directions[end].take(-bandwidth, held.windows)
                 del self._directions[end].users[holder]
                 self._tidy(end)
         return True
+
+    def during(self, windows: Windows) -> Ledger:
+        """A copy for searches in which there is as much room as at the fullest of these times. O(as ``copy``)."""
+        twin = Ledger()
+        twin._factor = self._factor
+        twin.change_links(LinkChanges(new=tuple(self.mesh.links())))
+        for end, direction in twin._directions.items():
+            direction.take(direction.limit - self._directions[end].room(windows))
+        return twin
+
+    def trim(self, holder: str, windows: Windows) -> None:
+        """What somebody holds for some times is for these alone from now on, which are among them."""
+        held = self._held[holder]
+        self.release(holder)
+        self.put_back(holder, held._replace(windows=windows))
 
     def held(self, holder: str) -> Reservation | None:
         """What somebody holds."""

@@ -56,6 +56,13 @@ class _Label:
 
 def weight_of(request: PathRequest) -> Weight:
     """What is least on the best path."""
+    weight, prefer = _weight_of(request), request.prefer
+    if not prefer:
+        return weight
+    return lambda arc: HOP if arc.end in prefer or arc.peer in prefer else weight(arc)
+
+
+def _weight_of(request: PathRequest) -> Weight:
     match request.strategy:
         case Strategy.COST:
             return lambda arc: arc.by_cost
@@ -79,11 +86,14 @@ def usable_by(request: PathRequest, also: Exclusion | None = None) -> Usable:
     exclude = request.exclude if also is None else request.exclude | also
     forward, backward = request.forward, request.backward
     switches, links, risks = exclude.switches, exclude.links, exclude.risk_groups
+    only = request.only
 
     def usable(arc: Arc) -> bool:
         if arc.room.free < forward or arc.twin.room.free < backward or arc.far in switches or arc.near in switches:
             return False
         if links and (arc.end in links or arc.peer in links):
+            return False
+        if only is not None and arc.end not in only:
             return False
         return not risks or risks.isdisjoint(arc.link.risk_groups)
 
@@ -123,7 +133,7 @@ class Search:
             if limit is None:
                 continue
             most = (limit + 1 << HOP_BITS) - 1
-            if strategy is request.strategy:
+            if strategy is request.strategy and not request.prefer:
                 self._limits[0] = most
             else:
                 self._weights.append(weight)

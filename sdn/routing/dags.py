@@ -36,6 +36,7 @@ class Dags:
         self._arcs: dict[Dpid, list[_Arc]] = {}
         self._distances: dict[Dpid, dict[Dpid, int]] = {}
         self._hops: dict[Dpid, dict[Dpid, NextHops]] = {}
+        self._risky: dict[Dpid, None] = {}
 
     def update(self, changes: Iterable[LinkChange]) -> list[Reroute]:
         """Work changes of links into all DAGs; answers every (switch, destination) whose next hops are others or none.
@@ -52,6 +53,7 @@ class Dags:
                 self._arcs.setdefault(b, []).append((a, after, b_port))
             noted += [(a, b, before, after), (b, a, before, after)]
         changed: list[Reroute] = []
+        self._risky.clear()
         if noted:
             for destination in self._distances:
                 self._update(destination, noted, changed)
@@ -71,6 +73,16 @@ class Dags:
         """One destination less; answers the switches that reached it, with None."""
         self._distances.pop(destination, None)
         return [(switch, destination, None) for switch in self._hops.pop(destination, {})]
+
+    def risky(self) -> list[Dpid]:
+        """The destinations whose DAG cannot be changed in any order of switches, as far as the last ``update`` tells.
+
+        All others can: every link that was left and is still there leads nearer to the destination by the new
+        distances, as all links of the new DAG do, so no mixture of old and new next hops has a loop; and no switch
+        whose next hops work is given one that has none yet, or none that is alive. Of those named here some can as
+        well: transition.py decides exactly.
+        """
+        return list(self._risky)
 
     def next_hops(self, switch: Dpid, destination: Dpid) -> NextHops | None:
         """None at the destination itself, where it cannot be reached, and for what is not among the destinations."""
@@ -192,6 +204,7 @@ class Dags:
                 changed.append((switch, destination, None))
         queue.sort()  # a sorted list is a heap
         queued = set(switches)
+        fresh: set[Dpid] = set()
         while queue:
             distance, switch = heappop(queue)
             if switch == destination:
@@ -200,6 +213,10 @@ class Dags:
             now = self._choose(switch, distance, distances, hops)
             if now == before:
                 continue
+            if before is None:
+                fresh.add(switch)
+            elif destination not in self._risky and self._is_risky(switch, before, now, distances, fresh):
+                self._risky[destination] = None
             hops[switch] = now
             changed.append((switch, destination, now))
             if before is None or before.tier != now.tier:
@@ -207,6 +224,20 @@ class Dags:
                     if neighbour not in queued and distances.get(neighbour) == distance + cost:
                         queued.add(neighbour)
                         heappush(queue, (distance + cost, neighbour))
+
+    def _is_risky(
+        self, switch: Dpid, before: NextHops, now: NextHops, distances: dict[Dpid, int], fresh: set[Dpid]
+    ) -> bool:
+        """Notes a switch whose next hops were all dead, too."""
+        alive = farther = early = False
+        for neighbour, _, port in self._arcs[switch]:
+            was, is_ = port in before.ports, port in now.ports
+            alive |= was
+            farther |= was and not is_ and distances[neighbour] >= distances[switch]
+            early |= is_ and not was and neighbour in fresh
+        if not alive:
+            fresh.add(switch)
+        return farther or (alive and early)
 
     def _choose(self, switch: Dpid, distance: int, distances: dict[Dpid, int], hops: dict[Dpid, NextHops]) -> NextHops:
         ports = []

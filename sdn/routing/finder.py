@@ -59,7 +59,7 @@ class Finder:
     def beside(self, request: PathRequest, primary: Path, protect: Protect) -> Path:
         """The best path that protects another one, whatever waypoints that has; raises as ``path``."""
         check_bandwidth(request.forward, request.backward)
-        plain_request = replace(request, via=())
+        plain_request = replace(request, via=(), only=None)
         exclude = self._mesh.shared(primary, protect)
         way = best_path(self._mesh, plain_request, exclude)
         if way is None:
@@ -161,7 +161,10 @@ class Finder:
             if way is not None:
                 needed = ", ".join(self._excluded(request, way)[:_SHOWN])
                 yield Violation("exclude", f"every path needs something excluded, as {needed}", "Exclude less.")
-        if request.via:
+        if request.only is not None and best_path(self._mesh, replace(request, via=(), only=None)) is not None:
+            reason = "a link of the path that is given is not there, or it keeps no other constraint"
+            yield Violation("explicit_path", reason, "Give another path, or wait until its links are up.")
+        elif request.via:
             way = best_path(self._mesh, replace(request, via=()))
             if way is not None:
                 names = ", ".join(self._switch(switch) for switch in request.via)

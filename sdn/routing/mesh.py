@@ -9,6 +9,7 @@ from bisect import insort
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from sdn.model.calendar import FOREVER, Windows
 from sdn.model.ids import Dpid
 from sdn.model.request import Exclusion, Protect
 from sdn.model.route import Path
@@ -20,25 +21,61 @@ HOP_BITS = 16
 
 
 class Direction:
-    """One direction of a link, named by the end that sends. limit, reserved, free: bits/s; users: who reserved."""
+    """One direction of a link, named by the end that sends. limit, reserved, free: bits/s; users: who reserved.
 
-    __slots__ = ("free", "limit", "reserved", "users")
+    What is reserved for some times alone counts with the most that is reserved at any one time.
+    """
+
+    __slots__ = ("_always", "_steps", "free", "limit", "reserved", "users")
 
     def __init__(self) -> None:
         self.limit = 0
         self.reserved = 0
         self.free = 0
         self.users: dict[str, None] = {}
+        self._always = 0
+        self._steps: dict[int, int] = {}
+        """By how much what is reserved for some times grows at a time; negative where it falls."""
 
     def set_limit(self, limit: int) -> None:
         """Another capacity; what is reserved stays."""
         self.limit = limit
         self.free = max(0, limit - self.reserved)
 
-    def take(self, bandwidth: int) -> None:
-        """Reserve; negative to give back."""
-        self.reserved += bandwidth
+    def take(self, bandwidth: int, windows: Windows = ()) -> None:
+        """Reserve; negative to give back. windows: for these times alone. O(1), with windows O(all times log)."""
+        if windows:
+            for edges, step in ((0, bandwidth), (1, -bandwidth)):
+                for window in windows:
+                    left = self._steps.get(window[edges], 0) + step
+                    if left:
+                        self._steps[window[edges]] = left
+                    else:
+                        self._steps.pop(window[edges], None)
+        else:
+            self._always += bandwidth
+        self.reserved = self._always + (self.peak() if self._steps else 0)
         self.free = max(0, self.limit - self.reserved)
+
+    def peak(self, windows: Windows | None = None) -> int:
+        """The most that is reserved for some times alone at any time, or at any time within windows."""
+        most = level = index = 0
+        times = sorted(self._steps)
+        for time, until in zip(times, [*times[1:], FOREVER], strict=False):
+            level += self._steps[time]
+            if windows is not None:
+                while index < len(windows) and windows[index][1] <= time:
+                    index += 1
+                if index == len(windows):
+                    break
+                if windows[index][0] >= until:
+                    continue
+            most = max(most, level)
+        return most
+
+    def room(self, windows: Windows) -> int:
+        """Bits/s that can still be reserved for these times; () for always."""
+        return max(0, self.limit - self._always - self.peak(windows)) if windows else self.free
 
 
 class Arc:

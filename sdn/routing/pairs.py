@@ -37,7 +37,7 @@ def best_pair(mesh: Mesh, request: PathRequest, protect: Protect) -> Pair | None
     """
     if request.source == request.destination:
         return None if best_path(mesh, request) is None else ([], [])
-    if not request.via:
+    if not request.via and request.only is None:
         pair = together(mesh, request, protect)
         if pair is None:
             return None
@@ -208,7 +208,7 @@ def _untangle(source: Dpid, first: Way, second: Way) -> list[Way]:
 def one_by_one(mesh: Mesh, request: PathRequest, protect: Protect) -> Pair | None:
     """The best primary that can be protected at all, and the best path that protects it; see ``best_pair``."""
     search = _Budget(mesh, MAX_SEARCHES)
-    plain = replace(request, via=())
+    plain = replace(request, via=(), only=None)
     weight = weight_of(request)
     heap: list[tuple[int, int, Exclusion, Way]] = []
     seen: set[Exclusion] = set()

@@ -5,7 +5,7 @@ Links in, next hops that changed out; the computation itself is in dags.py, or c
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from sdn.model.ids import Dpid
 from sdn.model.route import NextHops, Reroute
@@ -69,7 +69,11 @@ class ShortestPaths:
             if before != after:
                 a, b = key
                 changes.append((a.dpid, a.port, b.dpid, b.port, before, after))
-        return self._dags.update(changes) if changes else []
+        return self._dags.update(changes)
+
+    def risky(self) -> list[Dpid]:
+        """Whose DAG the last change of links altered so that not every order of switches will do; see Dags. O(D)."""
+        return self._dags.risky()
 
     def set_destinations(self, dpids: Iterable[Dpid]) -> list[Reroute]:
         """Replace the destinations; answers the (switch, destination) pairs that gained or lost next hops."""
@@ -81,6 +85,11 @@ class ShortestPaths:
             changed += self._dags.add(new)
         self._destinations = wanted
         return changed
+
+    @property
+    def destinations(self) -> Collection[Dpid]:
+        """The destinations there are."""
+        return self._destinations
 
     def next_hops(self, switch: Dpid, destination: Dpid) -> NextHops | None:
         """Over which ports ``switch`` sends towards ``destination``.

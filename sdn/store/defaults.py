@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import ip_address
 
+from sdn.model.circuit import is_circuit_end
 from sdn.model.errors import Exhausted, Limit
-from sdn.model.intent import Address, Network, Port, Resource, Router, Subnet
+from sdn.model.intent import Address, Connection, Network, Port, Resource, Router, Subnet
 from sdn.store.addresses import AddressPool
 from sdn.store.draft import Draft
 from sdn.store.index import offset, subnet_of
-from sdn.store.names import Problems, address_claim, mac_claim, service_keys
+from sdn.store.names import Problems, address_claim, circuit_keys, mac_claim, service_keys
 from sdn.store.numbers import NumbersDraft
 
 _MAX_MACS_TRIED = 10_000
@@ -20,6 +21,8 @@ OWNED_POOLS: dict[type[Resource], str] = {Network: "network", Router: "router", 
 
 def number_keys(resource: Resource | None) -> tuple[tuple[str, str], ...]:
     """(pool, key) of a resource's numbers; empty for kinds without any."""
+    if isinstance(resource, Connection) and is_circuit_end(resource.a):
+        return tuple(("service", key) for key in circuit_keys(resource))
     pool = OWNED_POOLS.get(type(resource)) if resource is not None else None
     if resource is None or pool is None:
         return ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from sdn.model.circuit import is_circuit_end, parse_circuit_end
 from sdn.model.errors import SdnError
 from sdn.model.ids import Kind
 from sdn.model.intent import Binding, Connection, Port, Resource, Router, Subnet, Tenant
@@ -48,7 +49,7 @@ def routed_claim(subnet: str) -> Claim:
 
 
 def pair_claim(a: str, b: str) -> Claim:
-    """Two ports have at most one connection, whichever is called a."""
+    """Two ports have at most one connection without a classifier, whichever is called a."""
     return ("pair", *sorted((a, b)))
 
 
@@ -88,8 +89,21 @@ def claims(resource: Resource) -> Iterator[tuple[str, Claim]]:
     elif isinstance(resource, Router):
         for index, subnet in enumerate(resource.subnets):
             yield f"subnets[{index}]", routed_claim(subnet)
-    elif isinstance(resource, Connection):
+    elif isinstance(resource, Connection) and is_circuit_end(resource.a):
+        yield from _circuit_claims(resource)
+    elif isinstance(resource, Connection) and resource.classifier is None:
         yield "", pair_claim(resource.a, resource.b)
+
+
+def _circuit_claims(connection: Connection) -> Iterator[tuple[str, Claim]]:
+    """All frames of an interface belong to one circuit, as an interface to one port; so do those of one VLAN."""
+    for field in ("a", "b"):
+        end = parse_circuit_end(getattr(connection, field))
+        assert end is not None
+        if end.vlan is None:
+            yield field, binding_claim(end.switch, end.interface)
+        else:
+            yield field, ("circuit", end.switch, f"{end.interface}@{end.vlan}")
 
 
 def references(resource: Resource) -> Iterator[tuple[str, str, Kind]]:
@@ -102,15 +116,23 @@ def references(resource: Resource) -> Iterator[tuple[str, str, Kind]]:
         for index, subnet in enumerate(resource.subnets):
             yield f"subnets[{index}]", subnet, Kind.SUBNET
     elif isinstance(resource, Connection):
-        yield "a", resource.a, Kind.PORT
-        yield "b", resource.b, Kind.PORT
+        if not is_circuit_end(resource.a):
+            yield "a", resource.a, Kind.PORT
+            yield "b", resource.b, Kind.PORT
         for index, other in enumerate(resource.constraints.diverse_from):
             yield f"constraints.diverse_from[{index}]", other, Kind.CONNECTION
+        for index, other in enumerate(resource.constraints.affine_to):
+            yield f"constraints.affine_to[{index}]", other, Kind.CONNECTION
 
 
 def tenant_of(name: str) -> str:
     """The tenant's id in a full resource name."""
     return name.split("/", 2)[1]
+
+
+def circuit_keys(connection: Connection) -> tuple[str, str]:
+    """The keys of the numbers of a circuit's ends in the pool "service", and their names where they are attached."""
+    return f"{connection.name}|a", f"{connection.name}|b"
 
 
 def service_key(port: Port, mac: str = "") -> str:

@@ -187,6 +187,11 @@ class Numbers:
         """All (key, number) of a pool, in no particular order."""
         return iter(self._pools[pool].by_key.items())
 
+    def room(self, pool: str) -> int:
+        """How many numbers are free."""
+        item = self._pools[pool]
+        return item.last - item.first + 1 - len(item.by_number)
+
     def allocate(self, pool: str, key: str) -> int:
         """The number of a key, a new one if it has none; raises Exhausted."""
         number = self.get(pool, key)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sdn.model.errors import Exhausted, InUse, InvalidInput, Limit, NotFound, SdnError, Thing, UsedBy
-from sdn.model.intent import Binding, Network, Port, Resource, Router, Subnet
+from sdn.model.intent import Binding, Connection, Network, Port, Resource, Router, Subnet
 from sdn.store.draft import Draft, Target
 from sdn.store.forms import check_free_address, check_host_address, inside, is_learned
 from sdn.store.index import subnet_of
@@ -238,7 +238,9 @@ def check_claims(draft: Draft, problems: Problems) -> None:
 def _taken(draft: Draft, field: str, what: str, resource: Resource, holder: str) -> SdnError:
     error, fact = conflict_class(draft, holder), UsedBy("", (holder,), 1)
     if what == "pair":
-        return error.of("", f"{holder} already joins these ports", "Change that connection instead.", fact)
+        return error.of(
+            "", f"{holder} already joins these ports", "Change that connection, or give a classifier.", fact
+        )
     if what == "routed":
         return error.of(field, f"{holder} already routes this subnet", "A subnet has one router at most.", fact)
     binding = getattr(resource, field, None) if what in ("binding", "iface-id") else None
@@ -248,6 +250,9 @@ def _taken(draft: Draft, field: str, what: str, resource: Resource, holder: str)
         return error.of(field, f"{where} belongs to {holder}", "Unbind that port or use another interface.", fact)
     if what == "active":
         return error.of(field, f"{holder} is the active port", "Make that port inactive in the same request.", fact)
+    if what in ("binding", "circuit") and isinstance(resource, Connection):
+        remedy = "Use another interface or VLAN, or delete that object first."
+        return error.of(field, f"{holder} has this interface or these frames of it", remedy, fact)
     if what == "mac":
         remedy = "Use a MAC that is free in this network, or none."
         return error.of(field, f"the address belongs to {holder}", remedy, fact)

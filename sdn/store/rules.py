@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Any
 
+from sdn.model.calendar import DAY, DAYS, MAX_OCCURRENCES, Calendar
+from sdn.model.circuit import is_circuit_end
 from sdn.model.errors import InvalidInput
 from sdn.model.ids import Kind, parse_name, qualify
 from sdn.model.intent import (
@@ -25,6 +27,8 @@ from sdn.model.intent import (
 from sdn.model.plugs import MAX_IFACE_ID, is_iface_id
 from sdn.model.request import Protect, Strategy
 from sdn.model.selector import LABEL_KEY
+from sdn.store.circuits import check_circuit
+from sdn.store.classifiers import check_classifier
 from sdn.store.forms import NOT_FOR_TENANTS, check_host_address, check_mac, no_repetition, overlap, scoped
 from sdn.store.names import tenant_of
 from sdn.store.pairs import check_pairs
@@ -41,10 +45,15 @@ MAX_CEILING = (2**32 - 1) * 1000
 """Bits/s: a band of a meter has 32 bits for kbit/s (OpenFlow 1.3.5, section 7.3.4.4)."""
 MAX_QUOTA = 1_000_000
 """Objects of a kind that a tenant may have at most."""
+NO_PATH = ("FAIL", "WAIT", "BEST_EFFORT")
+MAX_PRIORITY = 7
+MAX_TIME = 253_370_764_800
+"""Unix time of the year 9999."""
 PROTECTION_MODES = ("NONE", "PREFERRED", "REQUIRED")
 MAX_CONSTRAINTS = 64
 """Entries of each list of a connection's constraints."""
 MAX_CONSTRAINT_TEXT = 128
+_PATHS = ("explicit_path", "affine_to")
 _BOUNDS = {"max_latency_us": 10**9, "target_latency_us": 10**9, "max_hops": 65535, "max_cost": 2**40}
 MAX_LABELS = 64
 MAX_LABEL_VALUE = 255
@@ -212,8 +221,11 @@ def _binding(path: str, binding: Binding) -> None:
 
 
 def _connection(connection: Connection) -> dict[str, Any]:
-    a = _reference("a", connection.a, connection.name, Kind.PORT)
-    b = _reference("b", connection.b, connection.name, Kind.PORT)
+    if is_circuit_end(connection.a) or is_circuit_end(connection.b):
+        a, b = check_circuit(connection)
+    else:
+        a = _reference("a", connection.a, connection.name, Kind.PORT)
+        b = _reference("b", connection.b, connection.name, Kind.PORT)
     if a == b:
         raise InvalidInput.of("b", f"both ends are {a}", "Name two different ports.")
     for field, least in (("bandwidth", 1), ("reverse", 0)):
@@ -221,6 +233,8 @@ def _connection(connection: Connection) -> dict[str, Any]:
         if not least <= value <= MAX_BANDWIDTH:
             raise InvalidInput.of(field, f"{value} bits/s is out of range", f"Give {least} to {MAX_BANDWIDTH} bits/s.")
     _ceilings(connection)
+    check_classifier(connection)
+    _life(connection)
     _one_of("protection.mode", connection.protection.mode, PROTECTION_MODES)
     _one_of("protection.scope", connection.protection.scope, tuple(Protect))
     return {"a": a, "b": b, "constraints": _constraints(connection)}
@@ -239,6 +253,41 @@ def _ceilings(connection: Connection) -> None:
             raise InvalidInput.of(field, reason, "Give at least as much, or 0 for no ceiling.")
 
 
+def _calendar(wish: Calendar) -> None:
+    for field in ("start", "end"):
+        value = getattr(wish, field)
+        if not 0 <= value <= MAX_TIME:
+            raise InvalidInput.of(f"calendar.{field}", f"{value} is out of range", "Give a time before the year 9999.")
+    if wish.end and wish.end <= wish.start:
+        raise InvalidInput.of("calendar.end", "it is not after the start", "Give a later time.")
+    for index, day in enumerate(wish.days):
+        _one_of(f"calendar.days[{index}]", day, DAYS)
+    no_repetition("calendar.days", wish.days)
+    if not wish.duration:
+        if wish.days:
+            raise InvalidInput.of("calendar.duration", "not given beside days", "Say how long each time lasts.")
+        return
+    if not 1 <= wish.duration <= DAY:
+        raise InvalidInput.of("calendar.duration", f"{wish.duration} is out of range", f"Give 1 to {DAY} seconds.")
+    if not wish.start or not wish.end:
+        field = "end" if wish.start else "start"
+        raise InvalidInput.of(f"calendar.{field}", "not given, and it recurs", "Say from when until when.")
+    if (wish.end - wish.start) // DAY > 7 * MAX_OCCURRENCES or len(tuple(wish.occurrences())) > MAX_OCCURRENCES:
+        raise InvalidInput.of("calendar.end", f"there are more than {MAX_OCCURRENCES} times", "Let it end earlier.")
+
+
+def _life(connection: Connection) -> None:
+    _calendar(connection.calendar)
+    _one_of("no_path", connection.no_path, NO_PATH)
+    for field in ("level", "priority", "hold"):
+        value = getattr(connection, field)
+        if not 0 <= value <= MAX_PRIORITY:
+            raise InvalidInput.of(field, f"{value} is out of range", f"Give 0 to {MAX_PRIORITY}.")
+    if 0 < connection.hold < connection.priority:
+        reason = f"{connection.hold} is below the priority {connection.priority}: it could be displaced by its like"
+        raise InvalidInput.of("hold", reason, "Give at least the priority, or leave it out.")
+
+
 def _constraints(connection: Connection) -> Constraints:
     wish = connection.constraints
     for field, most in (
@@ -252,7 +301,7 @@ def _constraints(connection: Connection) -> Constraints:
             raise InvalidInput.of(f"constraints.{field}", f"{value} is out of range", f"Give 0 to {most}.")
     _one_of("constraints.strategy", wish.strategy, tuple(Strategy))
     _one_of("constraints.diversity", wish.diversity, tuple(Protect))
-    for field in ("exclude_switches", "exclude_links", "exclude_risk_groups", "via", "diverse_from"):
+    for field in ("exclude_switches", "exclude_links", "exclude_risk_groups", "via", "diverse_from", *_PATHS):
         values = getattr(wish, field)
         if len(values) > MAX_CONSTRAINTS:
             reason = f"{len(values)} entries are more than {MAX_CONSTRAINTS}"
@@ -262,14 +311,29 @@ def _constraints(connection: Connection) -> Constraints:
             if not value or len(value) > MAX_CONSTRAINT_TEXT or not value.isprintable():
                 where = f"constraints.{field}[{index}]"
                 raise InvalidInput.of(where, f"{value[:80]!r} is not a name", "Give a name of printable characters.")
+    if wish.explicit_path and wish.via:
+        raise InvalidInput.of("constraints.via", "given beside explicit_path", "Leave out one of the two.")
+    others = {field: _others(connection, field) for field in ("diverse_from", "affine_to")}
+    both = set(others["diverse_from"]) & set(others["affine_to"])
+    if both:
+        reason = f"{min(both)} is also in diverse_from"
+        raise InvalidInput.of("constraints.affine_to", reason, "Name it in one of the two.")
+    if all(getattr(wish, field) == names for field, names in others.items()):
+        return wish
+    return replace(wish, diverse_from=others["diverse_from"], affine_to=others["affine_to"])
+
+
+def _others(connection: Connection, field: str) -> tuple[str, ...]:
+    """Full names of the connections that a field of the constraints names."""
+    where = f"constraints.{field}"
     others = tuple(
-        _reference(f"constraints.diverse_from[{index}]", name, connection.name, Kind.CONNECTION)
-        for index, name in enumerate(wish.diverse_from)
+        _reference(f"{where}[{index}]", name, connection.name, Kind.CONNECTION)
+        for index, name in enumerate(getattr(connection.constraints, field))
     )
     if connection.name in others:
-        raise InvalidInput.of("constraints.diverse_from", "names the connection itself", "Name others.")
-    no_repetition("constraints.diverse_from", others)
-    return wish if others == wish.diverse_from else replace(wish, diverse_from=others)
+        raise InvalidInput.of(where, "names the connection itself", "Name others.")
+    no_repetition(where, others)
+    return others
 
 
 def _one_of(field: str, value: str, known: tuple[str, ...]) -> None:

@@ -26,6 +26,7 @@ from sdn.store.names import (
     tenant_of,
 )
 from sdn.store.numbers import NUMBERS, Deletes, Numbers, NumbersDraft, Puts, StoreMoved, damaged, load_int
+from sdn.store.overlaps import check_overlaps
 from sdn.store.quotas import check_quotas, limits_of, usage_of
 from sdn.store.requests import REQUESTS, FirstResult, Remembered, Requests, digest
 from sdn.store.resolve import name_of, resolve
@@ -190,6 +191,7 @@ class Store:
         relations.check_addresses(draft, problems)
         problems.settle()
         relations.check_claims(draft, problems)
+        check_overlaps(draft, problems)
         problems.settle()
         defaults.fill_addresses(draft, problems)
         numbers = self.numbers.draft()
@@ -298,6 +300,7 @@ class Store:
                 check(draft, problems)
                 problems.settle()
             relations.check_claims(draft, problems)
+            check_overlaps(draft, problems)
             problems.settle()
         except SdnError as error:
             first = error.violations[0]

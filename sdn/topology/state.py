@@ -24,6 +24,7 @@ from sdn.topology.adjacency import End
 from sdn.topology.damping import Damping, DampingRule
 from sdn.topology.discovery import Discovery
 from sdn.topology.latency import Latencies, Latency
+from sdn.topology.maintenance import LinkWish, Maintenance
 from sdn.topology.records import key, read_penalties, write_penalty
 
 PENALTY = 1_000_000
@@ -40,8 +41,8 @@ class LinkState:
 
     link: as observed, without penalty, None when it is declared but not seen. declared: None when it was not declared.
     away: a switch at one of its ends is not connected, so that it cannot be probed. damped: avoided, because it was
-    lost too often. unused: seen, but not taken for a link, because only declared ones are. measured: None while that is
-    not known.
+    lost too often. drained: avoided, because an operator said so of it or of one of its switches. unused: seen, but not
+    taken for a link, because only declared ones are. measured: None while that is not known.
     """
 
     a: tuple[str, str]
@@ -50,6 +51,7 @@ class LinkState:
     declared: DeclaredLink | None
     away: bool = False
     damped: bool = False
+    drained: bool = False
     unused: bool = False
     measured: Latency | None = None
 
@@ -98,6 +100,7 @@ class TopologyState:
         self._only_declared = only_declared and declared is not None
         self._damping = Damping[wiring.SeenLink](damping or DampingRule())
         self._measured = measured
+        self.maintenance = Maintenance(PENALTY)
         self._latency: dict[wiring.SeenLink, int] = {}
         """As measured when it was taken over, in microseconds."""
         self.latencies = Latencies()
@@ -147,6 +150,23 @@ class TopologyState:
     def records(self) -> dict[str, str]:
         """The learned links as key → JSON text, for ``load`` after a restart. O(L)."""
         return self.discovery.records()
+
+    # Maintenance
+
+    def set_link(self, pair: wiring.SeenLink, wish: LinkWish) -> bool:
+        """An operator says something about a link, the lower end first; whether it is news."""
+        news = self.maintenance.set_link(pair, wish)
+        if news:
+            self._use(pair)
+        return news
+
+    def drain_switch(self, dpid: Dpid, *, drained: bool) -> bool:
+        """An operator says whether traffic is to leave a switch; whether it is news. O(links)."""
+        news = self.maintenance.set_switch(dpid, drained=drained)
+        if news:
+            for pair in [pair for pair in self._plain if dpid in (pair[0].dpid, pair[1].dpid)]:
+                self._use(pair)
+        return news
 
     def take_penalty_records(self, wall: float) -> dict[str, str | None]:
         """Penalties as key → JSON text, for ``load``, that are others since the last call (None: forgotten).
@@ -263,6 +283,7 @@ class TopologyState:
             self._wiring.declared(pair),
             away=not all(self.discovery.connected(end.dpid) for end in pair),
             damped=self._damping.suppressed(pair),
+            drained=self.maintenance.drained(pair),
             unused=pair not in self._now_used,
             measured=self.latencies.of(pair),
         )
@@ -311,7 +332,9 @@ class TopologyState:
         link, before = self._plain.get(pair), self._now_used.get(pair)
         if self._only_declared and self._wiring.declared(pair) is None:
             link = None
-        now = None if link is None else self._penalised(link, damped=self._damping.suppressed(pair))
+        now = None
+        if link is not None:
+            now = self._penalised(self.maintenance.apply(pair, link), damped=self._damping.suppressed(pair))
         self._before.setdefault(pair, before)
         if now == before:
             return

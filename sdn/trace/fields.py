@@ -31,20 +31,17 @@ class Known:
 _MORE = (
     (BASIC, 2, "metadata", 64),
     (BASIC, 7, "vlan_pcp", 3),
-    (BASIC, 8, "ip_dscp", 6),
     (BASIC, 9, "ip_ecn", 2),
-    (BASIC, 13, "tcp_src", 16),
-    (BASIC, 14, "tcp_dst", 16),
-    (BASIC, 15, "udp_src", 16),
-    (BASIC, 16, "udp_dst", 16),
     (BASIC, 20, "icmp_code", 8),
     (BASIC, 28, "ipv6_label", 20),
     (BASIC, 30, "icmpv6_code", 8),
     *((NXM_1, number, f"reg{number}", 32) for number in range(8, 16)),
 )
-_DECIMAL = {"tcp_src", "tcp_dst", "udp_src", "udp_dst", "icmp_code", "icmpv6_code"}
+_DECIMAL = {"icmp_code", "icmpv6_code"}
 _OLDER = {"tcp_src": 9, "tcp_dst": 10, "udp_src": 11, "udp_dst": 12}
 """Numbers in class NXM_OF (0)."""
+_NARROW = {"vlan_tci": 13, "ip_dscp": 6}
+"""Bits of fields that do not fill their bytes."""
 IN_PORT_16 = Known("in_port", 2, 16, "dec")
 """NXM_OF_IN_PORT: port numbers in 16 bits, reserved ones shortened (ovs-fields(7))."""
 
@@ -52,15 +49,15 @@ IN_PORT_16 = Known("in_port", 2, 16, "dec")
 def _table() -> Mapping[tuple[int, int], Known]:
     found: dict[tuple[int, int], Known] = {}
     for field in FIELDS:
-        known = Known(field.name, field.size, 13 if field.name == "vlan_tci" else field.size * 8, field.style)
+        known = Known(field.name, field.size, _NARROW.get(field.name, field.size * 8), field.style)
         found[field.oxm_class, field.number] = known
+        if field.name in _OLDER:
+            found[0, _OLDER[field.name]] = known
         if field.nxm:
             found.setdefault((field.nxm >> 8, field.nxm >> 1 & 0x7F), known)
     for oxm_class, number, name, bits in _MORE:
         known = Known(name, (bits + 7) // 8, bits, "dec" if name in _DECIMAL else "hex")
-        known = found.setdefault((oxm_class, number), known)
-        if name in _OLDER:
-            found.setdefault((0, _OLDER[name]), known)
+        found.setdefault((oxm_class, number), known)
     found[0, 0] = IN_PORT_16
     return MappingProxyType(found)
 

@@ -141,6 +141,7 @@ class CheckConnectionResponse(_message.Message):
     PATH_FIELD_NUMBER: _builtins.int
     BACKUP_PATH_FIELD_NUMBER: _builtins.int
     OBSTACLES_FIELD_NUMBER: _builtins.int
+    DISPLACED_FIELD_NUMBER: _builtins.int
     admitted: _builtins.bool
     """Whether it would be admitted now."""
     @_builtins.property
@@ -153,6 +154,10 @@ class CheckConnectionResponse(_message.Message):
     def obstacles(self) -> _containers.RepeatedCompositeFieldContainer[Global___Obstacle]:
         """Why it would be refused."""
 
+    @_builtins.property
+    def displaced(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Connections of less priority that would lose a path for it (full names)."""
+
     def __init__(
         self,
         *,
@@ -160,10 +165,11 @@ class CheckConnectionResponse(_message.Message):
         path: Global___FoundPath | None = ...,
         backup_path: Global___FoundPath | None = ...,
         obstacles: _abc.Iterable[Global___Obstacle] | None = ...,
+        displaced: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["backup_path", b"backup_path", "path", b"path"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["admitted", b"admitted", "backup_path", b"backup_path", "obstacles", b"obstacles", "path", b"path"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["admitted", b"admitted", "backup_path", b"backup_path", "displaced", b"displaced", "obstacles", b"obstacles", "path", b"path"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -195,7 +201,7 @@ class PathQuery(_message.Message):
     """
     @_builtins.property
     def constraints(self) -> _resources_pb2.Constraints:
-        """diverse_from must be empty."""
+        """diverse_from, affine_to and pinned must not be given."""
 
     def __init__(
         self,

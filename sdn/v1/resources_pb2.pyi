@@ -37,6 +37,10 @@ class _StateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_State.ValueType
     """A connection that cannot be given; the reason says why."""
     FAILED: _State.ValueType  # 5
     """A switch refused it."""
+    ADMITTED: _State.ValueType  # 7
+    """A connection whose path is reserved for a time to come."""
+    EXPIRED: _State.ValueType  # 8
+    """A connection whose time is over."""
 
 class State(_State, metaclass=_StateEnumTypeWrapper):
     """State of an object in the switches."""
@@ -52,6 +56,10 @@ REJECTED: State.ValueType  # 4
 """A connection that cannot be given; the reason says why."""
 FAILED: State.ValueType  # 5
 """A switch refused it."""
+ADMITTED: State.ValueType  # 7
+"""A connection whose path is reserved for a time to come."""
+EXPIRED: State.ValueType  # 8
+"""A connection whose time is over."""
 Global___State: _TypeAlias = State  # noqa: Y015
 
 class _ConditionStatus:
@@ -155,6 +163,61 @@ REQUIRED: ProtectionMode.ValueType  # 3
 """Refused without a backup path; DEGRADED while there is none any more."""
 Global___ProtectionMode: _TypeAlias = ProtectionMode  # noqa: Y015
 
+class _Weekday:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _WeekdayEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Weekday.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    WEEKDAY_UNSPECIFIED: _Weekday.ValueType  # 0
+    MONDAY: _Weekday.ValueType  # 1
+    TUESDAY: _Weekday.ValueType  # 2
+    WEDNESDAY: _Weekday.ValueType  # 3
+    THURSDAY: _Weekday.ValueType  # 4
+    FRIDAY: _Weekday.ValueType  # 5
+    SATURDAY: _Weekday.ValueType  # 6
+    SUNDAY: _Weekday.ValueType  # 7
+
+class Weekday(_Weekday, metaclass=_WeekdayEnumTypeWrapper): ...
+
+WEEKDAY_UNSPECIFIED: Weekday.ValueType  # 0
+MONDAY: Weekday.ValueType  # 1
+TUESDAY: Weekday.ValueType  # 2
+WEDNESDAY: Weekday.ValueType  # 3
+THURSDAY: Weekday.ValueType  # 4
+FRIDAY: Weekday.ValueType  # 5
+SATURDAY: Weekday.ValueType  # 6
+SUNDAY: Weekday.ValueType  # 7
+Global___Weekday: _TypeAlias = Weekday  # noqa: Y015
+
+class _NoPath:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _NoPathEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_NoPath.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    NO_PATH_UNSPECIFIED: _NoPath.ValueType  # 0
+    """FAIL."""
+    FAIL: _NoPath.ValueType  # 1
+    """It is refused."""
+    WAIT: _NoPath.ValueType  # 2
+    """It is taken, and PENDING until there is a path."""
+    BEST_EFFORT: _NoPath.ValueType  # 3
+    """It is taken, and DEGRADED until there is a path."""
+
+class NoPath(_NoPath, metaclass=_NoPathEnumTypeWrapper):
+    """What becomes of a request for which there is no path. Traffic goes the shortest way until there is one."""
+
+NO_PATH_UNSPECIFIED: NoPath.ValueType  # 0
+"""FAIL."""
+FAIL: NoPath.ValueType  # 1
+"""It is refused."""
+WAIT: NoPath.ValueType  # 2
+"""It is taken, and PENDING until there is a path."""
+BEST_EFFORT: NoPath.ValueType  # 3
+"""It is taken, and DEGRADED until there is a path."""
+Global___NoPath: _TypeAlias = NoPath  # noqa: Y015
+
 @_typing.final
 class PathHop(_message.Message):
     """One switch of a path."""
@@ -226,6 +289,43 @@ class Condition(_message.Message):
 Global___Condition: _TypeAlias = Condition  # noqa: Y015
 
 @_typing.final
+class Transition(_message.Message):
+    """A change of a connection."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TIME_FIELD_NUMBER: _builtins.int
+    PREVIOUS_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    previous: Global___State.ValueType
+    """Not given for the first one that is known."""
+    state: Global___State.ValueType
+    reason: _builtins.str
+    """Machine-readable, CamelCase."""
+    path: _builtins.str
+    """Names of the switches of its path joined by ' > ', at most 400 characters."""
+    @_builtins.property
+    def time(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        time: _timestamp_pb2.Timestamp | None = ...,
+        previous: Global___State.ValueType = ...,
+        state: Global___State.ValueType = ...,
+        reason: _builtins.str = ...,
+        path: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["path", b"path", "previous", b"previous", "reason", b"reason", "state", b"state", "time", b"time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Transition: _TypeAlias = Transition  # noqa: Y015
+
+@_typing.final
 class SharedAddress(_message.Message):
     """What is known about an object; output only.
     Who has an address or MAC that a port may use by its allowed address pairs.
@@ -276,6 +376,7 @@ class Status(_message.Message):
     BACKUP_PATH_FIELD_NUMBER: _builtins.int
     SHARED_ADDRESSES_FIELD_NUMBER: _builtins.int
     CONDITIONS_FIELD_NUMBER: _builtins.int
+    HISTORY_FIELD_NUMBER: _builtins.int
     state: Global___State.ValueType
     reason: _builtins.str
     """Machine-readable, CamelCase."""
@@ -305,6 +406,10 @@ class Status(_message.Message):
     def conditions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Condition]:
         """For each kind always the same types."""
 
+    @_builtins.property
+    def history(self) -> _containers.RepeatedCompositeFieldContainer[Global___Transition]:
+        """The last 32 changes of state, reason or path of a connection, the oldest first; in the answer of GetConnection alone."""
+
     def __init__(
         self,
         *,
@@ -317,10 +422,11 @@ class Status(_message.Message):
         backup_path: _abc.Iterable[Global___PathHop] | None = ...,
         shared_addresses: _abc.Iterable[Global___SharedAddress] | None = ...,
         conditions: _abc.Iterable[Global___Condition] | None = ...,
+        history: _abc.Iterable[Global___Transition] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["backup_path", b"backup_path", "conditions", b"conditions", "message", b"message", "path", b"path", "reason", b"reason", "shared_addresses", b"shared_addresses", "state", b"state", "switches_away", b"switches_away", "switches_pending", b"switches_pending"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backup_path", b"backup_path", "conditions", b"conditions", "history", b"history", "message", b"message", "path", b"path", "reason", b"reason", "shared_addresses", b"shared_addresses", "state", b"state", "switches_away", b"switches_away", "switches_pending", b"switches_pending"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -770,6 +876,9 @@ class Constraints(_message.Message):
     STRATEGY_FIELD_NUMBER: _builtins.int
     DIVERSE_FROM_FIELD_NUMBER: _builtins.int
     DIVERSITY_FIELD_NUMBER: _builtins.int
+    EXPLICIT_PATH_FIELD_NUMBER: _builtins.int
+    AFFINE_TO_FIELD_NUMBER: _builtins.int
+    PINNED_FIELD_NUMBER: _builtins.int
     max_latency_us: _builtins.int
     """Sum of the links' latencies, in microseconds, that is never exceeded."""
     target_latency_us: _builtins.int
@@ -780,6 +889,8 @@ class Constraints(_message.Message):
     """Sum of link costs."""
     strategy: Global___PathStrategy.ValueType
     diversity: Global___Scope.ValueType
+    pinned: _builtins.bool
+    """It takes no other path than the first one that it got: when a link of it is lost, it waits for that link."""
     @_builtins.property
     def exclude_switches(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Names or datapath ids."""
@@ -798,6 +909,16 @@ class Constraints(_message.Message):
     def diverse_from(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Other connections of the tenant (full name or id) from whose paths this one keeps away, and they from its."""
 
+    @_builtins.property
+    def explicit_path(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The whole path: every switch from that of a to that of b, each by name or datapath id, or as SWITCH:INTERFACE with the
+        interface by which the path leaves it, where several links lead to the next. Not beside via. A backup path is free.
+        """
+
+    @_builtins.property
+    def affine_to(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Other connections of the tenant (full name or id) along whose links this one goes as far as it can."""
+
     def __init__(
         self,
         *,
@@ -812,10 +933,13 @@ class Constraints(_message.Message):
         strategy: Global___PathStrategy.ValueType = ...,
         diverse_from: _abc.Iterable[_builtins.str] | None = ...,
         diversity: Global___Scope.ValueType = ...,
+        explicit_path: _abc.Iterable[_builtins.str] | None = ...,
+        affine_to: _abc.Iterable[_builtins.str] | None = ...,
+        pinned: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["diverse_from", b"diverse_from", "diversity", b"diversity", "exclude_links", b"exclude_links", "exclude_risk_groups", b"exclude_risk_groups", "exclude_switches", b"exclude_switches", "max_cost", b"max_cost", "max_hops", b"max_hops", "max_latency_us", b"max_latency_us", "strategy", b"strategy", "target_latency_us", b"target_latency_us", "via", b"via"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["affine_to", b"affine_to", "diverse_from", b"diverse_from", "diversity", b"diversity", "exclude_links", b"exclude_links", "exclude_risk_groups", b"exclude_risk_groups", "exclude_switches", b"exclude_switches", "explicit_path", b"explicit_path", "max_cost", b"max_cost", "max_hops", b"max_hops", "max_latency_us", b"max_latency_us", "pinned", b"pinned", "strategy", b"strategy", "target_latency_us", b"target_latency_us", "via", b"via"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -846,6 +970,103 @@ class Protection(_message.Message):
 Global___Protection: _TypeAlias = Protection  # noqa: Y015
 
 @_typing.final
+class Calendar(_message.Message):
+    """When a connection is wanted. Times are in whole seconds; days are those of UTC."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    START_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    DURATION_S_FIELD_NUMBER: _builtins.int
+    DAYS_FIELD_NUMBER: _builtins.int
+    duration_s: _builtins.int
+    """It recurs: the first time begins at start, others at the same time of each day, and each lasts so long, at most a day.
+    start and end are needed then, with at most 400 times between them. 0: all the time from start to end.
+    """
+    @_builtins.property
+    def start(self) -> _timestamp_pb2.Timestamp:
+        """At once if not given."""
+
+    @_builtins.property
+    def end(self) -> _timestamp_pb2.Timestamp:
+        """Never if not given."""
+
+    @_builtins.property
+    def days(self) -> _containers.RepeatedScalarFieldContainer[Global___Weekday.ValueType]:
+        """Only on these days of the week."""
+
+    def __init__(
+        self,
+        *,
+        start: _timestamp_pb2.Timestamp | None = ...,
+        end: _timestamp_pb2.Timestamp | None = ...,
+        duration_s: _builtins.int = ...,
+        days: _abc.Iterable[Global___Weekday.ValueType] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "start", b"start"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["days", b"days", "duration_s", b"duration_s", "end", b"end", "start", b"start"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Calendar: _TypeAlias = Calendar  # noqa: Y015
+
+@_typing.final
+class Classifier(_message.Message):
+    """Packets of IP, as they go from a to b; on the way back the two sides change places. What is not given is not looked
+    at; something must be. Fragments have no ports here, the first one of a packet included: only a classifier without
+    ports takes them.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IP_VERSION_FIELD_NUMBER: _builtins.int
+    PROTOCOL_FIELD_NUMBER: _builtins.int
+    A_PREFIX_FIELD_NUMBER: _builtins.int
+    B_PREFIX_FIELD_NUMBER: _builtins.int
+    A_PORT_FIELD_NUMBER: _builtins.int
+    B_PORT_FIELD_NUMBER: _builtins.int
+    DSCP_FIELD_NUMBER: _builtins.int
+    PRECEDENCE_FIELD_NUMBER: _builtins.int
+    ip_version: _builtins.int
+    """4 or 6; both if neither this nor a prefix says so."""
+    protocol: _builtins.int
+    """1 ICMP, 6 TCP, 17 UDP, 58 ICMPv6, 132 SCTP and so on."""
+    a_prefix: _builtins.str
+    """Addresses at a, and at b: 10.0.0.0/8, 2001:db8::/32, with /32 or /128 for one address."""
+    b_prefix: _builtins.str
+    a_port: _builtins.int
+    """Ports of TCP or UDP at a, and at b."""
+    b_port: _builtins.int
+    dscp: _builtins.int
+    """0 to 63."""
+    precedence: _builtins.int
+    """0 to 1000. Of two connections that both take a packet the one with the higher precedence has it; two of the same
+    precedence that overlap are refused.
+    """
+    def __init__(
+        self,
+        *,
+        ip_version: _builtins.int = ...,
+        protocol: _builtins.int = ...,
+        a_prefix: _builtins.str = ...,
+        b_prefix: _builtins.str = ...,
+        a_port: _builtins.int = ...,
+        b_port: _builtins.int = ...,
+        dscp: _builtins.int | None = ...,
+        precedence: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_dscp", b"_dscp", "dscp", b"dscp"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_dscp", b"_dscp", "a_port", b"a_port", "a_prefix", b"a_prefix", "b_port", b"b_port", "b_prefix", b"b_prefix", "dscp", b"dscp", "ip_version", b"ip_version", "precedence", b"precedence", "protocol", b"protocol"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__dscp: _TypeAlias = _typing.Literal["dscp"]  # noqa: Y015
+    _WhichOneofArgType__dscp: _TypeAlias = _typing.Literal["_dscp", b"_dscp"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__dscp) -> _WhichOneofReturnType__dscp | None: ...
+
+Global___Classifier: _TypeAlias = Classifier  # noqa: Y015
+
+@_typing.final
 class Connection(_message.Message):
     """Traffic between two ports takes a path of its own with bandwidth reserved along it."""
 
@@ -862,12 +1083,21 @@ class Connection(_message.Message):
     PROTECTION_FIELD_NUMBER: _builtins.int
     CEILING_BPS_FIELD_NUMBER: _builtins.int
     REVERSE_CEILING_BPS_FIELD_NUMBER: _builtins.int
+    CLASSIFIER_FIELD_NUMBER: _builtins.int
+    NO_PATH_FIELD_NUMBER: _builtins.int
+    SERVICE_LEVEL_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    HOLD_PRIORITY_FIELD_NUMBER: _builtins.int
+    CALENDAR_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """tenants/T/connections/C"""
     a: _builtins.str
-    """Port at one end: full name or, within the tenant, the id alone."""
+    """Port at one end: full name or, within the tenant, the id alone. Or, at both ends, an interface of a switch, for a bare
+    circuit of whole Ethernet frames: SWITCH:INTERFACE for all of its frames, SWITCH:INTERFACE@VLAN for those with this
+    outer tag, which is taken off and that of the other end put on, SWITCH:INTERFACE@untagged for those without one.
+    """
     b: _builtins.str
-    """Port at the other end."""
+    """The other end."""
     bandwidth_bps: _builtins.int
     """bits/s from a to b, at least 1."""
     reverse_bandwidth_bps: _builtins.int
@@ -878,6 +1108,13 @@ class Connection(_message.Message):
     """
     reverse_ceiling_bps: _builtins.int
     """The same from b to a."""
+    no_path: Global___NoPath.ValueType
+    service_level: _builtins.int
+    """0 to 7: after a failure those of a higher level get other paths first."""
+    priority: _builtins.int
+    """0 to 7: if it does not fit otherwise, connections whose holding priority is lower have to go (docs/connections.md)."""
+    hold_priority: _builtins.int
+    """Not less than priority, at most 7; as priority if not given."""
     @_builtins.property
     def metadata(self) -> Global___Metadata: ...
     @_builtins.property
@@ -886,6 +1123,16 @@ class Connection(_message.Message):
     def constraints(self) -> Global___Constraints: ...
     @_builtins.property
     def protection(self) -> Global___Protection: ...
+    @_builtins.property
+    def classifier(self) -> Global___Classifier:
+        """Which packets between a and b it takes. Not given: all that no other connection between them takes; there is at most
+        one of these. At most 64 connections are between two ports.
+        """
+
+    @_builtins.property
+    def calendar(self) -> Global___Calendar:
+        """When it is wanted; always if not given."""
+
     def __init__(
         self,
         *,
@@ -900,10 +1147,16 @@ class Connection(_message.Message):
         protection: Global___Protection | None = ...,
         ceiling_bps: _builtins.int = ...,
         reverse_ceiling_bps: _builtins.int = ...,
+        classifier: Global___Classifier | None = ...,
+        no_path: Global___NoPath.ValueType = ...,
+        service_level: _builtins.int = ...,
+        priority: _builtins.int = ...,
+        hold_priority: _builtins.int = ...,
+        calendar: Global___Calendar | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["constraints", b"constraints", "metadata", b"metadata", "protection", b"protection", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["calendar", b"calendar", "classifier", b"classifier", "constraints", b"constraints", "metadata", b"metadata", "protection", b"protection", "status", b"status"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["a", b"a", "b", b"b", "bandwidth_bps", b"bandwidth_bps", "ceiling_bps", b"ceiling_bps", "constraints", b"constraints", "metadata", b"metadata", "name", b"name", "protection", b"protection", "reverse_bandwidth_bps", b"reverse_bandwidth_bps", "reverse_ceiling_bps", b"reverse_ceiling_bps", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["a", b"a", "b", b"b", "bandwidth_bps", b"bandwidth_bps", "calendar", b"calendar", "ceiling_bps", b"ceiling_bps", "classifier", b"classifier", "constraints", b"constraints", "hold_priority", b"hold_priority", "metadata", b"metadata", "name", b"name", "no_path", b"no_path", "priority", b"priority", "protection", b"protection", "reverse_bandwidth_bps", b"reverse_bandwidth_bps", "reverse_ceiling_bps", b"reverse_ceiling_bps", "service_level", b"service_level", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -73,6 +73,7 @@ def test_json_has_the_same_keys_whether_set_or_not(run: Any, red: str) -> None:
         "backup_path": [],
         "shared_addresses": [],
         "conditions": [],
+        "history": [],
     }
     assert json.loads(run("get", "networks", "-o", "json").stdout)[0]["mtu"] == 1500
 

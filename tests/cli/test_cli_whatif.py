@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from sdn.cli.utilisation import bar
-from sdn.controller.reader import LinkView, TopologyView
+from sdn.controller.reader import CheckedConnection, FoundPath, LinkView, TopologyView
+from sdn.model.calendar import Calendar
 from sdn.model.counters import Counted, Counts, LinkCounters, Rates
 from sdn.model.errors import NotFound
 from sdn.model.ids import Kind
 from sdn.model.selector import Selector
-from sdn.model.status import PathHop
+from sdn.model.status import PathHop, State, Status, Transition
 from sdn.model.whatif import Affected, Consequence, FailureKind, Fate, Overload, WhatIfQuery
 
 GIGA = 10**9
@@ -34,7 +35,7 @@ class Counting:
         return []
 
     def read(self, name: str) -> Counted | None:
-        return None
+        return Counted()
 
     def links(self, switch: str) -> Sequence[LinkCounters]:
         counted = Counted(Counts(), Rates(tx_bits=2.5e8), 1.7e9)
@@ -133,3 +134,51 @@ def test_bars() -> None:
     assert bar(0.001, 0) == "[=" + " " * 19 + "]"
     assert bar(0.25, 0.5) == "[#####-----" + " " * 10 + "]"
     assert bar(2, 3) == "[" + "#" * 20 + "]"
+
+
+def test_connect_and_describe_tell_of_levels_priorities_and_history(run: Any, daemon: Any, red: str) -> None:
+    options = ("--level", "5", "--priority", "2", "--hold", "4", "--if-no-path", "best-effort")
+    name = "tenants/red/connections/gold"
+    assert run("connect", "h1", "h2", "-t", "red", "--bandwidth", "1M", "--name", "gold", *options).exit_code == 0
+    made = daemon.store.objects[name]
+    assert (made.level, made.priority, made.hold, made.no_path) == (5, 2, 4, "BEST_EFFORT")
+    history = (
+        Transition(1.7e9, None, State.PENDING, "Programming", ""),
+        Transition(1.7e9 + 1, State.PENDING, State.PROGRAMMED, "", "leaf1 > leaf2"),
+    )
+    daemon.statuses[name] = Status(State.PROGRAMMED, history=history)
+    result = run("describe", "connection", "gold", "-t", "red")
+    assert result.exit_code == 0, result.stderr
+    text = result.stdout
+    assert [line.split() for line in text.split("History:\n")[1].splitlines()[:3]] == [
+        ["TIME", "FROM", "TO", "REASON", "PATH"],
+        ["2023-11-14T22:13:21Z", "PENDING", "PROGRAMMED", "-", "leaf1", ">", "leaf2"],
+        ["2023-11-14T22:13:20Z", "-", "PENDING", "Programming", "-"],
+    ]
+    words = {line.split(":")[0]: line.split(":")[1].strip() for line in text.splitlines() if ":" in line}
+    assert (words["Service level"], words["Hold priority"], words["No path"]) == ("5", "4", "best effort")
+
+
+def test_a_calendar_on_the_command_line_and_in_a_manifest(run: Any, daemon: Any, red: str) -> None:
+    options = ("--start", "2026-03-02T22:00Z", "--end", "2026-04-01T06:00:00+02:00", "--for", "4h", "--day", "friday")
+    name = "tenants/red/connections/h1-h2"
+    assert run("connect", "h1", "h2", "-t", "red", "--bandwidth", "1M", *options).exit_code == 0
+    made = daemon.store.objects[name]
+    assert made.calendar == Calendar(start=1772488800, end=1775016000, duration=14400, days=("FRIDAY",))
+    text = run("describe", "connection", "h1-h2", "-t", "red").stdout
+    assert "from 2026-03-02T22:00:00Z until 2026-04-01T04:00:00Z for 14400 s on friday" in text
+    printed = run("get", "connection", "h1-h2", "-t", "red", "-o", "yaml").stdout
+    again = run("apply", "-f", "-", stdin=printed)
+    assert again.exit_code == 0, again.stderr + printed
+    assert daemon.store.objects[name].calendar == made.calendar
+    wrong = run("apply", "-f", "-", stdin=printed.replace("2026-03-02T22:00:00Z", "tomorrow"))
+    assert "calendar.start: not a time. Write it as 2026-03-01T18:00:00Z." in wrong.stderr
+    assert "is not a time" in run("connect", "h1", "h2", "-t", "red", "--bandwidth", "1M", "--start", "soon").stderr
+
+
+def test_why_not_tells_who_would_be_displaced(run: Any, daemon: Any, red: str) -> None:
+    found = FoundPath(HOPS, 20, 3000, GIGA, GIGA)
+    daemon.check_connection = lambda connection: CheckedConnection(found, None, (), (SAFE.name,))
+    result = run("why-not", "h1", "h2", "-t", "red", "--bandwidth", "1M", "--priority", "1")
+    assert result.exit_code == 0
+    assert f"It would displace:\n{SAFE.name}" in result.stdout

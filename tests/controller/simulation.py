@@ -102,8 +102,16 @@ class Simulation:
     probes.
     """
 
-    def __init__(self, spec: str, *, staged: bool = False, learn: str = "", repair: bool = True) -> None:
-        self.staged, self.repair = staged, repair
+    def __init__(
+        self,
+        spec: str,
+        *,
+        staged: bool = False,
+        learn: str = "",
+        repair: bool = True,
+        oversubscription: float = 1.0,
+    ) -> None:
+        self.staged, self.repair, self.oversubscription = staged, repair, oversubscription
         self.learn = learn
         self.sent: list[SendPacket] = []
         self.declared = assign_interfaces(load_topology(spec))
@@ -138,7 +146,9 @@ class Simulation:
             now=self.now,
             wall=self.wall,
             declared=self.declared,
-            settings=Settings(start_grace=10.0, learn=self.learn, repair=self.repair),
+            settings=Settings(
+                start_grace=10.0, learn=self.learn, repair=self.repair, oversubscription=self.oversubscription
+            ),
         )
 
     def turn(self, *events: Event) -> None:

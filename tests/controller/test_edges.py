@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from simulation import Simulation
 
+from sdn.model.calendar import Calendar
 from sdn.model.command import Delete
 from sdn.model.errors import InvalidInput
 from sdn.model.intent import Binding, Connection, Network, Port, Tenant
@@ -130,3 +131,22 @@ def test_ceilings_that_cannot_be(sim: Simulation, values: dict[str, int], field:
     with pytest.raises(InvalidInput) as caught:
         sim.put(wish(**values))
     assert caught.value.violations[0].field.endswith(field)
+
+
+def test_out_of_its_time_a_circuit_carries_nothing(sim: Simulation) -> None:
+    now = int(sim.wall)
+    times = Calendar(start=now + 100, end=now + 200)
+    ends = {side: f"leaf{number}:free" for number, side in enumerate("ab", 1)}
+    for leaf in ("leaf1", "leaf2"):
+        sim.devices[leaf].add_port("free")
+        sim.disconnect(leaf)
+        sim.connect(leaf)
+    sim.run(3)
+    sim.put(Connection(name=NAME, **ends, bandwidth=MEGA, calendar=times))
+    for state, open_ in ((State.ADMITTED, False), (State.PROGRAMMED, True), (State.EXPIRED, False)):
+        sim.run(3)
+        assert sim.state(NAME) is state
+        port = sim.devices["leaf1"].ports["free"].number.to_bytes(4, "big")
+        ways_in = [key for key in sim.devices["leaf1"].flows if key[0] == Table.CLASSIFY and port in key]
+        assert bool(ways_in) == open_
+        sim.run(110)

@@ -7,10 +7,11 @@ from simulation import Simulation
 from test_controller import T, cloud
 
 from sdn.controller.readiness import AWAY, COMPUTING, CONFIRMING, OFF, READY
-from sdn.controller.repairs import QUIET
+from sdn.controller.repairs import PATIENCE, QUIET
 from sdn.controller.views import Views
 from sdn.model.resilience import Coverage, Resilience
 from sdn.model.status import State
+from sdn.pipeline.layout import Table
 
 
 @pytest.fixture
@@ -73,7 +74,8 @@ def test_an_object_is_programmed_before_repair_is_ready_and_that_is_told_beside_
 def test_what_a_switch_has_not_confirmed_is_not_ready(sim: Simulation) -> None:
     sim.devices["leaf2"].silent = True
     sim.set_link(CABLE, up=False)
-    sim.run(QUIET + 0.2)
+    # Trees wait a moment for what leaf2 does not confirm.
+    sim.run(QUIET + PATIENCE + 0.2)
     told = states(sim)
     assert told["leaf2"][0] == CONFIRMING
     assert told["leaf2"][1] >= 1
@@ -102,7 +104,10 @@ def test_without_repair_equal_ways_alone_are_left() -> None:
 
 def test_what_a_switch_refuses_is_a_gap(sim: Simulation) -> None:
     spine = sim.devices["spine1"]
-    bodies = {b for _, route, _ in sim.controller.compiler.routes.held(spine.dpid) for b in route.bodies[1:] if b}
+    compiler = sim.controller.compiler
+    keys = {entry.key for *_, entries in compiler.routes.held(spine.dpid) for entry in entries}
+    flows = compiler.programs[spine.dpid].flows.items()
+    bodies = {body for key, body in flows if key in keys and key[0] == Table.FABRIC}
     spine.refuses = dict.fromkeys(bodies, "no")
     spine.flows.clear()
     sim.disconnect("spine1")

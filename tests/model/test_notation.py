@@ -18,6 +18,8 @@ from sdn.model.route import Path as SwitchPath
 from sdn.pipeline import Compiler
 from sdn.pipeline.facts import (
     Ceiling,
+    CircuitFacts,
+    ClassFacts,
     ConnectionFacts,
     EdgeFacts,
     InterfaceFacts,
@@ -100,6 +102,10 @@ def test_ovs_ofctl_means_the_same() -> None:
     way = Way(SwitchPath((1, 2), ((1, 1),)), 1, 2)  # type: ignore[arg-type]
     compiler.set_connection("c", ConnectionFacts(1, 2, (way,), way))
     compiler.set_edge("c", EdgeFacts(SideFacts(1, 2, (1,), Ceiling(70000, 50)), SideFacts(2, 1, (2,))))
+    some = ClassFacts(4, (bytes([10, 0, 0, 0]), 8), None, 6, 0, 80, 46), ClassFacts(6, None, None, 17, 53)
+    compiler.set_edge("d", EdgeFacts(SideFacts(1, 2, (1,), None, some, 7), SideFacts(2, 1, ())))
+    line = CircuitFacts(20, 1, 50, 100), CircuitFacts(21, 2, 51, None)
+    compiler.set_edge("e", EdgeFacts(SideFacts(20, 21, (1,)), SideFacts(21, 20, (2,)), line))
     compiler.compile()
     program = compiler.programs[1]
     lines = []

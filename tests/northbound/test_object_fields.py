@@ -183,3 +183,63 @@ async def test_an_mtu_too_small_for_ipv6(channel: grpc.aio.Channel, client: Asyn
     request_ = s.UpdateNetworkRequest(network=pb.Network(name=small.name, mtu=1000), update_mask={"paths": ["mtu"]})
     error = await error_of(channel, "UpdateNetwork", request_.SerializeToString())
     assert error.violations[0].field == "network.mtu"
+
+
+WEEKLY = pb.Calendar(duration_s=3600, days=[pb.MONDAY, pb.FRIDAY])
+WEEKLY.start.seconds, WEEKLY.end.seconds = 1_900_000_000, 1_910_000_000
+
+
+async def test_a_calendar_comes_back_and_is_checked(client: AsyncClient) -> None:
+    name = f"{RED}/connections/c"
+    made = await client.connections.update(pb.Connection(name=name, calendar=WEEKLY), mask=["calendar"])
+    assert made.calendar == WEEKLY
+    assert (await client.connections.get(name)).calendar == WEEKLY
+    for field, change in (
+        ("start", {"start": {"nanos": 5}}),
+        ("start", {"start": {"seconds": -5}}),
+        ("end", {"end": {"seconds": 1_900_000_000}}),
+        ("days[1]", {"days": [pb.FRIDAY, 9]}),
+        ("duration", {"duration_s": 90_000}),
+    ):
+        wrong = pb.Calendar()
+        wrong.CopyFrom(WEEKLY)
+        for key in change:
+            wrong.ClearField(key)  # type: ignore[arg-type]
+        wrong.MergeFrom(pb.Calendar(**change))  # type: ignore[arg-type]
+        with pytest.raises(ApiError) as error:
+            await client.connections.update(pb.Connection(name=name, calendar=wrong), mask=["calendar"])
+        assert error.value.violations[0].field.startswith(f"connection.calendar.{field}")
+    made = await client.connections.update(pb.Connection(name=name), mask=["calendar"])
+    assert not made.HasField("calendar")
+
+
+async def test_wishes_about_paths_come_back(client: AsyncClient) -> None:
+    name = f"{RED}/connections/c"
+    wish = pb.Constraints(explicit_path=["leaf1:up1", "spine1", "leaf2"], pinned=True)
+    made = await client.connections.update(pb.Connection(name=name, constraints=wish), mask=["constraints"])
+    assert list(made.constraints.explicit_path) == list(wish.explicit_path)
+    assert made.constraints.pinned
+    await client.ports.create(pb.Port(name=f"{RED}/ports/new", network="web"))
+    other = pb.Connection(name=f"{RED}/connections/d", a="h2", b="new", bandwidth_bps=1)
+    other.constraints.affine_to.append("c")
+    made = await client.connections.create(other)
+    assert list(made.constraints.affine_to) == [name]
+    with pytest.raises(ApiError, match="connections/d"):
+        await client.connections.delete(name)
+
+
+LIFE = {"no_path": pb.WAIT, "service_level": 7, "priority": 2, "hold_priority": 5}
+
+
+async def test_what_is_asked_about_no_path_and_priorities_comes_back(client: AsyncClient) -> None:
+    await client.ports.create(pb.Port(name=f"{RED}/ports/new", network="web"))
+    wish = pb.Connection(name=f"{RED}/connections/new", a="h2", b="new", bandwidth_bps=1, **LIFE)
+    made = await client.connections.create(wish)
+    assert {field: getattr(made, field) for field in LIFE} == LIFE
+    less = pb.Connection(name=wish.name, priority=1, no_path=pb.FAIL)
+    made = await client.connections.update(less, mask=["priority", "no_path"])
+    assert (made.priority, made.no_path, made.hold_priority) == (1, pb.FAIL, 5)
+    for field, value in (("service_level", 8), ("priority", 9), ("hold_priority", 1), ("no_path", 9)):
+        wrong = pb.Connection(name=wish.name, **LIFE | {field: value})
+        with pytest.raises(ApiError, match=field):
+            await client.connections.update(wrong, mask=list(LIFE))

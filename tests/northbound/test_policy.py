@@ -359,6 +359,10 @@ BLUE = "tenants/blue/networks/web"
             "resources[1].port.binding",
         ),
         (pb.Resource(port=pb.Port(name=f"{RED}/ports/h1", network="web")), "resources[1].port.binding"),
+        (
+            pb.Resource(connection=pb.Connection(name=f"{RED}/connections/c", a="leaf1:e7", b="leaf2:e7@5")),
+            "resources[1].connection.a",
+        ),
         *(
             (
                 pb.Resource(

@@ -15,6 +15,7 @@ from sdn.model.route import NextHops, Path, Repair, RepairHops
 from sdn.pipeline import Compiler, route_table, routes
 from sdn.pipeline.facts import (
     Ceiling,
+    CircuitFacts,
     ConnectionFacts,
     EdgeFacts,
     InterfaceFacts,
@@ -292,12 +293,18 @@ class Changer:
         if self.chance.random() < 0.2:
             self.world.edges.pop(name, None)
         else:
+            bare = self.chance.random() < 0.5
+            a, b = (a + 1000, b + 1000) if bare else (a, b)
             sides = []
             for sender, receiver in ((a, b), (b, a)):
                 ceiling = self.chance.choice((None, Ceiling(65536 + sender, self.chance.randrange(1, 4) * 1000)))
                 dpids = tuple(self.chance.sample(SWITCHES, self.chance.randrange(1, 3)))
                 sides.append(SideFacts(sender, receiver, dpids, ceiling))
-            self.world.edges[name] = EdgeFacts(*sides)
+            ends = [
+                CircuitFacts(side.sender, side.dpids[0], self.chance.choice((None, side.sender % 1000 + 50)), vlan)
+                for side, vlan in zip(sides, self.chance.choice(((None, None), (0, 5), (6, 7))), strict=True)
+            ]
+            self.world.edges[name] = EdgeFacts(*sides, (ends[0], ends[1]) if bare else None)
         self.compiler.set_edge(name, self.world.edges.get(name))
 
 

@@ -9,7 +9,7 @@ from sdn.model.notation import format_body, format_match, split_key
 from sdn.model.program import Meter
 from sdn.model.route import Path
 from sdn.pipeline import Compiler
-from sdn.pipeline.facts import Ceiling, ConnectionFacts, EdgeFacts, SideFacts, SwitchFacts, Way
+from sdn.pipeline.facts import Ceiling, ClassFacts, ConnectionFacts, EdgeFacts, SideFacts, SwitchFacts, Way
 from sdn.pipeline.layout import Table
 
 NAME = "tenants/t/connections/c"
@@ -56,6 +56,28 @@ def test_entries_at_both_ends(compiler: Compiler) -> None:
     ]
     assert compiler.programs[1].meters == {65536: Meter(50_000, 10_000, bits=True)}
     assert compiler.programs[2].meters == {}
+
+
+def test_classified_packets_come_first(compiler: Compiler) -> None:
+    web = ClassFacts(4, (bytes([10, 1, 0, 0]), 16), None, 6, 0, 80)
+    marked = ClassFacts(6, None, (bytes(15) + b"\1", 128), dscp=46)
+    compiler.set_edge(
+        NAME, EdgeFacts(SideFacts(11, 12, (1,), Ceiling(65536, 9), (web, marked), 5), SideFacts(12, 11, ()))
+    )
+    compiler.set_edge("all", EdgeFacts(SideFacts(11, 12, (1,)), SideFacts(12, 11, (1,))))
+    compiler.compile()
+    assert shown(compiler, 1) == [
+        f"30 100 {TO_11},reg1=0xc goto_table:32",
+        f"30 100 {TO_12},reg1=0xb goto_table:32",
+        f"30 205 ipv6,{TO_12},ipv6_dst=::1,ip_dscp=46,reg1=0xb meter:65536,goto_table:32",
+        f"30 205 tcp,{TO_12},nw_src=10.1.0.0/16,tcp_dst=80,reg1=0xb meter:65536,goto_table:32",
+        f"32 100 {TO_11},reg1=0xc goto_table:34",
+        f"32 100 {TO_12},reg1=0xb goto_table:34",
+        f"32 205 ipv6,{TO_12},ipv6_dst=::1,ip_dscp=46,reg1=0xb goto_table:34",
+        f"32 205 tcp,{TO_12},nw_src=10.1.0.0/16,tcp_dst=80,reg1=0xb goto_table:34",
+    ]
+    keys = [key for key in compiler.programs[1].flows if key[0] == Table.STEER and key[1:3] == bytes([0, 205])]
+    assert [compiler.counts(1, key) for key in keys] == [(NAME, True)] * 2
 
 
 def test_without_a_path_all_is_counted_and_metered_alike(compiler: Compiler) -> None:

@@ -108,6 +108,24 @@ def test_what_is_ours_and_not_wanted_goes_flows_first() -> None:
     assert batches == [((b"x",), (), ()), ((), (OUR_GROUPS_FROM,), ()), ((), (), (1,)), ((), (), (2,))]
 
 
+def test_what_is_spared_stays_with_its_groups_until_it_is_not_needed_any_more() -> None:
+    held, other = b"a", b"b"
+    spared = {held}
+    program, switch = Program(), FakeSwitch()
+    switch.flows = {held: b"1", other: b"1"}
+    switch.groups = {OUR_GROUPS_FROM + 1: Group(1, b"x")}
+    sync = SwitchSync(program, spared)
+    assert [entry.key for entry in sync.adopt(switch.installed(), 1).extra] == [other]
+    run(sync, switch)
+    assert (list(switch.flows), list(switch.groups)) == ([held], [OUR_GROUPS_FROM + 1])
+    sync.begin_audit()
+    assert not sync.end_audit(switch.installed(), 2).extra
+    spared.clear()
+    sync.unspare(3)
+    run(sync, switch)
+    assert (switch.flows, switch.groups) == ({}, {})
+
+
 def test_a_full_audit_finds_changed_instructions_under_a_right_cookie() -> None:
     sync = SwitchSync(Program({b"a": b"1"}))
     found = sync.adopt(Installed({b"a": cookie_of(b"1")}, {}, {}, {b"a": b"other"}), 1)

@@ -117,7 +117,7 @@ class LedgerMachine(RuleBasedStateMachine):
             return
         self.ledger.reserve(holder, path, bandwidth)
         self.holders[holder] = (path, bandwidth)
-        assert self.ledger.held(holder) == (path, bandwidth, bandwidth)
+        assert self.ledger.held(holder) == (path, bandwidth, bandwidth, ())
 
     @rule(data=st.data(), bandwidth=st.integers(1, 400))
     def reserve_anything(self, data, bandwidth):

@@ -24,6 +24,7 @@ from sdn.model.oxm import (
     ICMPV4_TYPE,
     ICMPV6_TYPE,
     IN_PORT,
+    IP_DSCP,
     IP_FRAG,
     IP_PROTO,
     IP_TTL,
@@ -37,6 +38,10 @@ from sdn.model.oxm import (
     ND_TARGET,
     ND_TLL,
     REG,
+    TCP_DST,
+    TCP_SRC,
+    UDP_DST,
+    UDP_SRC,
     VLAN_VID,
     Field,
 )
@@ -170,7 +175,9 @@ async def test_everything_written_is_read_back_byte_for_byte(ovs: PrivateOvs) ->
 PREREQUISITES: dict[Field, tuple[tuple[Field, int], ...]] = {
     field: pairs
     for fields, pairs in (
-        ((IPV4_SRC, IPV4_DST, IP_FRAG, IP_TTL), ((ETH_TYPE, 0x0800),)),
+        ((IPV4_SRC, IPV4_DST, IP_FRAG, IP_DSCP, IP_TTL), ((ETH_TYPE, 0x0800),)),
+        ((TCP_SRC, TCP_DST), ((ETH_TYPE, 0x0800), (IP_PROTO, 6))),
+        ((UDP_SRC, UDP_DST), ((ETH_TYPE, 0x86DD), (IP_PROTO, 17))),
         ((IPV6_SRC, IPV6_DST, IP_PROTO), ((ETH_TYPE, 0x86DD),)),
         ((ICMPV4_TYPE,), ((ETH_TYPE, 0x0800), (IP_PROTO, 1))),
         ((ICMPV6_TYPE,), ((ETH_TYPE, 0x86DD), (IP_PROTO, 58))),

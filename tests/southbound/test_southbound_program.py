@@ -14,6 +14,8 @@ from sdn.model.route import NextHops, Path
 from sdn.pipeline import Compiler
 from sdn.pipeline.facts import (
     Ceiling,
+    CircuitFacts,
+    ClassFacts,
     ConnectionFacts,
     EdgeFacts,
     InterfaceFacts,
@@ -50,6 +52,24 @@ def compiled() -> Compiler:
     compiler.set_connection("c", ConnectionFacts(1, 6, (way,), way))
     there, back = Ceiling(65536, 100_000), Ceiling(196607, 2**32 - 1)
     compiler.set_edge("c", EdgeFacts(SideFacts(1, 6, (1,), there), SideFacts(6, 1, (3,), back)))
+    classes = (
+        ClassFacts(4, (bytes([10, 0, 0, 0]), 8), (bytes([10, 0, 1, 9]), 32), 6, 1, 65535, 63),
+        ClassFacts(6, (bytes([0xFD]) + bytes(15), 8), None, 17, 0, 53, 0),
+        ClassFacts(6, None, (bytes(15) + b"\1", 128), 132),
+        ClassFacts(4, (bytes(4), 0), None, 0, 0, 0, 1),
+    )
+    sides = (SideFacts(a, b, (at,), None, classes, 1000) for a, b, at in ((1, 6, 1), (6, 1, 3)))
+    compiler.set_edge("classified", EdgeFacts(*sides))
+    for name, service, vlans in (("line", 20, (None, None)), ("tagged", 30, (100, 0))):
+        ends = [
+            CircuitFacts(service + n, at, 50 + service, vlan)
+            for n, (at, vlan) in enumerate(zip((1, 3), vlans, strict=True))
+        ]
+        sides = [SideFacts(service, service + 1, (1,)), SideFacts(service + 1, service, (3,))]
+        compiler.set_edge(name, EdgeFacts(*sides, (ends[0], ends[1])))
+    here = CircuitFacts(40, 2, 90, 7), CircuitFacts(41, 2, 91, 4094)
+    sides = [SideFacts(40, 41, (2,), Ceiling(65540, 9)), SideFacts(41, 40, (2,))]
+    compiler.set_edge("local", EdgeFacts(*sides, here))
     compiler.compile()
     return compiler
 

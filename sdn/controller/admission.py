@@ -1,0 +1,96 @@
+"""Admission: whether the connections of a transaction fit, and with which paths. Nothing is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from sdn.controller.asking import asks_anew, placed
+from sdn.controller.circuits import Ends
+from sdn.controller.displacing import displace
+from sdn.controller.placing import NOT_NOW, Grant, Placer
+from sdn.controller.steering import no_numbers
+from sdn.model.calendar import ALWAYS
+from sdn.model.errors import Exhausted, InvalidInput, Refused
+from sdn.model.intent import Connection, Resource
+from sdn.store import Change, Store
+
+NUMBERS = 4
+"""Path numbers that a new request may need: of two paths in both directions."""
+
+
+class Admission:
+    """Tries requests on the ledger of a placer, and undoes it."""
+
+    def __init__(self, store: Store, ends: Ends, placer: Placer) -> None:
+        self._store = store
+        self._ends = ends
+        self._placer = placer
+
+    def admit(
+        self, changes: tuple[Change, ...], fields: Callable[[str], str], *, strict: bool = False
+    ) -> dict[str, Grant]:
+        """Paths for the connections of a transaction, all of them together; nothing is kept.
+
+        fields: prefix for fields of violations by name. Connections with an end that is attached nowhere yet, and those
+        that wait or do without (unless ``strict``), have no path here and are admitted later. Raises Refused,
+        InvalidInput, or Exhausted.
+        """
+        asking = [change for change in changes if asks_anew(change)]
+        if not asking:
+            return {}
+        if self._store.numbers.room("path") < NUMBERS * sum(change.new is not None for change in asking):
+            raise placed(no_numbers(), "")
+        ledger = self._placer.ledger
+        new = {change.name: change.new for change in changes if change.new is not None}
+        before = {key: held for change in asking for key, held in self._placer.held(change.name)}
+        found: dict[str, Grant] = {}
+        for key in before:
+            ledger.release(key)
+        try:
+            for connection in (change.new for change in asking):
+                if isinstance(connection, Connection):
+                    try:
+                        grant = self._fitting(connection, new)
+                    except NOT_NOW as error:
+                        if not strict and connection.no_path != "FAIL" and not isinstance(error, InvalidInput):
+                            continue
+                        raise placed(error, fields(connection.name)) from None
+                    if grant is not None:
+                        for key in grant.displaced:
+                            held_by_other = ledger.held(key)
+                            assert held_by_other is not None
+                            before[key] = held_by_other
+                            ledger.release(key)
+                        self._placer.reserve(connection, grant.routes)
+                        found[connection.name] = grant
+        finally:
+            for name in found:
+                self._placer.release(name)
+            for key, held in before.items():
+                ledger.put_back(key, held)
+        return found
+
+    def _fitting(self, connection: Connection, new: Mapping[str, Resource]) -> Grant | None:
+        self._ends.check_no_link(connection)
+        a, b = (self._ends.locate(end, new) for end in (connection.a, connection.b))
+        if a is None or b is None:
+            return None
+        beside = [other for other in new.values() if isinstance(other, Connection)]
+        demand = self._placer.demands.of(connection, a, b, beside)
+        if connection.calendar != ALWAYS and not self._placer.windows(connection):
+            raise InvalidInput.of("calendar.end", "that time is over", "Give a time to come.")
+        try:
+            return Grant(self._placer.at_times_of(connection).search(demand, or_without=False))
+        except (Refused, Exhausted):
+            if not connection.priority:
+                raise
+            found = displace(
+                self._placer, connection, demand, lambda name: None if name in new else self._connection(name)
+            )
+            if found is None:
+                raise
+            return Grant(found.routes, found.keys)
+
+    def _connection(self, name: str) -> Connection | None:
+        found = self._store.objects.get(name)
+        return found if isinstance(found, Connection) else None

@@ -1,0 +1,57 @@
+"""What connections ask for, and how it is said that they cannot have it."""
+
+from __future__ import annotations
+
+from sdn.model.errors import SdnError
+from sdn.model.intent import Connection
+from sdn.model.status import State
+from sdn.store import Change
+
+WITHOUT = {"FAIL": State.REJECTED, "WAIT": State.PENDING, "BEST_EFFORT": State.DEGRADED}
+"""The state of a connection that never had a path, by what it asks for."""
+REASONS = {
+    "bandwidth": "NoCapacity",
+    "ceiling": "NoMeter",
+    "": "NoPath",
+    "path_numbers": "NoPathNumbers",
+    "explicit_path": "PathNotThere",
+    "protection": "NoProtection",
+    "constraints": "UnknownName",
+    "max_latency": "LatencyTooHigh",
+    "max_hops": "TooManyHops",
+    "max_cost": "CostTooHigh",
+    "exclude": "Excluded",
+    "via": "WaypointsNotPossible",
+}
+"""By the first part of the field that stands in the way."""
+
+
+def asks_anew(change: Change) -> bool:
+    """Whether this is a connection for which admission has to decide again, or which ends."""
+    old, new = change
+    if not isinstance(new or old, Connection):
+        return False
+    if not isinstance(old, Connection) or not isinstance(new, Connection):
+        return True
+    return any(
+        getattr(old, field) != getattr(new, field)
+        for field in ("a", "b", "bandwidth", "reverse", "constraints", "protection", "calendar")
+    )
+
+
+_FIELDS = {
+    "max_latency": "constraints.max_latency_us",
+    "max_hops": "constraints.max_hops",
+    "max_cost": "constraints.max_cost",
+    "exclude": "constraints",
+    "via": "constraints.via",
+    "path_numbers": "",
+    "explicit_path": "constraints.explicit_path",
+}
+"""Fields of a PathRequest as those of a connection; others are called the same."""
+
+
+def placed(error: SdnError, prefix: str) -> SdnError:
+    """An error of a search with its fields as those of the connection, behind a prefix."""
+    violations = (v.at((prefix + _FIELDS.get(v.field, v.field)).rstrip(".")) for v in error.violations)
+    return type(error)(*violations)

@@ -1,0 +1,120 @@
+"""Ends of connections: ports, or for bare circuits interfaces of switches.
+
+An end of a circuit claims its interface as a port does that is bound there, under the name ``CONNECTION|a`` or
+``CONNECTION|b``: so it is no link, is not probed, and who came first has it. Several circuits share an interface if
+they take different frames of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sdn.controller.attachments import Attachments, Detached
+from sdn.controller.plugs import Place
+from sdn.model.circuit import CircuitEnd, is_circuit_end, parse_circuit_end
+from sdn.model.errors import InvalidInput
+from sdn.model.ids import Dpid
+from sdn.model.intent import Binding, Connection, Port, Resource
+from sdn.pipeline.facts import CircuitFacts, PortFacts
+from sdn.store import Store
+from sdn.store.names import circuit_keys
+from sdn.topology import TopologyState
+
+_SIDES = ("a", "b")
+
+
+class Ends:
+    """Of all connections."""
+
+    def __init__(self, store: Store, topology: TopologyState, attachments: Attachments) -> None:
+        self._store = store
+        self._topology = topology
+        self._attachments = attachments
+
+    def changed(self, old: Resource | None, new: Resource | None, now: float) -> set[Place]:
+        """A connection was created, updated or deleted; answers the interfaces claimed otherwise now."""
+        places: set[Place] = set()
+        connection = new or old
+        if isinstance(connection, Connection) and is_circuit_end(connection.a):
+            for key, end in zip(circuit_keys(connection), (connection.a, connection.b), strict=True):
+                claim = Port(name=key, network="", mac="", binding=_binding(end)) if new is not None else None
+                places |= self._attachments.port_changed(key, claim, now)
+        return places
+
+    def facts(self, connection: Connection) -> list[PortFacts | None]:
+        """Of a and b; None for one that is attached nowhere."""
+        if not is_circuit_end(connection.a):
+            return [self._attachments.facts(port) for port in (connection.a, connection.b)]
+        return [None if self._why_not(key) else self._facts(key) for key in circuit_keys(connection)]
+
+    def circuit(self, connection: Connection, a: PortFacts, b: PortFacts) -> tuple[CircuitFacts, CircuitFacts] | None:
+        """Of a bare circuit whose ends are attached."""
+        ends = [parse_circuit_end(end) for end in (connection.a, connection.b)]
+        facts = [
+            CircuitFacts(port.service, port.dpid, port.ofport, end.vlan)
+            for port, end in zip((a, b), ends, strict=True)
+            if end is not None
+        ]
+        return (facts[0], facts[1]) if len(facts) == 2 else None
+
+    def away(self, connection: Connection) -> str:
+        """Which ends are not attached, and why not where that is known."""
+        parts = []
+        for key, end, facts in zip(
+            circuit_keys(connection), (connection.a, connection.b), self.facts(connection), strict=True
+        ):
+            if facts is None:
+                why = self._why_not(key) if is_circuit_end(end) else None
+                parts.append(f"{end} ({why.message.rstrip('.')})" if why else end)
+        return ", ".join(parts)
+
+    def interface(self, connection: Connection) -> tuple[str, str]:
+        """The interfaces of a and b, '' where they are not known."""
+        names = circuit_keys(connection) if is_circuit_end(connection.a) else (connection.a, connection.b)
+        return self._attachments.interface(names[0]), self._attachments.interface(names[1])
+
+    def locate(self, end: str, new: Mapping[str, Resource]) -> Dpid | None:
+        """The switch of an end as it would be attached. new: what a transaction would write."""
+        if is_circuit_end(end):
+            return self._attachments.locate(Port(name="", network="", mac="", binding=_binding(end)))
+        port = new.get(end) or self._store.objects.get(end)
+        return self._attachments.locate(port) if isinstance(port, Port) else None
+
+    def check_no_link(self, connection: Connection) -> None:
+        """Raises InvalidInput where an end of a circuit is a link, declared or found. O(links) for a circuit."""
+        if not is_circuit_end(connection.a):
+            return
+        links = {end: state for state in self._topology.link_states() for end in (state.a, state.b)}
+        for field in _SIDES:
+            end = parse_circuit_end(getattr(connection, field))
+            dpid = None if end is None else self._topology.resolve(end.switch)
+            state = None if end is None or dpid is None else links.get((self._topology.name_of(dpid), end.interface))
+            if state is not None:
+                named = " - ".join(":".join(side) for side in (state.a, state.b))
+                remedy = "Use an interface that leads out of the network."
+                raise InvalidInput.of(field, f"{end} is an end of the link {named}", remedy)
+
+    def _facts(self, key: str) -> PortFacts:
+        place, number = self._attachments.place_and_number(key)
+        service = self._store.numbers.get("service", key)
+        assert service is not None
+        return PortFacts(0, service, b"", (), (), place[0], number)
+
+    def _why_not(self, key: str) -> Detached | None:
+        return self._attachments.why_not_there(key, lambda other: self._contradicts(key, other))
+
+    def _contradicts(self, key: str, other: str) -> bool:
+        """Whether two claims of one interface cannot both be."""
+        mine, theirs = self._end(key), self._end(other)
+        return mine is None or theirs is None or mine.meets(theirs)
+
+    def _end(self, key: str) -> CircuitEnd | None:
+        name, _, side = key.rpartition("|")
+        connection = self._store.objects.get(name)
+        return parse_circuit_end(getattr(connection, side)) if isinstance(connection, Connection) else None
+
+
+def _binding(text: str) -> Binding:
+    end = parse_circuit_end(text)
+    assert end is not None
+    return Binding(switch=end.switch, interface=end.interface)

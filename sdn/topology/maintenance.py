@@ -1,0 +1,115 @@
+"""What operators say about links: another cost than the declared one, and what traffic is to leave (drained).
+
+A drained link, and every link of a drained switch, costs so much that routing takes it only where there is no other
+way, as with the maximum metric of OSPF (RFC 6987) or the overload bit of IS-IS (RFC 3277): nobody is cut off, and a
+drained switch still serves its own hosts. Links are named by their ends, so what is said holds again when a link
+returns, and over restarts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from sdn.model import codec
+from sdn.model.errors import SdnError
+from sdn.model.ids import Dpid, format_dpid, parse_dpid
+from sdn.model.topology import Link
+from sdn.topology.adjacency import End
+from sdn.topology.records import key
+
+MAX_COST = 65_535
+"""Of a link, as in OSPF (RFC 2328); a path of 15 such links is still cheaper than one over a drained link."""
+
+_Ends = tuple[End, End]
+
+
+@dataclass(frozen=True, slots=True)
+class LinkWish:
+    """What is said about a link. cost: 1 to MAX_COST, 0: that which it has by itself."""
+
+    drained: bool = False
+    cost: int = 0
+
+
+class Maintenance:
+    """Wishes by link (its lower end first) and switch. penalty: added to the cost of a link that is drained."""
+
+    def __init__(self, penalty: int) -> None:
+        self._penalty = penalty
+        self._links: dict[_Ends, LinkWish] = {}
+        self._switches: dict[Dpid, None] = {}
+        self._changed: dict[str, str | None] = {}
+
+    def load(self, records: Mapping[str, str]) -> None:
+        """Take over records of an earlier life. Raises SdnError when they are damaged."""
+        for name, text in records.items():
+            try:
+                ends = [End(parse_dpid(dpid), interface) for dpid, _, interface in _parts(name)]
+                value = codec.loads(text)
+                if len(ends) == 1 and value is True:
+                    self._switches[ends[0].dpid] = None
+                else:
+                    self._links[ends[0], ends[1]] = _wish(value)
+            except (SdnError, ValueError, IndexError):
+                raise SdnError.of(
+                    f"maintenance[{name}]"[:300],
+                    f"the stored record is damaged: {text[:40]!r}",
+                    "Restore the state directory from a backup; nothing was changed.",
+                ) from None
+
+    def records(self) -> dict[str, str | None]:
+        """Records to put (None: delete) since the last call."""
+        changed, self._changed = self._changed, {}
+        return changed
+
+    def of(self, pair: _Ends) -> LinkWish:
+        """What is said about a link itself."""
+        return self._links.get(pair, LinkWish())
+
+    def set_link(self, pair: _Ends, wish: LinkWish) -> bool:
+        """Say something about a link; whether it is news."""
+        if self.of(pair) == wish:
+            return False
+        if wish == LinkWish():
+            del self._links[pair]
+        else:
+            self._links[pair] = wish
+        self._changed[key(*pair)] = codec.dumps([wish.drained, wish.cost]) if pair in self._links else None
+        return True
+
+    def set_switch(self, dpid: Dpid, *, drained: bool) -> bool:
+        """Say whether traffic is to leave a switch; whether it is news."""
+        if (dpid in self._switches) == drained:
+            return False
+        if drained:
+            self._switches[dpid] = None
+        else:
+            del self._switches[dpid]
+        self._changed[format_dpid(dpid)] = codec.dumps(True) if drained else None
+        return True
+
+    def drained_switch(self, dpid: Dpid) -> bool:
+        """Whether traffic is to leave a switch."""
+        return dpid in self._switches
+
+    def drained(self, pair: _Ends) -> bool:
+        """Whether traffic is to leave a link, for itself or for one of its switches."""
+        return self.of(pair).drained or any(end.dpid in self._switches for end in pair)
+
+    def apply(self, pair: _Ends, link: Link) -> Link:
+        """A link as operators wish it to be."""
+        cost = (self.of(pair).cost or link.cost) + self._penalty * self.drained(pair)
+        return link if cost == link.cost else replace(link, cost=cost)
+
+
+def _parts(name: str) -> list[tuple[str, str, str]]:
+    """Ends in the key of a record: datapath id and interface of each."""
+    first, _, second = name.partition(" ")
+    return [part.partition("/") for part in (first, second) if part]
+
+
+def _wish(value: object) -> LinkWish:
+    if isinstance(value, list) and [type(item) for item in value] == [bool, int] and 0 <= value[1] <= MAX_COST:
+        return LinkWish(value[0], value[1])
+    raise ValueError("not [drained, cost]")

@@ -1,0 +1,112 @@
+"""Whatever is asked, given back, displaced, cut or restarted: no more is reserved than there is, and states are true.
+
+The sum on every direction of every link is counted anew from the paths that connections say they have.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import suppress
+from itertools import pairwise
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from test_priorities import GIGA, full, network, wish
+
+from sdn.model.command import Delete
+from sdn.model.errors import Refused, SdnError
+from sdn.model.intent import Connection, Protection
+from sdn.model.status import PathHop, State
+
+NAMES = [f"c{number}" for number in range(6)]
+FACTOR = 1.5
+
+
+class Machine(RuleBasedStateMachine):
+    """A full mesh of four switches with one link each, and two hosts at each switch."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.sim = network("full-mesh:switches=4,hosts=2,capacity=1G", oversubscription=FACTOR)
+        self.ends = dict(zip(NAMES, [(1, 3), (2, 5), (1, 7), (4, 6), (3, 8), (5, 7)], strict=True))
+        self.down: set[tuple[str, str]] = set()
+
+    @rule(
+        name=st.sampled_from(NAMES),
+        tenths=st.integers(1, 12),
+        priority=st.integers(0, 2),
+        level=st.integers(0, 2),
+        mode=st.sampled_from(["NONE", "PREFERRED", "REQUIRED"]),
+        no_path=st.sampled_from(["FAIL", "WAIT", "BEST_EFFORT"]),
+    )
+    def ask(self, name: str, tenths: int, priority: int, level: int, mode: str, no_path: str) -> None:
+        values = {"priority": priority, "level": level, "no_path": no_path, "protection": Protection(mode=mode)}
+        with suppress(Refused):
+            self.sim.put(wish(name, *self.ends[name], tenths / 10, **values))
+
+    @rule(name=st.sampled_from(NAMES))
+    def give_back(self, name: str) -> None:
+        with suppress(SdnError):
+            self.sim.submit(Delete(full(name)))
+
+    @rule(data=st.data())
+    def cut(self, data: st.DataObject) -> None:
+        end = data.draw(st.sampled_from(sorted(self.sim.wires)))
+        self.sim.set_link(end, up=False)
+        self.down |= {end, self.sim.wires[end]}
+
+    @precondition(lambda self: self.down)
+    @rule(data=st.data())
+    def mend(self, data: st.DataObject) -> None:
+        end = data.draw(st.sampled_from(sorted(self.down)))
+        self.sim.set_link(end, up=True)
+        self.down -= {end, self.sim.wires[end]}
+        self.sim.run(2)
+
+    @rule()
+    def restart(self) -> None:
+        self.sim.start()
+        self.sim.connect()
+        self.sim.run(12)
+
+    @invariant()
+    def never_more_than_there_is(self) -> None:
+        if not hasattr(self, "sim"):
+            return
+        controller = self.sim.controller
+        used: Counter[tuple[str, str]] = Counter()
+        for connection in controller.store.objects.values():
+            if isinstance(connection, Connection):
+                status = controller.statuses.of(connection)
+                self.check_state(connection, bool(status.path), status.state)
+                for path in (status.path, status.backup_path):
+                    self.add(used, path, connection)
+        for link in controller.topology.links():
+            for end in (link.a, link.b):
+                name = (
+                    controller.topology.name_of(end.dpid),
+                    controller.topology.discovery.interface(end.dpid, end.port) or "",
+                )
+                assert used.pop(name, 0) == controller.connections.ledger.reserved(end) <= FACTOR * GIGA
+        assert not +used, "nothing is reserved where there is no link"
+
+    def add(self, used: Counter[tuple[str, str]], path: tuple[PathHop, ...], connection: Connection) -> None:
+        for near, far in pairwise(path):
+            used[near.switch, near.egress] += connection.bandwidth
+            used[far.switch, far.ingress] += connection.bandwidth
+            assert not {(near.switch, near.egress), (far.switch, far.ingress)} & self.down
+
+    def check_state(self, connection: Connection, path: bool, state: State) -> None:
+        if state is State.PROGRAMMED:
+            assert path
+        if state in (State.REJECTED, State.DEGRADED) and connection.protection.mode != "REQUIRED":
+            assert not path
+        by = self.sim.controller.parts.lives.displaced(connection.name)
+        assert not path or not by
+
+
+Machine.TestCase.settings = settings(
+    max_examples=12, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+)
+TestLedger = Machine.TestCase
