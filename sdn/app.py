@@ -146,7 +146,7 @@ class _Daemon:
         self.effective = Effective(settings)
         self._switches = secure_openflow(settings)
         self._api = secure_api(settings)
-        self._scrapes = secure_metrics(settings, self._api.access) if settings.metrics else None
+        self._scrapes = secure_metrics(settings, self._api.access, self._api.audit) if settings.metrics else None
         self._ovsdb = secure_ovsdb(settings) if settings.ovsdb else None
         self.notifier = Notifier(os.environ)
         collector.tune()

@@ -5,6 +5,7 @@ Each setting is taken from the flag, else the environment, else the context.
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
 from collections.abc import Callable, Mapping
@@ -16,7 +17,7 @@ import click
 
 from sdn.cli.certs import output_option, security_errors
 from sdn.cli.render import clean, plain
-from sdn.cli.session import EXIT_USAGE, Session, common, fail, pass_session
+from sdn.cli.session import EXIT_USAGE, Session, common_names, fail, pass_session
 from sdn.security import ROLES, Subject, add_token
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -93,7 +94,7 @@ def _checked(found: Mapping[str, Any], where: str) -> dict[str, str]:
 
 
 @click.command()
-@common
+@common_names
 @pass_session
 def whoami(session: Session) -> None:
     """Show who the daemon takes you for, and what role and tenants you have.
@@ -103,7 +104,7 @@ def whoami(session: Session) -> None:
     """
     with session.client() as client:
         found = client.whoami()
-    session.show(lambda: plain(found), lambda: _whoami(plain(found)))
+    session.show(lambda: plain(found), lambda: _whoami(plain(found)), lambda: [found.name])
 
 
 def _whoami(found: Mapping[str, Any]) -> str:
@@ -145,7 +146,7 @@ def new(session: Session, name: str, role: str, tenant: tuple[str, ...], days: i
     with security_errors():
         token, line = add_token(Subject(name, role, tenants), expires, file)
     told = {"token": token, "line": line, "file": str(file) if file else ""}
-    session.show(lambda: told, lambda: f"{token}\n{line}")
+    session.show(lambda: told, lambda: f"{token}\n{line}", lambda: [json.loads(line)["id"]])
 
 
 COMMANDS = (whoami, tokens)

@@ -10,7 +10,7 @@ import click
 from sdn.cli.columns import state
 from sdn.cli.files import read_manifests
 from sdn.cli.plan import plain_plan, plan_text
-from sdn.cli.progress import on_terminal, wait_and_tell
+from sdn.cli.progress import telling, wait_and_tell, working
 from sdn.cli.render import plain_object, state_word, table
 from sdn.cli.session import Session, common_names, exit_code, fail, pass_session
 from sdn.cli.words import DurationType
@@ -64,10 +64,11 @@ def apply(session: Session, files: Sequence[str], dry_run: bool, wait: float) ->
     documents = read_manifests(files)
     with session.client() as client:
         try:
-            telling = bool(wait) and not dry_run and on_terminal()
-            response = client.apply([d.message for d in documents], dry_run=dry_run, wait=0 if telling else wait)
+            watched = telling(wait) and not dry_run
+            with working("trying out" if dry_run else "applying"):
+                response = client.apply([d.message for d in documents], dry_run=dry_run, wait=0 if watched else wait)
             messages = [unwrap(resource) for resource in response.resources]
-            messages = wait_and_tell(client, messages, wait) if telling else messages
+            messages = wait_and_tell(client, messages, wait) if watched else messages
         except ApiError as error:
             fail(error_lines(error, documents), exit_code(error))
     changed = set(response.changed)

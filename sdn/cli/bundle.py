@@ -17,8 +17,9 @@ from typing import Any
 import click
 
 from sdn.cli.files import write_whole
+from sdn.cli.progress import working
 from sdn.cli.render import as_json, as_json_line, clean, plain, plain_object
-from sdn.cli.session import EXIT_USAGE, Session, common, fail, pass_session
+from sdn.cli.session import EXIT_USAGE, Session, common_names, fail, pass_session
 from sdn.client import KINDS, ApiError, Client
 
 _MAX_LINES = 20_000
@@ -36,6 +37,8 @@ class Bundle:
     files: dict[str, bytes] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
     size: int = 0
+    told: Callable[[str], None] = lambda name: None
+    """Called with the name of each file that is collected."""
 
     def collect(self, name: str, get: Callable[[], Any]) -> None:
         """A file with what ``get`` returns, as JSON; what fails is noted and nothing else."""
@@ -53,6 +56,7 @@ class Bundle:
         self._add(name, lines)
 
     def _add(self, name: str, make: Callable[[], bytes]) -> None:
+        self.told(name)
         if self.size > _MAX_BYTES:
             self.problems[name] = "left out: the bundle is large enough"
             return
@@ -78,7 +82,7 @@ class Bundle:
 
 @click.command("support-bundle")
 @click.argument("file", metavar="FILE.tar.gz", type=click.Path(dir_okay=False, path_type=Path))
-@common
+@common_names
 @pass_session
 def support_bundle(session: Session, file: Path) -> None:
     """Collect in FILE what helps to find out what is wrong: status, settings, switches, programs, objects, events.
@@ -97,11 +101,12 @@ def support_bundle(session: Session, file: Path) -> None:
         opened = session.open(timeout=20.0)
     except ValueError as error:
         fail([str(error)], EXIT_USAGE)
-    with opened as client:
+    with opened as client, working("collecting") as tell:
+        bundle.told = tell
         collect(bundle, client, session.address)
     write_whole(file, bundle.packed())
     told = {"file": str(file), "files": sorted(bundle.files), "problems": bundle.problems}
-    session.show(lambda: told, lambda: f"{clean(str(file))}: {len(bundle.files)} files")
+    session.show(lambda: told, lambda: f"{clean(str(file))}: {len(bundle.files)} files", lambda: [str(file)])
     if bundle.problems:
         fail(f"{name}: {problem}" for name, problem in bundle.problems.items())
 

@@ -43,7 +43,7 @@ def _set_output(ctx: click.Context, param: click.Parameter, value: str) -> None:
 
 def output_option(command: F) -> F:
     """The option -o, for commands that ask no daemon."""
-    forms = click.Choice(["table", "json", "yaml"])
+    forms = click.Choice(["table", "json", "yaml", "name"])
     return click.option(
         "-o",
         "--output",
@@ -51,7 +51,7 @@ def output_option(command: F) -> F:
         default="table",
         expose_value=False,
         callback=_set_output,
-        help="For people or programs.",
+        help="For people, for programs, or names alone (name: files, or the id of a token).",
     )(command)
 
 
@@ -207,7 +207,11 @@ def _tell(session: Session, entries: Sequence[Entry]) -> None:
         [row["file"], row["kind"], row["expires"], ", ".join(entry.names)]
         for row, entry in zip(rows, entries, strict=True)
     ]
-    session.show(lambda: rows, lambda: table(["FILE", "KIND", "UNTIL", "FOR"], lines))
+    session.show(
+        lambda: rows,
+        lambda: table(["FILE", "KIND", "UNTIL", "FOR"], lines),
+        lambda: [str(entry.file) for entry in entries],
+    )
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from sdn.cli.classify import classifier_of, classifier_options
 from sdn.cli.columns import bandwidth as bandwidth_of
 from sdn.cli.columns import hop_table, hops, state
 from sdn.cli.objects import tenant_option
+from sdn.cli.progress import telling, wait_and_tell, working
 from sdn.cli.render import plain, plain_object, table
 from sdn.cli.session import EXIT_FAILED, Session, common, common_names, pass_session
 from sdn.cli.words import BandwidthType, DurationType, TimeType, full_name, id_of, tenant_of
@@ -181,7 +182,9 @@ def connect(session: Session, /, wait: float, **options: Any) -> None:
     """
     connection = connection_of(options)
     with session.client() as client:
-        message = client.connections.create(connection, wait=wait)
+        watched = telling(wait)
+        message = client.connections.create(connection, wait=0 if watched else wait)
+        message = wait_and_tell(client, [message], wait)[0] if watched else message
     session.show(lambda: plain_object(message), lambda: _connected(message), lambda: [message.name])
     judge([message], wait)
 
@@ -211,7 +214,7 @@ def why_not(session: Session, /, **options: Any) -> None:
     connection = connection_of(options)
     if not options["name"]:
         connection.name = ""
-    with session.client() as client:
+    with session.client() as client, working("looking for a path"):
         answer = client.check_connection(connection)
     session.show(lambda: plain(answer), lambda: _answer(answer))
     if not answer.admitted:
@@ -248,7 +251,7 @@ def _answer(answer: m.CheckConnectionResponse) -> str:
 )
 @constraint_options
 @tenant_option
-@common
+@common_names
 @pass_session
 def path(session: Session, /, **options: Any) -> None:
     """List the best paths between two switches, or two bound ports.
@@ -258,7 +261,7 @@ def path(session: Session, /, **options: Any) -> None:
     sdnctl path h1 h2 -t red -k 4 --disjoint
     sdnctl path leaf1 leaf4 --bandwidth 1G --latency 2ms --avoid spine1 -o json
 
-    Nothing is reserved. The exit code is 1 if there is none.
+    Nothing is reserved. The exit code is 1 if there is none. With -o name: the switches of a path, one path a line.
     """
     query = m.PathQuery(
         source=_place(options["source"], options["tenant"]),
@@ -270,9 +273,13 @@ def path(session: Session, /, **options: Any) -> None:
     )
     if options["disjoint"]:
         query.disjoint = _scope(options["disjoint"])
-    with session.client() as client:
+    with session.client() as client, working("looking for paths"):
         found = client.find_paths(query)
-    session.show(lambda: [plain(one) for one in found], lambda: _paths(found))
+    session.show(
+        lambda: [plain(one) for one in found],
+        lambda: _paths(found),
+        lambda: [",".join(hop.switch for hop in one.hops) for one in found],
+    )
 
 
 def _place(name: str, tenant: str) -> str:

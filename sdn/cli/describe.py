@@ -128,6 +128,8 @@ def _metadata(message: Any) -> Iterator[Line]:
 def _status(message: Any) -> Iterator[Line]:
     status = message.status
     yield "State", state_word(status)
+    if status.places:
+        yield "Places", ", ".join(status.places)
     if status.reason or status.message:
         yield "Reason", ": ".join(part for part in (status.reason, status.message) if part)
     if status.switches_away:

@@ -10,6 +10,7 @@ import click
 
 from sdn.cli.apply import error_lines
 from sdn.cli.files import read_manifests
+from sdn.cli.progress import working
 from sdn.cli.render import as_json_line, clean
 from sdn.cli.session import EXIT_UNREACHABLE, EXIT_USAGE, Session, common_names, exit_code, fail, pass_session
 from sdn.client import AnyObject, ApiError, Client, to_dict, unwrap
@@ -65,7 +66,8 @@ def diff(session: Session, files: Sequence[str]) -> None:
     documents = read_manifests(files, EXIT_USAGE)
     with session.client() as client:
         try:
-            found = list(_differences(client, [document.message for document in documents]))
+            with working("comparing"):
+                found = list(_differences(client, [document.message for document in documents]))
         except ApiError as error:
             code = EXIT_UNREACHABLE if exit_code(error) == EXIT_UNREACHABLE else EXIT_USAGE
             fail(error_lines(error, documents), code)

@@ -9,7 +9,7 @@ import click
 
 from sdn.cli.network import topology
 from sdn.cli.render import clean, count
-from sdn.cli.session import Session, common, fail, pass_session
+from sdn.cli.session import Session, common_names, fail, pass_session
 from sdn.cli.words import id_of, tenant_of
 
 _PNG_REMEDY = "Install it: pip install 'sdn-controller[png]'. SVG needs nothing."
@@ -19,7 +19,7 @@ _PNG_REMEDY = "Install it: pip install 'sdn-controller[png]'. SVG needs nothing.
 @click.argument("file", metavar="FILE.svg|FILE.png", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--ports", is_flag=True, help="With the ports of tenants, where they are bound.")
 @click.option("--places", default="", metavar="TOPOLOGY", help="A topology whose switches say where to draw them.")
-@common
+@common_names
 @pass_session
 def draw(session: Session, file: Path, ports: bool, places: str) -> None:
     """Draw switches and links into FILE, with the bandwidth reserved on a link as its colour.
@@ -46,7 +46,7 @@ def draw(session: Session, file: Path, ports: bool, places: str) -> None:
         fail([f"cannot write {file}: {error.strerror or error}. Name a file that you may write."])
     told = {"file": str(file), "switches": len(found.switches), "links": len(found.links), "size": len(data)}
     text = f"{clean(str(file))}: {count(len(found.switches), 'switch')}, {count(len(found.links), 'link')}"
-    session.show(lambda: told, lambda: text)
+    session.show(lambda: told, lambda: text, lambda: [str(file)])
 
 
 def _svg(found: Any, ports: Any, places: str) -> str:

@@ -9,18 +9,20 @@ from typing import Any
 import click
 
 from sdn.cli import complete
+from sdn.cli.progress import working
 from sdn.cli.render import as_json_line, as_yaml, clean, count, enum_word, plain, table
-from sdn.cli.session import Session, common, common_names, pass_session
+from sdn.cli.session import Session, common_names, pass_session
 
 _EVENTS = ("NUMBER", "TIME", "SEVERITY", "REASON", "OBJECT", "MESSAGE")
 _FINDINGS = ("SWITCH", "FOUND", "ENTRY", "TABLE", "PRIORITY", "OWNER", "MATCH")
 
 
 @click.command()
-@click.option("--watch", is_flag=True, help="Go on with each new event, until interrupted.")
+@click.option("-w", "--watch", is_flag=True, help="Go on with each new event, until interrupted.")
 @click.option("--from", "from_number", type=click.IntRange(0), default=0, help="With --watch: begin with this number.")
 @click.option("--object", "object_", default="", metavar="NAME", help="Only of this switch or object, and below it.")
 @click.option("--reason", default="", metavar="WORD", help="Only with this reason: AuditFoundDifferences.")
+@click.option("-l", "--selector", default="", metavar="LABELS", help="Only about objects that have these labels now.")
 @click.option(
     "--severity",
     type=click.Choice(["INFO", "WARNING", "ERROR"], case_sensitive=False),
@@ -28,21 +30,25 @@ _FINDINGS = ("SWITCH", "FOUND", "ENTRY", "TABLE", "PRIORITY", "OWNER", "MATCH")
     show_default=True,
     help="This and what is above it.",
 )
-@common
+@common_names
 @pass_session
-def events(session: Session, watch: bool, from_number: int, object_: str, reason: str, severity: str) -> None:
+def events(
+    session: Session, watch: bool, from_number: int, object_: str, reason: str, selector: str, severity: str
+) -> None:
     """Show what happened, the oldest first: switches that came and went, what audits found, what was refused.
 
     \b
     sdnctl events
     sdnctl events --object leaf1 --severity WARNING
+    sdnctl events -l env=prod                 about objects with this label
     sdnctl events --watch -o json | jq 'select(.reason == "AuditFoundDifferences")'
 
-    With --watch there is one event a line (JSON), or one document each (YAML). The daemon keeps the newest 10,000.
+    With --watch there is one event a line (JSON), or one document each (YAML). With -o name: the objects and switches
+    that events are about, each once, or with --watch one for each event. The daemon keeps the newest 10,000.
     """
     if from_number and not watch:
         raise click.UsageError("--from goes with --watch.")
-    wanted = {"object": object_, "reason": reason, "severity": severity.upper()}
+    wanted = {"object": object_, "reason": reason, "severity": severity.upper(), "selector": selector}
     with session.client() as client:
         if watch:
             with client.watch_events(from_number, **wanted) as stream, suppress(KeyboardInterrupt):
@@ -50,7 +56,11 @@ def events(session: Session, watch: bool, from_number: int, object_: str, reason
                     click.echo(_one(session, event))
             return
         found = client.events(**wanted)
-    session.show(lambda: [plain(event) for event in found], lambda: _table(found))
+    session.show(
+        lambda: [plain(event) for event in found],
+        lambda: _table(found),
+        lambda: dict.fromkeys(event.object for event in found if event.object),
+    )
 
 
 def _one(session: Session, event: Any) -> str:
@@ -58,6 +68,8 @@ def _one(session: Session, event: Any) -> str:
         return as_json_line(plain(event))
     if session.output == "yaml":
         return f"---\n{as_yaml(plain(event))}"
+    if session.output == "name":
+        return clean(event.object) or "-"
     return "  ".join(clean(str(cell)) or "-" for cell in _row(event))
 
 
@@ -85,7 +97,11 @@ def audit(session: Session, switches: Sequence[str]) -> None:
     """
     with session.client() as client:
         names = switches or [switch.name for switch in client.topology().switches if switch.connected]
-        reports = [client.audit(name) for name in names]
+        with working("reading back") as tell:
+            reports: list[Any] = []
+            for name in names:
+                tell(f"{name} ({len(reports) + 1} of {len(names)})")
+                reports.append(client.audit(name))
     session.show(lambda: [plain(report) for report in reports], lambda: _reports(reports), lambda: names)
 
 

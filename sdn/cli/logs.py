@@ -7,14 +7,14 @@ from collections.abc import Mapping
 import click
 
 from sdn.cli.render import table
-from sdn.cli.session import Session, common, pass_session
+from sdn.cli.session import Session, common_names, pass_session
 
 _LEVELS = ("debug", "info", "warning", "error")
 
 
 @click.command("log-level")
 @click.argument("arguments", nargs=-1, metavar="[[LOGGER] LEVEL]")
-@common
+@common_names
 @pass_session
 def log_level(session: Session, arguments: tuple[str, ...]) -> None:
     """Show how much the daemon logs, or change it until it ends: debug, info, warning or error.
@@ -35,7 +35,7 @@ def log_level(session: Session, arguments: tuple[str, ...]) -> None:
         else:
             level = "" if arguments[-1] == "default" else arguments[-1]
             levels = client.set_log_level(level, arguments[0] if len(arguments) == 2 else "")
-    session.show(lambda: levels, lambda: _table(levels))
+    session.show(lambda: levels, lambda: _table(levels), lambda: [name for name in levels if name])
 
 
 def _table(levels: Mapping[str, str]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from importlib.metadata import PackageNotFoundError, version
 
 import click
@@ -12,12 +14,15 @@ from sdn.cli.backup import backup, restore
 from sdn.cli.bundle import support_bundle
 from sdn.cli.certs import certs
 from sdn.cli.connect import connect, path, why_not
+from sdn.cli.delete import delete
 from sdn.cli.diff import diff
+from sdn.cli.drain import drain, undrain
 from sdn.cli.draw import draw as draw  # joins the group topology
 from sdn.cli.events import audit, events
 from sdn.cli.logs import log_level
 from sdn.cli.network import flows, topology
-from sdn.cli.objects import delete, describe, get
+from sdn.cli.objects import describe, get
+from sdn.cli.session import EXIT_FAILED, EXIT_INTERRUPTED
 from sdn.cli.settings import settings
 from sdn.cli.system import status, wait
 from sdn.cli.top import top
@@ -25,6 +30,7 @@ from sdn.cli.trace import trace
 from sdn.cli.utilisation import utilisation as utilisation  # joins the group topology
 from sdn.cli.whatif import what_if
 from sdn.cli.where import where
+from sdn.cli.write import create, update
 from sdn.client import DEFAULT_ADDRESS
 
 
@@ -55,6 +61,7 @@ def cli(ctx: click.Context, /, address: str, context: str, **credentials: str) -
     sdnctl status                                      how is it?
     sdnctl apply -f examples.yaml --wait 30s           wish for networks and ports
     sdnctl diff -f examples.yaml                       what would that change?
+    sdnctl update port h1 -t red labels.env=prod       change one thing
     sdnctl get ports -t red                            what is there?
     sdnctl where 10.0.0.12                             whose is it?
     sdnctl connect h1 h2 -t red --bandwidth 100M       a guaranteed path
@@ -63,6 +70,7 @@ def cli(ctx: click.Context, /, address: str, context: str, **credentials: str) -
     sdnctl events --severity WARNING                   what went wrong?
     sdnctl top links                                   which links are full?
     sdnctl audit leaf1                                 does it hold what it should?
+    sdnctl drain spine1 --wait 30s                     let traffic leave it, without a loss
     sdnctl whoami                                      who am I, and what may I do?
 
     \b
@@ -72,6 +80,7 @@ def cli(ctx: click.Context, /, address: str, context: str, **credentials: str) -
       2  the command line is wrong
       3  the daemon does not answer
       4  it cannot be said for sure (trace)
+      130  interrupted (Ctrl-C); a command that watches ends with 0 then
 
     \b
     Completion, of names too, in bash (zsh_source and fish_source for these):
@@ -89,11 +98,15 @@ _COMMANDS = (
     path,
     what_if,
     apply,
+    create,
+    update,
     get,
     describe,
     delete,
     flows,
     audit,
+    drain,
+    undrain,
     events,
     top,
     log_level,
@@ -112,7 +125,18 @@ for _command in (*_COMMANDS, *access.COMMANDS):
 
 def main() -> None:
     """Run sdnctl; ends the process with one of its exit codes."""
-    cli(prog_name="sdnctl")
+    try:
+        code = cli.main(prog_name="sdnctl", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except click.Abort:
+        click.echo("sdnctl: interrupted", err=True)
+        code = EXIT_INTERRUPTED
+    except BrokenPipeError:  # who read our output has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = EXIT_FAILED
+    sys.exit(code)
 
 
 if __name__ == "__main__":

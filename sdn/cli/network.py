@@ -7,12 +7,13 @@ from typing import Any
 
 import click
 
-from sdn.cli import complete
-from sdn.cli.render import plain, table
+from sdn.cli import again, complete
+from sdn.cli.again import watch_options
+from sdn.cli.render import Plain, plain, table
 from sdn.cli.resilience import resilience
-from sdn.cli.session import Session, common, common_names, pass_session
+from sdn.cli.session import Session, common_names, pass_session
 from sdn.cli.wiring import check
-from sdn.client import format_bandwidth
+from sdn.client import KINDS, Client, format_bandwidth
 
 
 @click.group()
@@ -25,18 +26,23 @@ topology.add_command(resilience)
 
 
 @topology.command()
+@watch_options
 @common_names
 @pass_session
-def show(session: Session) -> None:
+def show(session: Session, watching: bool, every: float) -> None:
     """Show switches, links, and where the wiring differs from what was declared.
 
     \b
     sdnctl topology show
     sdnctl topology show -o json | jq '.links[] | select(.up | not)'
+    sdnctl topology show --watch                  again, whenever anything is another
     """
     with session.client() as client:
-        found = client.topology()
-    session.show(lambda: plain(found), lambda: _topology(found), lambda: [switch.name for switch in found.switches])
+        again.show(session, watching, every, client.topology, plain, _topology, _switch_names)
+
+
+def _switch_names(found: Any) -> list[str]:
+    return [switch.name for switch in found.switches]
 
 
 def _topology(found: Any) -> str:
@@ -52,7 +58,7 @@ def _switches(switches: Sequence[Any]) -> str:
     header = ("SWITCH", "DPID", "STATE", "PORTS", "FLOWS", "GROUPS", "PENDING", "ALIEN", "PEER")
     rows = []
     for s in switches:
-        state = _word(s.connected, "connected", "away")
+        state = _word(s.connected, "connected", "away") + _word(s.drained, ",drained", "")
         rows.append((s.name, s.dpid, state, len(s.ports), s.flows, s.groups, s.pending, s.alien_flows, s.peer))
     return table(header, rows)
 
@@ -84,7 +90,7 @@ def _word(value: bool, yes: str, no: str) -> str:
 
 def _state(link: Any) -> str:
     """down, or what keeps a link that is seen from being an ordinary one."""
-    words = [word for word in ("away", "damped", "unused") if getattr(link, word)]
+    words = [word for word in ("away", "damped", "drained", "unused") if getattr(link, word)]
     return ",".join(words) or "up" if link.up else "down"
 
 
@@ -105,25 +111,50 @@ def _latency(microseconds: int) -> str:
 @click.argument("switch", shell_complete=complete.switches)
 @click.option("--owner", default="", metavar="TEXT", help="Only entries whose owner contains this.")
 @click.option("--table", "table_name", default="", metavar="NAME", help="Only entries of this table.")
-@common
+@click.option("-l", "--selector", default="", metavar="LABELS", help="Only entries of objects with these labels.")
+@watch_options
+@common_names
 @pass_session
-def flows(session: Session, switch: str, owner: str, table_name: str) -> None:
+def flows(
+    session: Session, switch: str, owner: str, table_name: str, selector: str, watching: bool, every: float
+) -> None:
     """Show the program of a SWITCH, every entry with the object that asked for it.
 
     \b
     sdnctl flows leaf1
     sdnctl flows leaf1 --owner tenants/red/ports/h1
     sdnctl flows 0000000000000001 --table classify
+    sdnctl flows leaf1 -l env=prod -o name     whose entries are there?
 
-    Flows, groups and meters in the notation of ovs-ofctl(8); the state tells whether the switch has confirmed.
+    Flows, groups and meters in the notation of ovs-ofctl(8); the state tells whether the switch has confirmed. With
+    -o name: who owns entries, each once.
     """
     with session.client() as client:
-        entries = [
-            entry
-            for entry in client.flows(switch)
-            if owner in entry.owner and (not table_name or entry.table == table_name)
-        ]
-    session.show(lambda: [plain(e) for e in entries], lambda: _flows(entries))
+
+        def look() -> list[Any]:
+            owners = _selected(client, selector) if selector else None
+            return [
+                entry
+                for entry in client.flows(switch)
+                if owner in entry.owner
+                and (not table_name or entry.table == table_name)
+                and (owners is None or entry.owner in owners)
+            ]
+
+        again.show(session, watching, every, look, _plain_all, _flows, _owners)
+
+
+def _selected(client: Client, selector: str) -> set[str]:
+    """Names of the objects of all kinds with these labels."""
+    return {message.name for kind in KINDS for message in client.of_kind(kind).list(selector=selector)}
+
+
+def _plain_all(found: Sequence[Any]) -> list[Plain]:
+    return [plain(message) for message in found]
+
+
+def _owners(entries: Sequence[Any]) -> list[str]:
+    return sorted({entry.owner for entry in entries if entry.owner})
 
 
 def _flows(entries: Sequence[Any]) -> str:

@@ -1,8 +1,7 @@
-"""get, describe and delete."""
+"""get and describe."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 
 import click
@@ -10,12 +9,11 @@ import click
 from sdn.cli import complete
 from sdn.cli.columns import object_table
 from sdn.cli.describe import description, members_of
-from sdn.cli.files import read_manifests
 from sdn.cli.follow import follow
 from sdn.cli.render import plain_object
 from sdn.cli.session import Session, common_names, pass_session
 from sdn.cli.words import KindType, full_name, tenant_name, tenant_of
-from sdn.client import Client, Document, KindInfo, kind_of
+from sdn.client import KindInfo
 
 tenant_option = click.option(
     "-t", "--tenant", default="", help="Tenant of names given by id alone.", shell_complete=complete.tenants
@@ -90,55 +88,3 @@ def describe(session: Session, kind: KindInfo, name: str, tenant: str) -> None:
         message = client.of_kind(kind.kind).get(full_name(kind, name, tenant))
         text = partial(description, message)
         session.show(lambda: plain_object(message), lambda: text(members_of(client, message)), lambda: [message.name])
-
-
-@click.command()
-@click.argument("kind", type=KindType(), required=False)
-@click.argument("name", required=False, shell_complete=complete.names)
-@click.option("-f", "--file", "files", multiple=True, metavar="FILE", help="Delete what these manifests name; - reads.")
-@click.option("--ignore-missing", is_flag=True, help="What does not exist counts as deleted.")
-@tenant_option
-@common_names
-@pass_session
-def delete(
-    session: Session, kind: KindInfo | None, name: str | None, files: Sequence[str], ignore_missing: bool, tenant: str
-) -> None:
-    """Delete one object, or all objects of manifests in one transaction.
-
-    \b
-    sdnctl delete port h1 -t red
-    sdnctl delete connection tenants/red/connections/gold
-    sdnctl delete -f red.yaml                 all or nothing, in the right order
-    sdnctl delete -f red.yaml --ignore-missing
-
-    An object that others use is not deleted, and they are named.
-    """
-    if bool(files) == bool(kind):
-        raise click.UsageError("give either KIND and NAME, or -f FILE.")
-    if kind is not None and not name:
-        raise click.UsageError(f"which {kind.singular}? Give its NAME.")
-    documents = read_manifests(files)
-    targets = [(kind_of(d.message), d.message.name) for d in documents]
-    if kind is not None and name:
-        targets = [(kind, full_name(kind, name, tenant))]
-    with session.client() as client:
-        names = _existing(client, targets) if ignore_missing else [full for _, full in targets]
-        if names:
-            _delete(client, names, documents)
-    text = "\n".join(f"{name}: deleted" for name in names) or "nothing to delete"
-    session.show(lambda: {"deleted": names}, lambda: text, lambda: names)
-
-
-def _existing(client: Client, targets: Sequence[tuple[KindInfo, str]]) -> list[str]:
-    """Those targets that are there, in their order."""
-    found: set[str] = set()
-    for info in {info.kind: info for info, _ in targets}.values():
-        found.update(message.name for message in client.of_kind(info.kind).list())
-    return [name for _, name in targets if name in found]
-
-
-def _delete(client: Client, names: Sequence[str], documents: Sequence[Document]) -> None:
-    if documents:
-        client.apply((), names)
-    else:
-        client.of_name(names[0]).delete(names[0])

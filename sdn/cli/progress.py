@@ -1,29 +1,78 @@
-"""How far a write has come: how many of its objects are programmed, told on a terminal while it is waited for."""
+"""How far something has come that takes a while, told on a terminal: standard error is one. Else nothing is told.
+
+Of a write it is how many objects are programmed; of all else what is being done, and for how long.
+"""
 
 from __future__ import annotations
 
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from queue import Empty, SimpleQueue
 from typing import Any
 
 import click
 
-from sdn.cli.render import state_word
+from sdn.cli.render import clean, state_word
 from sdn.cli.words import tenant_of
 from sdn.client import ApiError, Client, KindInfo, kind_of
 
 _SETTLED = ("PROGRAMMED", "REJECTED", "FAILED")
 """States that an object does not leave by itself."""
 Tell = Callable[[int], None]
+PATIENCE, _AGAIN = 0.5, 0.2
+"""Seconds until the first line, and between lines."""
 
 
 def on_terminal() -> bool:
     """Whether somebody looks on."""
     return sys.stderr.isatty()
+
+
+def telling(wait: float) -> bool:
+    """Whether somebody looks on while objects are waited for."""
+    return bool(wait) and on_terminal()
+
+
+@contextmanager
+def working(what: str) -> Iterator[Callable[[str], None]]:
+    """Tell what is done and for how long, from half a second on; gives what takes the words for how far it has come."""
+    if not on_terminal():
+        yield lambda far: None
+        return
+    ticker = _Ticker(what)
+    thread = threading.Thread(target=ticker.run, daemon=True)
+    thread.start()
+    try:
+        yield ticker.tell
+    finally:
+        ticker.over.set()
+        thread.join()
+
+
+class _Ticker:
+    """One line that is written again and again, and taken away in the end."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._far = ""
+        self._began = time.monotonic()
+        self.over = threading.Event()
+
+    def tell(self, far: str) -> None:
+        self._far = far
+
+    def run(self) -> None:
+        wait, shown = PATIENCE, False
+        while not self.over.wait(wait):
+            wait, shown = _AGAIN, True
+            words = " ".join(filter(None, (self._what, self._far)))
+            seconds = time.monotonic() - self._began
+            click.echo(f"\r{clean(words)}, {seconds:.0f} s\x1b[K", err=True, nl=False)
+        if shown:
+            click.echo("\r\x1b[K", err=True, nl=False)
 
 
 def wait_and_tell(client: Client, messages: Sequence[Any], seconds: float) -> list[Any]:

@@ -14,6 +14,7 @@ from sdn.client import DEFAULT_ADDRESS, ApiError, Client, Credentials, ManifestE
 from sdn.client.call import DEFAULT_TIMEOUT
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_UNREACHABLE, EXIT_UNCERTAIN = 0, 1, 2, 3, 4
+EXIT_INTERRUPTED = 130
 _NO_ANSWER = ("UNAVAILABLE", "DEADLINE_EXCEEDED")
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
+from sdn.cli import again
+from sdn.cli.again import watch_options
+from sdn.cli.progress import working
 from sdn.cli.render import clean, count, plain
 from sdn.cli.session import Session, common, pass_session
 from sdn.cli.words import DurationType
@@ -13,18 +17,19 @@ from sdn.client import KINDS
 
 
 @click.command()
+@watch_options
 @common
 @pass_session
-def status(session: Session) -> None:
+def status(session: Session, watching: bool, every: float) -> None:
     """Show how the daemon is: switches, links, objects and what is missing.
 
     \b
     sdnctl status
     sdnctl status -o json | jq .ready
+    sdnctl status --watch
     """
     with session.client() as client:
-        found = client.status()
-    session.show(lambda: plain(found), lambda: _status(found, session.address))
+        again.show(session, watching, every, client.status, plain, lambda found: _status(found, session.address))
 
 
 def _status(found: Any, address: str) -> str:
@@ -58,9 +63,14 @@ def wait(session: Session, ready: bool, timeout: float) -> None:
 
     The exit code is 0 when it is ready and 1 when the time is over; then standard error names what is missing.
     """
-    with session.client() as client:
-        found = client.wait_ready(timeout)
+    with session.client() as client, working("not ready") as tell:
+        found = client.wait_ready(timeout, lambda missing: tell(_waited_for(missing)))
     session.show(lambda: plain(found), lambda: _ready(found))
+
+
+def _waited_for(missing: Sequence[str]) -> str:
+    more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+    return f"({missing[0]}{more})" if missing else ""
 
 
 def _ready(found: Any) -> str:

@@ -9,15 +9,15 @@ from typing import Any
 
 import click
 
+from sdn.cli.again import CLEAR
 from sdn.cli.columns import short
 from sdn.cli.objects import tenant_option
-from sdn.cli.render import as_json_line, as_yaml, plain, table
-from sdn.cli.session import Session, common, pass_session
+from sdn.cli.render import as_json_line, as_yaml, clean, plain, table
+from sdn.cli.session import Session, common_names, pass_session
 from sdn.cli.words import DurationType, tenant_name
 from sdn.client import CounterRound
 
 _WORDS = ("ports", "networks", "connections", "links")
-_CLEAR = "\x1b[H\x1b[2J"
 
 _WEIGHTS: dict[tuple[str, str], Callable[[Any], float]] = {
     ("links", "rate"): lambda link: max(link.load_ab, link.load_ba),
@@ -37,9 +37,9 @@ _OBJECTS = ("RX", "TX", "RX PACKETS/S", "TX PACKETS/S", "RX BYTES", "TX BYTES", 
 @click.option("--switch", default="", metavar="NAME", help="Only links of this switch.")
 @click.option("--sort", type=click.Choice(["rate", "total", "name"]), default="rate", show_default=True)
 @click.option("-n", "--limit", type=click.IntRange(0), default=20, show_default=True, help="How many; 0 for all.")
-@click.option("--watch", is_flag=True, help="Go on with each new reading, until interrupted.")
+@click.option("-w", "--watch", is_flag=True, help="Go on with each new reading, until interrupted.")
 @click.option("--every", type=DurationType(), default="0", help="With --watch: how often, from 1s on.")
-@common
+@common_names
 @pass_session
 def top(
     session: Session,
@@ -64,7 +64,7 @@ def top(
     RX came from the port into the network, TX went out to it; a network is its ports together. Of a link A>B is what
     went from A to B, and the load is its part of the capacity. Totals are counted since the daemon started, those of
     connections since their entries were written.
-    With --watch and -o json there is one reading a line.
+    With --watch and -o json there is one reading a line. With -o name a link is A--B.
     """
     _check(kind, tenant or selector, switch, watch, every)
     parent = tenant_name(tenant) or "tenants/-"
@@ -77,7 +77,11 @@ def top(
                     click.echo(_reading(session, _sorted(_of(found, kind), kind, sort, limit), kind))
             return
         found_now = _sorted(getattr(client.counters, kind)(**chosen), kind, sort, limit)
-    session.show(lambda: [plain(item) for item in found_now], lambda: _table(found_now, kind))
+    session.show(
+        lambda: [plain(item) for item in found_now],
+        lambda: _table(found_now, kind),
+        lambda: [_name(item, kind) for item in found_now],
+    )
 
 
 def _check(kind: str, chosen: str, switch: str, watch: bool, every: float) -> None:
@@ -106,8 +110,15 @@ def _reading(session: Session, items: Sequence[Any], kind: str) -> str:
         return as_json_line([plain(item) for item in items])
     if session.output == "yaml":
         return f"---\n{as_yaml([plain(item) for item in items])}"
-    screen = _CLEAR if sys.stdout.isatty() else ""
+    if session.output == "name":
+        return "\n".join(clean(_name(item, kind)) for item in items)
+    screen = CLEAR if sys.stdout.isatty() else ""
     return f"{screen}{_table(items, kind)}\n"
+
+
+def _name(item: Any, kind: str) -> str:
+    """Of an object its name; of a link its ends."""
+    return "--".join(f"{end.switch}:{end.interface}" for end in (item.a, item.b)) if kind == "links" else item.name
 
 
 def _table(items: Sequence[Any], kind: str) -> str:

@@ -12,6 +12,7 @@ import click
 
 from sdn.cli import complete
 from sdn.cli.objects import tenant_option
+from sdn.cli.progress import working
 from sdn.cli.render import clean, enum_word, plain
 from sdn.cli.session import EXIT_FAILED, EXIT_OK, EXIT_UNCERTAIN, Session, common_names, pass_session
 from sdn.cli.words import full_name
@@ -90,7 +91,7 @@ def trace(
     if frame:
         fields = {"frame": _bytes(frame)}
     target = destination if _is_address(destination) or not destination else full_name(port, destination, tenant)
-    with session.client() as client:
+    with session.client() as client, working("following the packet"):
         found = client.trace(full_name(port, source, tenant), target, **fields)
     verdict = enum_word(found.DESCRIPTOR.fields_by_name["verdict"].enum_type, found.verdict)
     session.show(lambda: plain(found), lambda: _text(found, verdict, verbose), lambda: _receivers(found))

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from sdn.cli import again
+from sdn.cli.again import watch_options
 from sdn.cli.network import topology
 from sdn.cli.render import Plain, table
 from sdn.cli.session import Session, common_names, pass_session
@@ -82,9 +84,10 @@ def _end(end: Any) -> str:
 @click.option("--sort", type=click.Choice(list(_SORTS)), default="reserved", show_default=True)
 @click.option("--switch", default="", metavar="NAME", help="Only links of this switch.")
 @click.option("-n", "--limit", type=click.IntRange(0), default=0, help="How many; 0, the default, for all.")
+@watch_options
 @common_names
 @pass_session
-def utilisation(session: Session, sort: str, switch: str, limit: int) -> None:
+def utilisation(session: Session, sort: str, switch: str, limit: int, watching: bool, every: float) -> None:
     """Show how full each direction of every link is: what connections reserve of it, and what is sent over it.
 
     \b
@@ -97,16 +100,25 @@ def utilisation(session: Session, sort: str, switch: str, limit: int) -> None:
     With -o name: SENDER>RECEIVER, one a line.
     """
     with session.client() as client:
-        found = client.topology()
-        counted = _counted(client)
-    chosen = [
-        d for d in directions(found, counted) if switch in ("", *(_switch(end) for end in (d.sender, d.receiver)))
-    ]
-    chosen.sort(key=_SORTS[sort])
-    shown = chosen[:limit] if limit else chosen
-    session.show(
-        lambda: [d.plain() for d in shown], lambda: _text(shown), lambda: [f"{d.sender}>{d.receiver}" for d in shown]
-    )
+
+        def look() -> list[Direction]:
+            chosen = [
+                d
+                for d in directions(client.topology(), _counted(client))
+                if switch in ("", *(_switch(end) for end in (d.sender, d.receiver)))
+            ]
+            chosen.sort(key=_SORTS[sort])
+            return chosen[:limit] if limit else chosen
+
+        again.show(session, watching, every, look, _plain, _text, _names)
+
+
+def _plain(shown: Sequence[Direction]) -> list[Plain]:
+    return [d.plain() for d in shown]
+
+
+def _names(shown: Sequence[Direction]) -> list[str]:
+    return [f"{d.sender}>{d.receiver}" for d in shown]
 
 
 def _counted(client: Client) -> Sequence[Any]:

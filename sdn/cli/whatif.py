@@ -10,8 +10,9 @@ import click
 
 from sdn.cli import complete
 from sdn.cli.columns import hops
+from sdn.cli.progress import working
 from sdn.cli.render import count, enum_word, plain, table
-from sdn.cli.session import EXIT_FAILED, Session, common, pass_session
+from sdn.cli.session import EXIT_FAILED, Session, common_names, pass_session
 from sdn.client import format_bandwidth
 
 _GOOD = ("CHANGES_OVER", "MOVES", "BACKUP_LOST")
@@ -32,7 +33,7 @@ _KINDS = {"FAILED_LINK": "link", "FAILED_SWITCH": "switch", "FAILED_RISK_GROUP":
 @click.option("--risk-group", "groups", multiple=True, metavar="NAME", help="All links of this shared-risk group.")
 @click.option("--all", "every", is_flag=True, help="Every single link, switch and shared-risk group, one by one.")
 @click.option("--together", is_flag=True, help="All that is named fails at once.")
-@common
+@common_names
 @pass_session
 def what_if(
     session: Session,
@@ -53,15 +54,16 @@ def what_if(
     For each failure: which connections change over to their backup path, which would get another path, and which would
     not, with the bandwidth for which there would be one; and links on which more would be sent than fits, when
     connections without a path go the shortest way. Computed by what decides when it happens, on what is reserved now.
-    The exit code is 1 if a connection would lose its guarantee.
+    The exit code is 1 if a connection would lose its guarantee. With -o name: those connections.
     """
     named = bool(links or switches or groups)
     if named == every:
         raise click.UsageError("name what fails with --link, --switch or --risk-group, or give --all alone.")
-    with session.client() as client:
+    with session.client() as client, working("trying failures"):
         found = list(client.what_if(links=links, switches=switches, risk_groups=groups, together=together))
-    session.show(lambda: [plain(one) for one in found], lambda: _text(found))
-    if any(fate_of(item) not in _GOOD for one in found for item in one.affected):
+    lost = sorted({item.name for one in found for item in one.affected if fate_of(item) not in _GOOD})
+    session.show(lambda: [plain(one) for one in found], lambda: _text(found), lambda: lost)
+    if lost:
         raise click.exceptions.Exit(EXIT_FAILED)
 
 

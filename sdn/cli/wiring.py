@@ -8,8 +8,10 @@ from typing import Any
 
 import click
 
+from sdn.cli import again
+from sdn.cli.again import watch_options
 from sdn.cli.render import Plain, count, plain, table
-from sdn.cli.session import Session, common, fail, pass_session
+from sdn.cli.session import Session, common_names, fail, pass_session
 
 _AS_DECLARED = "ok"
 _OF_FAULT = {"MissingLink": "missing", "WrongPeer": "wrong", "UnexpectedLink": "unexpected", "OneWayLink": "one-way"}
@@ -76,10 +78,11 @@ def _state(link: Any) -> str:
 
 
 @click.command()
-@click.option("--all", "every", is_flag=True, help="Show the links that are as declared too.")
-@common
+@click.option("--all", "all_links", is_flag=True, help="Show the links that are as declared too.")
+@watch_options
+@common_names
 @pass_session
-def check(session: Session, every: bool) -> None:
+def check(session: Session, all_links: bool, watching: bool, every: float) -> None:
     """Compare the declared topology with what is seen, link by link.
 
     \b
@@ -88,23 +91,41 @@ def check(session: Session, every: bool) -> None:
     sdnctl topology check -o json | jq -r '.links[] | select(.state != "ok") | .message'
 
     Exit code 0: all is as declared. 1: something differs, or cannot be seen because a switch is away, or no topology
-    was declared (sdnd --topology).
+    was declared (sdnd --topology). With -o name: the links that differ, as A--B, one a line.
     """
     with session.client() as client:
-        found = client.topology()
-    if not found.declaration:
-        fail(["no topology was declared. Start sdnd with --topology FILE, or see: sdnctl topology show"])
+
+        def look() -> Any:
+            found = client.topology()
+            if not found.declaration:
+                fail(["no topology was declared. Start sdnd with --topology FILE, or see: sdnctl topology show"])
+            return found
+
+        def text(found: Any) -> str:
+            lines = lines_of(found)
+            return _text(found.declaration, lines if all_links else _wrong(found), lines)
+
+        found = again.show(session, watching, every, look, _data, text, _differing)
+    if not watching and _wrong(found):
+        raise click.exceptions.Exit(1)
+
+
+def _wrong(found: Any) -> list[Line]:
+    return [line for line in lines_of(found) if not line.fine]
+
+
+def _differing(found: Any) -> list[str]:
+    return [f"{line.a}--{line.b}" for line in _wrong(found) if line.a]
+
+
+def _data(found: Any) -> Plain:
     lines = lines_of(found)
-    wrong = [line for line in lines if not line.fine]
-    data = {
+    return {
         "declaration": found.declaration,
-        "as_declared": not wrong,
+        "as_declared": all(line.fine for line in lines),
         "links": [line.plain() for line in lines if line.a],
         "faults": [plain(fault) for fault in found.faults],
     }
-    session.show(lambda: data, lambda: _text(found.declaration, lines if every else wrong, lines))
-    if wrong:
-        raise click.exceptions.Exit(1)
 
 
 def _text(declaration: str, shown: list[Line], lines: list[Line]) -> str:

@@ -8,8 +8,10 @@ errors.py       ApiError, from what gRPC reports
 access.py       TLS and tokens
 call.py         what the two clients share
 client.py       Client: blocking
+streams.py      its watches
 counters.py     what switches count
 aio.py          AsyncClient: the same for asyncio
+maintenance.py  links and switches as people name them
 snapshots.py    backups as the API sends them
 units.py        bandwidths as people write them
 manifest.py     YAML and JSON to objects and back
@@ -20,11 +22,13 @@ yaml_tree.py    YAML with the line of every value
 from sdn.client.access import Credentials
 from sdn.client.aio import AsyncClient
 from sdn.client.call import DEFAULT_ADDRESS, Change
-from sdn.client.client import Client, Collection, EventWatch, Watch
+from sdn.client.client import Client, Collection
 from sdn.client.counters import CounterRound
 from sdn.client.errors import ApiError, Details, FieldViolation
 from sdn.client.kinds import KINDS, AnyObject, KindInfo, kind_of, kind_of_name, unwrap, wrap
+from sdn.client.maintenance import maintenance_target
 from sdn.client.manifest import Document, ManifestError, Problem, load, locate, parse, to_dict, to_yaml
+from sdn.client.streams import EventWatch, Watch
 from sdn.client.units import format_bandwidth, parse_bandwidth
 
 __all__ = [
@@ -51,6 +55,7 @@ __all__ = [
     "kind_of_name",
     "load",
     "locate",
+    "maintenance_target",
     "parse",
     "parse_bandwidth",
     "to_dict",

@@ -216,15 +216,34 @@ class AsyncClient:
         status: tpb.SystemStatus = await self.invoke(self._system.GetSystemStatus, tpb.GetSystemStatusRequest())
         return status
 
+    async def set_maintenance(
+        self, target: tpb.MaintenanceTarget, *, drained: bool | None = None, cost: int | None = None
+    ) -> tpb.Maintenance:
+        """Drain a link or switch (or end that), or give a link another cost, 0 for its own; None: as before."""
+        request = tpb.SetMaintenanceRequest(target=target, drained=drained, cost=cost)
+        answer: tpb.Maintenance = await self.invoke(self._topology.SetMaintenance, request)
+        return answer
+
+    async def get_maintenance(self, target: tpb.MaintenanceTarget) -> tpb.Maintenance:
+        """What is said about a link or switch, and what has become of it."""
+        request = tpb.GetMaintenanceRequest(target=target)
+        answer: tpb.Maintenance = await self.invoke(self._topology.GetMaintenance, request)
+        return answer
+
     async def audit(self, switch: str) -> tpb.AuditReport:
         """Compare a switch (name or datapath id) with its program and repair it; what was found."""
         report: tpb.AuditReport = await self.invoke(self._topology.AuditSwitch, tpb.AuditSwitchRequest(switch=switch))
         return report
 
-    async def events(self, object: str = "", reason: str = "", severity: str = "INFO") -> list[epb.Event]:
-        """All events that are kept, the oldest first. severity: INFO, WARNING or ERROR, and what is above it."""
+    async def events(
+        self, object: str = "", reason: str = "", severity: str = "INFO", selector: str = ""
+    ) -> list[epb.Event]:
+        """All events that are kept, the oldest first. severity: INFO, WARNING or ERROR, and what is above it.
+
+        selector: labels that the objects they are about have now, as ``env=prod,tier!=web``.
+        """
         found: list[epb.Event] = []
-        request = epb.ListEventsRequest(page_size=PAGE_SIZE, **call.event_filter(object, reason, severity))
+        request = epb.ListEventsRequest(page_size=PAGE_SIZE, **call.event_filter(object, reason, severity, selector))
         while True:
             page = await self.invoke(self._events.ListEvents, request)
             found += page.events
@@ -233,10 +252,10 @@ class AsyncClient:
                 return found
 
     async def watch_events(
-        self, from_number: int = 0, object: str = "", reason: str = "", severity: str = "INFO"
+        self, from_number: int = 0, object: str = "", reason: str = "", severity: str = "INFO", selector: str = ""
     ) -> AsyncIterator[epb.Event]:
         """Events from a number on (0: all that are kept), then each new one; close the iterator to stop."""
-        wanted = call.event_filter(object, reason, severity)
+        wanted = call.event_filter(object, reason, severity, selector)
         stream = self._events.WatchEvents(epb.WatchEventsRequest(from_number=from_number, **wanted))
         try:
             async for event in stream:

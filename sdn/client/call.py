@@ -96,9 +96,9 @@ def apply_request(
     return spb.ApplyRequest(resources=members, deletes=deletes, dry_run=dry_run, options=options(wait, request_id))
 
 
-def event_filter(object: str, reason: str, severity: str) -> dict[str, Any]:
+def event_filter(object: str, reason: str, severity: str, selector: str) -> dict[str, Any]:
     """Fields that requests for events have in common; raises ValueError for an unknown severity."""
-    return {"object": object, "reason": reason, "severity": epb.Severity.Value(severity)}
+    return {"object": object, "reason": reason, "severity": epb.Severity.Value(severity), "filter": selector}
 
 
 def not_ready(status_of: Iterable[str], timeout: float) -> str:

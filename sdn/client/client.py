@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Generic, Self
 
@@ -12,10 +12,11 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from sdn.client import call, snapshots
 from sdn.client.access import Credentials, channel
-from sdn.client.call import DEFAULT_ADDRESS, DEFAULT_TIMEOUT, PAGE_SIZE, Change, M
+from sdn.client.call import DEFAULT_ADDRESS, DEFAULT_TIMEOUT, PAGE_SIZE, M
 from sdn.client.counters import Counters
 from sdn.client.errors import NO_TRUST, ApiError
 from sdn.client.kinds import KINDS, AnyObject, KindInfo, kind_of_name
+from sdn.client.streams import EventWatch, Watch
 from sdn.v1 import access_pb2 as acpb
 from sdn.v1 import access_pb2_grpc as acrpc
 from sdn.v1 import admin_pb2 as apb
@@ -34,71 +35,6 @@ from sdn.v1 import trace_pb2_grpc as xrpc
 
 _POLL_SECONDS = 0.1
 _List = list  # the accessors have a method of that name
-
-
-class _Stream:
-    """An endless stream, ended from any thread by ``close`` (or as a context manager).
-
-    Iterating raises ApiError when the stream breaks; after ``close`` it just ends.
-    """
-
-    def __init__(self, stream: Any, address: str) -> None:
-        self._stream = stream
-        self._address = address
-        self._closed = False
-
-    def _next(self) -> Any:
-        try:
-            return next(self._stream)
-        except grpc.RpcError as error:
-            if self._closed:
-                raise StopIteration from None
-            raise ApiError.of(error, self._address) from None
-
-    def close(self) -> None:
-        """End the stream."""
-        self._closed = True
-        self._stream.cancel()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self.close()
-
-
-class Watch(_Stream, Generic[M]):
-    """Changes of the objects of a kind, as they come.
-
-    revision: from which another watch can go on after what was read of this one; 0 before the initial list is complete.
-    """
-
-    def __init__(self, stream: Any, singular: str, address: str, synced: bool) -> None:
-        super().__init__(stream, address)
-        self._singular = singular
-        self._synced = synced
-        self.revision = 0
-
-    def __iter__(self) -> Iterator[Change[M]]:
-        return self
-
-    def __next__(self) -> Change[M]:
-        while True:
-            change = call.change(self._next(), self._singular)
-            self.revision = change.revision or self.revision
-            if change.type != call.SYNCED or self._synced:
-                return change
-
-
-class EventWatch(_Stream):
-    """Events, as they come."""
-
-    def __iter__(self) -> Iterator[epb.Event]:
-        return self
-
-    def __next__(self) -> epb.Event:
-        event: epb.Event = self._next()
-        return event
 
 
 class Collection(Generic[M]):
@@ -325,15 +261,34 @@ class Client:
         status: tpb.SystemStatus = self.invoke(self._system.GetSystemStatus, tpb.GetSystemStatusRequest())
         return status
 
+    def set_maintenance(
+        self, target: tpb.MaintenanceTarget, *, drained: bool | None = None, cost: int | None = None
+    ) -> tpb.Maintenance:
+        """Drain a link or switch (or end that), or give a link another cost, 0 for its own; None: as before."""
+        request = tpb.SetMaintenanceRequest(target=target, drained=drained, cost=cost)
+        answer: tpb.Maintenance = self.invoke(self._topology.SetMaintenance, request)
+        return answer
+
+    def get_maintenance(self, target: tpb.MaintenanceTarget) -> tpb.Maintenance:
+        """What is said about a link or switch, and what has become of it."""
+        request = tpb.GetMaintenanceRequest(target=target)
+        answer: tpb.Maintenance = self.invoke(self._topology.GetMaintenance, request)
+        return answer
+
     def audit(self, switch: str) -> tpb.AuditReport:
         """Compare a switch (name or datapath id) with its program and repair it; what was found."""
         report: tpb.AuditReport = self.invoke(self._topology.AuditSwitch, tpb.AuditSwitchRequest(switch=switch))
         return report
 
-    def events(self, object: str = "", reason: str = "", severity: str = "INFO") -> _List[epb.Event]:
-        """All events that are kept, the oldest first. severity: INFO, WARNING or ERROR, and what is above it."""
+    def events(
+        self, object: str = "", reason: str = "", severity: str = "INFO", selector: str = ""
+    ) -> _List[epb.Event]:
+        """All events that are kept, the oldest first. severity: INFO, WARNING or ERROR, and what is above it.
+
+        selector: labels that the objects they are about have now, as ``env=prod,tier!=web``.
+        """
         found: _List[epb.Event] = []
-        request = epb.ListEventsRequest(page_size=PAGE_SIZE, **call.event_filter(object, reason, severity))
+        request = epb.ListEventsRequest(page_size=PAGE_SIZE, **call.event_filter(object, reason, severity, selector))
         while True:
             page = self.invoke(self._events.ListEvents, request)
             found += page.events
@@ -342,27 +297,36 @@ class Client:
                 return found
 
     def watch_events(
-        self, from_number: int = 0, object: str = "", reason: str = "", severity: str = "INFO"
+        self, from_number: int = 0, object: str = "", reason: str = "", severity: str = "INFO", selector: str = ""
     ) -> EventWatch:
         """Events from a number on (0: all that are kept), then each new one, without end."""
-        wanted = call.event_filter(object, reason, severity)
+        wanted = call.event_filter(object, reason, severity, selector)
         stream = self._events.WatchEvents(epb.WatchEventsRequest(from_number=from_number, **wanted))
         return EventWatch(stream, self.address)
 
-    def backup(self) -> bytes:
-        """A snapshot of everything durable, checked; it holds secrets. Raises ApiError."""
+    def backup(self, told: Callable[[int], None] = lambda size: None) -> bytes:
+        """A snapshot of everything durable, checked; it holds secrets. Raises ApiError.
+
+        told: called with how many bytes have come, again and again.
+        """
         assembly = snapshots.Assembly()
         try:
             for message in self._admin.Backup(apb.BackupRequest(), timeout=snapshots.TIMEOUT):
                 assembly.add(message)
+                told(assembly.size)
         except grpc.RpcError as error:
             raise ApiError.of(error, self.address) from None
         return assembly.data()
 
-    def restore(self, snapshot: bytes, *, dry_run: bool = False) -> apb.RestoreResponse:
-        """Make the objects those of a snapshot, all or nothing; returns what changed, or would. Raises ApiError."""
+    def restore(
+        self, snapshot: bytes, *, dry_run: bool = False, told: Callable[[int], None] = lambda size: None
+    ) -> apb.RestoreResponse:
+        """Make the objects those of a snapshot, all or nothing; returns what changed, or would. Raises ApiError.
+
+        told: called with how many bytes are sent, again and again, from another thread.
+        """
         try:
-            return self._admin.Restore(snapshots.parts(snapshot, dry_run), timeout=snapshots.TIMEOUT)
+            return self._admin.Restore(snapshots.parts(snapshot, dry_run, told), timeout=snapshots.TIMEOUT)
         except grpc.RpcError as error:
             raise ApiError.of(error, self.address) from None
 
@@ -403,10 +367,13 @@ class Client:
             return False
         return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
 
-    def wait_ready(self, timeout: float = 60.0) -> tpb.SystemStatus:
+    def wait_ready(
+        self, timeout: float = 60.0, told: Callable[[Sequence[str]], None] = lambda missing: None
+    ) -> tpb.SystemStatus:
         """Return when every known switch is in sync and every declared link is up.
 
         An unreachable daemon counts as not ready. Raises ApiError (DEADLINE_EXCEEDED) naming what is missing.
+        told: called with what is missing, each time that was asked.
         """
         end = time.monotonic() + timeout
         missing: tuple[str, ...] = ()
@@ -424,6 +391,7 @@ class Client:
                 if failure.code not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
                     raise failure from None
                 missing = (f"sdnd at {self.address} does not answer",)
+            told(missing)
             if left <= 0:
                 raise ApiError(grpc.StatusCode.DEADLINE_EXCEEDED, call.not_ready(missing, timeout), reason="NotReady")
             time.sleep(min(_POLL_SECONDS, left))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 
 import grpc
@@ -29,6 +29,11 @@ class Assembly:
         else:
             self._data += message.data
 
+    @property
+    def size(self) -> int:
+        """Bytes that have come."""
+        return len(self._data)
+
     def data(self) -> bytes:
         """The whole snapshot; raises ApiError (DATA_LOSS) when it is not what the daemon sent."""
         data = bytes(self._data)
@@ -40,8 +45,9 @@ class Assembly:
         return data
 
 
-def parts(data: bytes, dry_run: bool) -> Iterator[apb.RestoreRequest]:
-    """The messages of a restore."""
+def parts(data: bytes, dry_run: bool, told: Callable[[int], None] = lambda size: None) -> Iterator[apb.RestoreRequest]:
+    """The messages of a restore. told: how many bytes were taken of it."""
     yield apb.RestoreRequest(options=apb.RestoreOptions(sha256=sha256(data).digest(), dry_run=dry_run))
     for start in range(0, len(data), CHUNK):
         yield apb.RestoreRequest(data=data[start : start + CHUNK])
+        told(min(start + CHUNK, len(data)))

@@ -72,6 +72,8 @@ class Announcements:
         self._reporter, self._tell = reporter, tell
         self._heard: dict[Key, tuple[Claim, float]] = {}
         """Who has it by its own word, and since when (Unix time in seconds)."""
+        self._names: dict[Key, str] = {}
+        """Of each of these the key of its record: the network may be gone when it is deleted."""
         self._waiting: dict[Key, Claim] = {}
         """Announcements that are held back."""
         self._damping: Damping[Key] = Damping(RULE)
@@ -110,7 +112,11 @@ class Announcements:
         before, after = _pairs_of(old), _pairs_of(new)
         port = new or old
         number = self._store.numbers.get("network", port.network) if port is not None else None
-        if port is None or number is None:
+        if port is None:
+            return
+        if number is None:  # it went with its network
+            for key in [key for key, (claim, _) in self._heard.items() if claim.port == port.name]:
+                self._forget(key)
             return
         for value in before.keys() | after.keys():
             key = number, value
@@ -180,7 +186,7 @@ class Announcements:
         if number is None or not self._permitted((number, value), claim):
             self._puts[text] = None
             return
-        self._heard[number, value] = claim, since
+        self._heard[number, value], self._names[number, value] = (claim, since), text
         self._tell(*self._compiler.set_announced(number, value, (claim.port, claim.mac)))
 
     def _permitted(self, key: Key, claim: Claim) -> bool:
@@ -218,7 +224,8 @@ class Announcements:
     def _move(self, key: Key, claim: Claim) -> None:
         before = self._compiler.holder(*key)
         self._heard[key] = claim, self._reporter.wall
-        self._keep(key)
+        self._names[key] = text = f"{self._network(key)}|{_text(key[1])}"
+        self._puts[text] = codec.dumps([claim.port, claim.mac.hex(":"), self._reporter.wall])
         self._tell(claim.port, *self._compiler.set_announced(*key, (claim.port, claim.mac)))
         came_from = before[0] if before is not None else ""
         if came_from != claim.port:
@@ -226,13 +233,8 @@ class Announcements:
 
     def _forget(self, key: Key) -> None:
         if self._heard.pop(key, None) is not None:
-            self._keep(key)
+            self._puts[self._names.pop(key)] = None
             self._tell(*self._compiler.set_announced(*key, None))
-
-    def _keep(self, key: Key) -> None:
-        heard = self._heard.get(key)
-        text = f"{self._network(key)}|{_text(key[1])}"
-        self._puts[text] = None if heard is None else codec.dumps([heard[0].port, heard[0].mac.hex(":"), heard[1]])
 
     def _note(self, tell: Callable[..., None], name: str, other: str, key: Key) -> None:
         self._news.setdefault((tell, name, other), []).append(_text(key[1]))

@@ -55,6 +55,11 @@ def claim_order(saved: Mapping[str, str]) -> dict[str, int]:
     return order
 
 
+def moves_by_id(port: Port) -> bool:
+    """Whether a port may be at two places that have the iface-id of its binding."""
+    return port.migration_target is not None and port.migration_target == port.binding
+
+
 def is_learned(port: Port, network: str) -> bool:
     """Whether learning mode looks after a port: it bears the label and is in the network that learns."""
     return port.network == network and forms.is_learned(port)
@@ -81,6 +86,8 @@ class Attachments:
         self._facts: dict[str, PortFacts] = {}
         self._detached: dict[str, Detached] = {}
         self._numbers: dict[tuple[Dpid, int], str] = {}
+        self._sites: dict[str, tuple[Place, ...]] = {}
+        """Of attached ports: where they are, the place that they move to at last."""
         self._changed: dict[str, None] = {}
         self._puts: dict[str, str | None] = {}
 
@@ -90,7 +97,7 @@ class Attachments:
         """A port was created, updated or (None) deleted in the store; returns the places bound otherwise now."""
         self._changed[name] = None
         before = self._places.pop(name, _NOWHERE)
-        places = (self._place_of(port.binding), self._place_of(port.migration_target)) if port else _NOWHERE
+        places = (self._place_of(port.binding), self._target_of(port)) if port else _NOWHERE
         if places != _NOWHERE:
             self._places[name] = places
         gone, new = set(before) - set(places), set(places) - set(before)
@@ -116,6 +123,7 @@ class Attachments:
         result = []
         for name in changed:
             before, reason = self._facts.pop(name, None), self._detached.pop(name, None)
+            self._sites.pop(name, None)
             if before is not None:
                 self._forget_numbers(name, before)
             port = self._store.objects.get(name)
@@ -152,6 +160,12 @@ class Attachments:
         """The interface a port is bound to, '' if none."""
         place, _ = self._places.get(name, _NOWHERE)
         return place[1] if place else ""
+
+    def sites(self, port: Port) -> tuple[str, ...]:
+        """Where an attached port is, as ``switch:interface``, if its binding does not say so."""
+        if port.migration_target is None and (port.binding is None or not port.binding.iface_id):
+            return ()
+        return tuple(self.show(place) for place in self._sites.get(port.name, ()))
 
     def at(self, dpid: Dpid, number: int) -> str | None:
         """The port attached at an OpenFlow port."""
@@ -193,13 +207,17 @@ class Attachments:
     def duplicate(self, port: Port) -> str:
         """Where else the iface-id of a port is, for people; '' if nowhere."""
         for binding in (port.binding, port.migration_target):
-            rivals = self._plugs.rivals(binding.iface_id) if binding is not None and binding.iface_id else ()
+            rivals = self.rivals(port, binding.iface_id) if binding is not None and binding.iface_id else ()
             if binding is not None and rivals:
                 here, *there = (self.show(place) for place in (self._plugs.place(binding.iface_id), *rivals) if place)
                 return (
                     f"iface-id {binding.iface_id} is at {here}, which has it, and also at {', '.join(there[:_NAMED])}."
                 )
         return ""
+
+    def rivals(self, port: Port, iface_id: str) -> tuple[Place, ...]:
+        """Where one of its iface-ids is although the port is not."""
+        return self._plugs.rivals(iface_id)[1 if moves_by_id(port) else 0 :]
 
     def show(self, place: Place) -> str:
         """``switch:interface``."""
@@ -210,6 +228,12 @@ class Attachments:
             return self._plugs.place(binding.iface_id)
         dpid = None if binding is None else self._topology.resolve(binding.switch)
         return None if dpid is None or binding is None else (dpid, binding.interface)
+
+    def _target_of(self, port: Port) -> Place | None:
+        """Where a port moves to; if by its own iface-id, wherever that is beside the first place."""
+        if port.binding is not None and moves_by_id(port):
+            return next(iter(self._plugs.rivals(port.binding.iface_id)), None)
+        return self._place_of(port.migration_target)
 
     def _enter(self, name: str, place: Place, now: float) -> None:
         claims = self._claims.setdefault(place, {})
@@ -247,12 +271,17 @@ class Attachments:
         detached = self._detached_from(port, port.binding, here)
         sites = [] if here is None or detached is not None else [here]
         if port.migration_target is not None:
-            missing = self._detached_from(port, port.migration_target, there)
+            # Its own iface-id at no second place is no fault: it does not move at present.
+            idle = there is None and moves_by_id(port)
+            missing = None if idle else self._detached_from(port, port.migration_target, there)
             if there is not None and missing is None:
                 sites.append(there)
             if detached is None and missing is not None:
                 detached = Detached(missing.reason, f"Where the port moves to: {missing.message}")
-        return (self._port_facts(port, sites) if sites else None), detached
+        if not sites:
+            return None, detached
+        self._sites[port.name] = tuple(sites)
+        return self._port_facts(port, sites), detached
 
     def _detached_from(self, port: Port, binding: Binding, place: Place | None) -> Detached | None:
         if place is None and binding.iface_id:

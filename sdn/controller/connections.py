@@ -32,6 +32,7 @@ from sdn.model.calendar import ALWAYS, active
 from sdn.model.errors import Exhausted, Refused, SdnError
 from sdn.model.ids import Dpid, Kind
 from sdn.model.intent import Connection
+from sdn.model.request import Exclusion
 from sdn.model.route import Path
 from sdn.model.status import PathHop, State
 from sdn.model.topology import LinkChanges
@@ -150,6 +151,31 @@ class Connections:
             self._ledger.release(key)
             self._changed[holder_of(key)] = None
         self._changed.update(dict.fromkeys(self._trouble))
+
+    def leave(self, avoided: Exclusion) -> None:
+        """What operators have drained is another; whoever is on it looks for another path. O(reservations)."""
+        on_it = [key for key, held in self._ledger.items() if self.placer.uses(held.path, avoided)]
+        for key in on_it:
+            self._ledger.release(key)
+            self._changed[holder_of(key)] = None
+
+    def staying(self, avoided: Exclusion, limit: int) -> list[tuple[str, str]]:
+        """Connections that are on what is drained, and why. At most so many. O(reservations + searches)."""
+        names = {key for key, held in self._ledger.items() if key in self._store.objects}
+        on_it = sorted(n for n in names if (r := self.placer.routes(n)) and self.placer.uses(r.primary, avoided))
+        return [(name, self._why_staying(name)) for name in on_it[:limit]]
+
+    def _why_staying(self, name: str) -> str:
+        connection, routes = self._store.objects.get(name), self.placer.routes(name)
+        if not isinstance(connection, Connection) or routes is None:
+            return ""
+        ends = routes.primary.switches[0], routes.primary.switches[-1]
+        return self.placer.why_not_elsewhere(self.placer.demands.of(self.as_placed(connection), *ends))
+
+    @property
+    def resting(self) -> bool:
+        """Whether all traffic is where it should be."""
+        return not self._changed and self._steerings.resting
 
     def settle(self, now: float, wall: float) -> list[str]:
         """Look at all connections concerned again; returns those whose state or path changed. now, wall: of a turn."""

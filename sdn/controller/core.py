@@ -14,8 +14,9 @@ from sdn.controller.attachments import CLAIMS, claim_order
 from sdn.controller.connections import PATHS
 from sdn.controller.effects import Effect, Publish
 from sdn.controller.epochs import EPOCHS
-from sdn.controller.events import Audit, BridgesSeen, Event, ManagerDown, Request, Tick
+from sdn.controller.events import Audit, BridgesSeen, Event, Maintain, ManagerDown, Request, Tick
 from sdn.controller.lives import LIVES
+from sdn.controller.maintaining import Maintaining
 from sdn.controller.notices import NOTICES
 from sdn.controller.parts import DAMPING, LINKS, Parts, Records
 from sdn.controller.plugs import PLUGS
@@ -67,6 +68,7 @@ class Controller:
         self.statuses, self.notices, self.reporter = parts.statuses, parts.notices, parts.reporter
         self.repairs, self.learning = parts.repairs, parts.learning
         self._requests = Requests(parts)
+        self.maintaining = Maintaining(parts)
         self._switches = SwitchEvents(parts)
         self._links = dict(records.get(LINKS, {}))
         self._expected = {parse_dpid(name) for name, _ in self.store.numbers.items("switch")}
@@ -138,6 +140,8 @@ class Controller:
                 answer = self.parts.audits.want(event.token, event.switch, self.topology.resolve(event.switch))
                 if answer is not None:
                     self.parts.outcome.emit(answer)
+            case Maintain():
+                self.maintaining.take(event)
             case Tick():
                 self._tick(now)
             case _:
@@ -170,6 +174,7 @@ class Controller:
             self.parts.outcome.emit(*self.parts.audits.questions(now))
             self.parts.outcome.emit(*self.fleet.batches())
             self.parts.outcome.emit(*self.learning.release(now))
+        self.maintaining.answer()
         self._publish()
 
     def _follow(self, now: float) -> None:

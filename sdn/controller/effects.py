@@ -8,6 +8,7 @@ from sdn.controller.events import Session
 from sdn.model.command import TransactionResult
 from sdn.model.errors import SdnError
 from sdn.model.intent import Resource
+from sdn.model.maintenance import MaintenanceView
 from sdn.model.notice import AuditReport
 from sdn.model.program import Batch
 from sdn.model.status import ChangeType, Status
@@ -80,6 +81,14 @@ class Audited:
 
 
 @dataclass(frozen=True, slots=True)
+class Maintained:
+    """What became of a Maintain, or the error to give to its caller."""
+
+    token: int
+    result: MaintenanceView | SdnError
+
+
+@dataclass(frozen=True, slots=True)
 class Publish:
     """An object or its status changed, for watchers. revision: of the store.
 
@@ -102,5 +111,5 @@ class Log:
     fields: tuple[tuple[str, str | int | float], ...] = ()
 
 
-Effect = SendBatch | SendPacket | RequestReadBack | CloseSession | Persist | Reply | Audited | Publish | Log
 SwitchEffect = SendBatch | SendPacket | RequestReadBack | CloseSession
+Effect = SwitchEffect | Persist | Reply | Audited | Maintained | Publish | Log

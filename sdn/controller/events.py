@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sdn.model.command import Transaction
 from sdn.model.ids import Dpid
+from sdn.model.maintenance import Target
 from sdn.model.plugs import Bridge
 from sdn.model.program import Installed, WriteFailure
 from sdn.model.topology import SwitchPort
@@ -129,6 +130,19 @@ class Audit:
 
 
 @dataclass(frozen=True, slots=True)
+class Maintain:
+    """An operator says something about a link or switch. token: repeated in effects.Maintained; None: as before.
+
+    cost: of a link, 0 for that which it has by itself.
+    """
+
+    token: int
+    target: Target
+    drained: bool | None = None
+    cost: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class BridgesSeen:
     """A switch's database tells of its bridges. manager: number of the connection, never reused; peer: for people.
 
@@ -157,4 +171,4 @@ class Tick:
 
 ManagerEvent = BridgesSeen | ManagerDown
 SwitchEvent = SwitchUp | SwitchDown | SessionRefused | PortChanged | PacketIn | PacketsSent | BatchDone | ReadBack
-Event = SwitchEvent | ManagerEvent | Request | Audit | Tick
+Event = SwitchEvent | ManagerEvent | Request | Audit | Maintain | Tick

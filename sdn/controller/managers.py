@@ -100,7 +100,8 @@ class Managers:
     def _tell(self, iface_id: str) -> None:
         """Conflicts of the iface-ids of ports."""
         port = self._store.port_by_iface_id(iface_id)
-        rivals = self.plugs.rivals(iface_id) if port is not None else ()
+        found_port = self._store.objects.get(port or "")
+        rivals = self._attachments.rivals(found_port, iface_id) if isinstance(found_port, Port) else ()
         found = (self.plugs.place(iface_id), rivals) if rivals else None
         if found == self._conflicts.get(iface_id):
             return

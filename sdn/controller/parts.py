@@ -42,6 +42,9 @@ LINKS = "links"
 DAMPING = "damping"
 """Bucket: penalties of links that were lost (TopologyState.take_penalty_records)."""
 
+MAINTENANCE = "maintenance"
+"""Bucket: what operators say about links and switches (topology.maintenance)."""
+
 Records = Mapping[str, Mapping[str, str]]
 
 
@@ -66,6 +69,7 @@ class Parts:
         self.outcome = Outcome()
         self.store = Store.load(records, settings.quota)
         self.topology = _topology_of(settings, key, declared)
+        self.topology.maintenance.load(records.get(MAINTENANCE, {}))
         self.topology.load(records.get(LINKS, {}), now, records.get(DAMPING, {}), wall)
         self.compiler = Compiler(SaltTable(records.get(GROUPS, {})))
         numbers = self.store.numbers

@@ -15,7 +15,9 @@ from sdn.model.calendar import ALWAYS, Windows
 from sdn.model.errors import Exhausted, InvalidInput, Refused, Violation
 from sdn.model.ids import Dpid
 from sdn.model.intent import Connection
+from sdn.model.request import Exclusion
 from sdn.model.route import Path
+from sdn.model.topology import LinkEnd
 from sdn.routing import Finder, Ledger
 from sdn.routing.admission import Reservation
 from sdn.store import Store
@@ -154,6 +156,29 @@ class Placer:
             self.ledger.release(backup_of(name))
             self.ledger.reserve(name, *backup)
 
+    def _avoiding(self, demand: Demand) -> Demand | None:
+        """The demand without what is drained; None where it asks for none of that."""
+        request = demand.request
+        avoided = self._names[1].avoided()
+        ends = {request.source, request.destination}
+        exclude = request.exclude | replace(avoided, switches=avoided.switches - ends)
+        return None if exclude == request.exclude else replace(demand, request=replace(request, exclude=exclude))
+
+    def why_not_elsewhere(self, demand: Demand) -> str:
+        """Why there is no path that avoids what is drained."""
+        try:
+            self.search(self._avoiding(demand) or demand, or_without=False)
+        except NOT_NOW as error:
+            return error.violations[0].reason
+        return "it waits for the bandwidth of others"
+
+    def uses(self, path: Path, avoided: Exclusion) -> bool:
+        """Whether a path goes over some of these links, or through some of these switches."""
+        steps = zip(path.switches, path.links, strict=False)
+        return any((LinkEnd(at, out) in avoided.links) for at, (out, _) in steps) or not avoided.switches.isdisjoint(
+            path.switches[1:-1]
+        )
+
     def _protect(self, connection: Connection, demand: Demand, primary: Path) -> Placed:
         """A backup path beside a primary that stays."""
         assert demand.protect is not None
@@ -165,7 +190,16 @@ class Placer:
         return Placed(Routes(primary, path))
 
     def search(self, demand: Demand, *, or_without: bool) -> Routes:
-        """The best paths for a demand. or_without: also one without the protection that is required."""
+        """The best paths for a demand. or_without: also one without the protection that is required.
+
+        What operators have drained is taken only where there is nothing else.
+        """
+        avoiding = self._avoiding(demand)
+        if avoiding is not None:
+            try:
+                return self.search(avoiding, or_without=False)
+            except NOT_NOW:
+                pass
         if demand.target:
             try:
                 return self.search(replace(demand, request=demand.tight, target=0), or_without=False)

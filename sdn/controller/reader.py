@@ -10,6 +10,7 @@ from sdn.model.command import Transaction, TransactionResult
 from sdn.model.errors import Violation
 from sdn.model.ids import Dpid, Kind
 from sdn.model.intent import Connection, Constraints, Quota, Resource
+from sdn.model.maintenance import MaintenanceView, Target
 from sdn.model.notice import AuditReport, Filter, Notice, NoticePage
 from sdn.model.plan import Plan
 from sdn.model.request import Protect
@@ -42,14 +43,15 @@ class SwitchView:
     meters: int = 0
     repair: str = ""
     repair_pending: int = 0
+    drained: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class LinkView:
     """One link; ends are (switch name, interface name). reserved: bits/s from a to b and from b to a.
 
-    away, damped, unused: see sdn.topology.state.LinkState. measured: latency one way and its error in microseconds, and
-    the number of samples; None while it is not known.
+    away, damped, drained, unused: see sdn.topology.state.LinkState. measured: latency one way and its error in
+    microseconds, and the number of samples; None while it is not known.
     """
 
     a: tuple[str, str]
@@ -62,6 +64,7 @@ class LinkView:
     reserved: tuple[int, int]
     away: bool = False
     damped: bool = False
+    drained: bool = False
     unused: bool = False
     measured: tuple[int, int, int] | None = None
 
@@ -198,6 +201,10 @@ class Reader(Protocol):
         """The best paths, one at a time, each by a bounded search; raises SdnError, also Refused when there is none."""
         ...
 
+    def maintenance(self, target: Target) -> MaintenanceView:
+        """What operators say about a link or switch, and what has become of it. Raises NotFound, Refused."""
+        ...
+
     def what_if(self, query: WhatIfQuery) -> Iterator[Consequence | None]:
         """What would become of connections, failure by failure; None after each bounded step between two answers.
 
@@ -250,6 +257,10 @@ class Backend(Protocol):
 
     async def resilience(self) -> Resilience:
         """Which failures are repaired without the controller, by what is in the programs. Raises Unavailable."""
+        ...
+
+    async def maintain(self, target: Target, drained: bool | None, cost: int | None) -> MaintenanceView:
+        """Drain a link or switch (or end that), or give a link another cost; None: as before. Raises SdnError."""
         ...
 
     async def audit(self, switch: str) -> AuditReport:

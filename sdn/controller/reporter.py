@@ -210,6 +210,20 @@ class Reporter:
         details: Details = {"addresses": shown, "count": len(values)}
         self._tell(_INFO, "SharedAddressSettled", network, message, "shared address settled", details)
 
+    def drained(self, what: str, *, drained: bool) -> None:
+        """An operator wishes that traffic leaves a link or switch, or that it may come back."""
+        details: Details = {"target": what}
+        if drained:
+            message = f"The {what} is drained: it carries only what has no other way."
+            self._tell(_INFO, "Drained", "", message, "drained", details)
+        else:
+            self._tell(_INFO, "Undrained", "", f"The {what} is used again.", "undrained", details)
+
+    def cost_set(self, what: str, cost: int) -> None:
+        """An operator gave a link another cost, or (0) its own again."""
+        message = f"The {what} has the cost {cost} by an operator." if cost else f"The {what} has its own cost again."
+        self._tell(_INFO, "LinkCostSet", "", message, "link cost set", {"target": what, "cost": cost})
+
     def damped(self, change: DampingChange) -> None:
         """A link that was lost too often is avoided, or used again."""
         a, b = change.ends

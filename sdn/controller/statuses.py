@@ -98,8 +98,10 @@ class Statuses:
         if isinstance(resource, Connection):
             path, backup = self._connections.hops(resource), self._connections.backup_hops(resource)
             return replace(self._plain(resource, bool(path)), path=path, backup_path=backup)
-        if isinstance(resource, Port) and resource.allowed_address_pairs:
-            return replace(self._plain(resource, False), shared=self._shared.of(resource))
+        if isinstance(resource, Port):
+            shared, places = self._shared.of(resource), self._attachments.sites(resource)
+            status = self._plain(resource, False)
+            return replace(status, shared=shared, places=places) if shared or places else status
         return self._plain(resource, False)
 
     def _plain(self, resource: Resource, has_path: bool) -> Status:

@@ -149,6 +149,11 @@ class Steerings:
             self._ready(name, steering, path) for path in steering.wish.paths
         )
 
+    @property
+    def resting(self) -> bool:
+        """Whether nobody moves."""
+        return not self._moving
+
     def steered(self, name: str) -> Path | None:
         """The path that traffic takes, as far as switches were told."""
         steering = self._all.get(name)

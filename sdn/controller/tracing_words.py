@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from sdn.controller.core import Controller
+from sdn.controller.heard import announced
 from sdn.model.ids import Dpid
 from sdn.model.intent import Port
 from sdn.model.notation import format_body, format_buckets, format_match, split_key
@@ -99,6 +100,8 @@ class Writer:
         for step in found.steps:
             if step.why is not None and step.why not in _NO_LOSS:
                 reasons[f"{self._reason(step)} ({self._switch(step.dpid)})"] = None
+            elif step.why is Why.CONTROLLER and announced(step.frame) is not None:
+                reasons["a copy of it goes to the controller, as it is an announcement"] = None
             elif step.why is Why.CONTROLLER:
                 reasons["its TTL ends at the router, and the sender is told so"] = None
         told = list(reasons)

@@ -24,6 +24,7 @@ from sdn.controller.whatif import WhatIf
 from sdn.model.errors import NotFound, Thing
 from sdn.model.ids import Dpid, Kind, thing_of
 from sdn.model.intent import Connection, Port, Quota, Resource
+from sdn.model.maintenance import MaintenanceView, Target
 from sdn.model.notation import format_body, format_buckets, format_match, format_meter, split_key
 from sdn.model.notice import Filter, NoticePage
 from sdn.model.program import Entry, Unit, cookie_of
@@ -100,6 +101,7 @@ class Views:
             pending=self._pending(dpid),
             alien=switch.alien if switch else 0,
             alien_groups=switch.alien_groups if switch else 0,
+            drained=controller.topology.maintenance.drained_switch(dpid),
             meters=len(program.meters) if program else 0,
             repair=repair,
             repair_pending=repair_pending,
@@ -132,6 +134,7 @@ class Views:
             reserved=reserved,
             away=state.away,
             damped=state.damped,
+            drained=state.drained,
             unused=state.unused,
             measured=(found.microseconds, found.error, found.samples) if (found := state.measured) else None,
         )
@@ -155,6 +158,10 @@ class Views:
         """What would become of connections; raises NotFound at the call."""
         controller = self._controller
         return WhatIf(query, controller.store, controller.topology, controller.connections).steps()
+
+    def maintenance(self, target: Target) -> MaintenanceView:
+        """What operators say about a link or switch, and what has become of it."""
+        return self._controller.maintaining.view(target)
 
     def _place(self, name: str, field: str) -> tuple[Dpid, str]:
         """The switch and (of a port) the interface that a name means."""

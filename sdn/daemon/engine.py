@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from sdn.controller.core import Controller
-from sdn.controller.effects import Audited, Effect, Log, Persist, Publish, Reply, SwitchEffect
-from sdn.controller.events import Audit, Event, Request, Tick
+from sdn.controller.effects import Audited, Effect, Log, Maintained, Persist, Publish, Reply, SwitchEffect
+from sdn.controller.events import Audit, Event, Maintain, Request, Tick
 from sdn.controller.reader import Reader, Watched
 from sdn.controller.staging import Staged
 from sdn.daemon.durable import Durable, Journal, Tell
@@ -27,6 +27,7 @@ from sdn.model.command import Transaction, TransactionResult
 from sdn.model.errors import SdnError, Unavailable
 from sdn.model.ids import Kind
 from sdn.model.intent import Resource
+from sdn.model.maintenance import MaintenanceView, Target
 from sdn.model.notice import AuditReport, Filter, Notice
 from sdn.model.plan import Plan
 from sdn.model.resilience import Resilience
@@ -92,6 +93,7 @@ class Engine:
         self._replies: dict[int, asyncio.Future[TransactionResult]] = {}
         self._waiters: dict[_Waiter, None] = {}
         self._audits: dict[int, asyncio.Future[AuditReport]] = {}
+        self._maintained: dict[int, asyncio.Future[MaintenanceView]] = {}
         self._hub = WatchHub(first)
         self._notices = NoticeHub(controller.notices.page)
         self._rehearsals = Rehearsals(controller)
@@ -167,6 +169,8 @@ class Engine:
                     _answer(self._replies.pop(effect.token, None), effect.result)
                 case Audited():
                     _answer(self._audits.pop(effect.token, None), effect.result)
+                case Maintained():
+                    _answer(self._maintained.pop(effect.token, None), effect.result)
                 case Publish():
                     self._hub.publish(effect)
                     self._latency.published(effect, self._asked_at, now)
@@ -185,8 +189,11 @@ class Engine:
             _answer(future, self._failed)
         for audit in self._audits.values():
             _answer(audit, self._failed)
+        for maintained in self._maintained.values():
+            _answer(maintained, self._failed)
         self._replies.clear()
         self._audits.clear()
+        self._maintained.clear()
 
     @property
     def objects(self) -> Mapping[str, Resource]:
@@ -235,6 +242,16 @@ class Engine:
     async def resilience(self) -> Resilience:
         """Which failures are repaired without the controller. Raises Unavailable."""
         return await self._surveys.resilience()
+
+    async def maintain(self, target: Target, drained: bool | None, cost: int | None) -> MaintenanceView:
+        """Drain a link or switch (or end that), or give a link another cost. Raises SdnError."""
+        if self._failed is not None:
+            raise self._failed
+        self._token += 1
+        future: asyncio.Future[MaintenanceView] = asyncio.get_running_loop().create_future()
+        self._maintained[self._token] = future
+        self.emit(Maintain(self._token, target, drained, cost))
+        return await future
 
     async def audit(self, switch: str) -> AuditReport:
         """Read a switch back and repair it; returns what was found. Raises SdnError."""

@@ -12,8 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sdn.daemon.config import Config, split_address
-from sdn.model.errors import InvalidInput, PermissionDenied, Unauthenticated
+from sdn.model.errors import InvalidInput, PermissionDenied, SdnError, Unauthenticated
 from sdn.security.access import Access
+from sdn.security.auditlog import AuditLog, Record
 from sdn.security.hosts import is_local
 from sdn.security.subjects import ADMIN, OPERATOR, VIEWER
 from sdn.security.tls import Contexts, tls_files
@@ -31,11 +32,14 @@ class MetricsSecurity:
     host: str
     port: int
     context: Callable[[], ssl.SSLContext] | None
-    admit: Callable[[str | None, bytes | None], None] | None
+    admit: Callable[[str, str, str | None, bytes | None], None] | None
 
 
-def secure_metrics(settings: Config, access: Access) -> MetricsSecurity:
-    """From the settings; raises InvalidInput naming the one to change. access: of the API, whose tokens serve here."""
+def secure_metrics(settings: Config, access: Access, audit: AuditLog | None = None) -> MetricsSecurity:
+    """From the settings; raises InvalidInput naming the one to change.
+
+    access, audit: of the API, whose tokens serve here too.
+    """
     host, port = split_address(settings.metrics, "metrics")
     local, authority = is_local(host), settings.metrics_tls_client_ca
     tls = tls_files(
@@ -59,22 +63,35 @@ def secure_metrics(settings: Config, access: Access) -> MetricsSecurity:
         who = "callers need a token" if asks else "anybody who reaches it can read them"
         what = "encrypted" if tls else "unencrypted"
         _log.warning("INSECURE: metrics are %s at %s, and %s (--insecure)", what, settings.metrics, who)
-    admit = Admission(access, certificates=bool(authority)) if asks else None
+    admit = Admission(access, audit, certificates=bool(authority)) if asks else None
     return MetricsSecurity(host, port, Contexts(tls) if tls else None, admit)
 
 
 class Admission:
-    """certificates: whether those of clients are asked for, and by what remedies they are named."""
+    """audit: None for no log; certificates: whether those of clients are asked for."""
 
-    def __init__(self, access: Access, *, certificates: bool) -> None:
+    def __init__(self, access: Access, audit: AuditLog | None = None, *, certificates: bool) -> None:
         self._access = access
+        self._audit = audit
         self._certificates = certificates
 
-    def __call__(self, authorization: str | None, certificate: bytes | None) -> None:
-        """Returns if the caller may read metrics; raises Unauthenticated or PermissionDenied.
+    def __call__(self, path: str, peer: str, authorization: str | None, certificate: bytes | None) -> None:
+        """Returns if the caller may read metrics; raises Unauthenticated or PermissionDenied, and notes it.
 
         authorization: the header; a token that is given decides. certificate: PEM, verified by TLS.
         """
+        record = Record(f"GET {path}", peer)
+        try:
+            self._check(record, authorization, certificate)
+        except SdnError as error:
+            if self._audit is not None:
+                denied = isinstance(error, PermissionDenied)
+                record.code = "PERMISSION_DENIED" if denied else "UNAUTHENTICATED"
+                record.reason = str(error.violations[0])
+                self._audit.refuse(record)
+            raise
+
+    def _check(self, record: Record, authorization: str | None, certificate: bytes | None) -> None:
         access = self._access
         if authorization is not None:
             found = access.by_token(authorization)
@@ -84,6 +101,7 @@ class Admission:
             ways = "a client certificate or a bearer token" if self._certificates else "a bearer token"
             raise Unauthenticated.of("authorization", "it is not known who calls", f"Call with {ways}.")
         role = found.subject.role
+        record.identity, record.role, record.source, record.key = found.subject.name, role, found.source, found.key
         if role not in READERS:
             reason = f"{found.subject.name} has {f'the role {role}' if role else 'no role'}, which sees no metrics"
             raise PermissionDenied.of("", reason, f"Call as {', '.join(READERS[:-1])} or {READERS[-1]}.")

@@ -14,6 +14,7 @@ import ssl
 import threading
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable
+from contextlib import suppress
 from socketserver import ThreadingMixIn
 from typing import Any, TypeVar
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
@@ -30,14 +31,16 @@ MAX_CONNECTIONS_OF_ONE = 8
 """Of one address, so that whoever is not let in does not take all places."""
 IDLE_SECONDS = 10.0
 """A connection that neither sends nor takes anything for so long is closed."""
+REQUEST_SECONDS = 10.0
+"""For the TLS handshake and the request together, however busily a client sends them byte by byte."""
 ANSWER_SECONDS = 5.0
 """In which the daemon's loop has to answer."""
 _PATHS = "Ask for /metrics, /healthz or /readyz.\n"
 _log = logging.getLogger("sdn.metrics")
 T = TypeVar("T")
 _Start = Callable[[str, list[tuple[str, str]]], object]
-Admit = Callable[[str | None, bytes | None], None]
-"""Told the header Authorization and the client's certificate (PEM), if there are any; raises SdnError."""
+Admit = Callable[[str, str, str | None, bytes | None], None]
+"""Told path, address, header Authorization and the client's certificate (PEM), None for none; raises SdnError."""
 _CERTIFICATE = "sdn.certificate"
 """Where the handler of a connection leaves the client's certificate for the application."""
 
@@ -130,11 +133,12 @@ class Web:
         admit = self._admit
         if admit is None:
             return None
+        asked: tuple[str, str] = environ.get("PATH_INFO", ""), environ.get("REMOTE_ADDR", "")
         given: tuple[str | None, bytes | None] = environ.get("HTTP_AUTHORIZATION"), environ.get(_CERTIFICATE)
 
         async def ask() -> SdnError | None:
             try:
-                admit(*given)
+                admit(*asked, *given)
             except SdnError as error:
                 return error
             return None
@@ -162,6 +166,7 @@ class _Server(ThreadingMixIn, WSGIServer):
     def __init__(self, *arguments: Any) -> None:
         self._lock = threading.Lock()
         self._open: Counter[str] = Counter()
+        self._deadlines: dict[Any, _Deadline] = {}
         super().__init__(*arguments)
 
     def server_bind(self) -> None:
@@ -186,6 +191,7 @@ class _Server(ThreadingMixIn, WSGIServer):
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """Shake hands, serve, and give the place back."""
+        deadline = self._deadlines[client_address] = _Deadline(request)
         try:
             request.settimeout(_Handler.timeout)
             try:
@@ -197,13 +203,38 @@ class _Server(ThreadingMixIn, WSGIServer):
             else:
                 super().process_request_thread(request, client_address)
         finally:
+            deadline.met()
+            del self._deadlines[client_address]
             with self._lock:
                 self._open[str(client_address[0])] -= 1
                 self._open += Counter()  # forgets addresses without connections
 
+    def read(self, client_address: Any) -> None:
+        """The request of a connection is known; what takes time now is the answer."""
+        self._deadlines[client_address].met()
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that goes away is no error of ours."""
         _log.debug("metrics connection failed", exc_info=True)
+
+
+class _Deadline:
+    """Breaks a connection off whose request does not come in time."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection.dup()  # TLS takes the other one over
+        self._timer = threading.Timer(REQUEST_SECONDS, self._break_off)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def met(self) -> None:
+        """It has come, or the connection has ended; does nothing a second time."""
+        self._timer.cancel()
+        self._connection.close()
+
+    def _break_off(self) -> None:
+        with suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)
 
 
 class _Server6(_Server):
@@ -215,6 +246,8 @@ class _Handler(WSGIRequestHandler):
 
     def get_environ(self) -> dict[str, Any]:
         """What is known of a request, the client's certificate included."""
+        assert isinstance(self.server, _Server)
+        self.server.read(self.client_address)
         environ: dict[str, Any] = super().get_environ()
         if isinstance(self.connection, ssl.SSLSocket):
             found = self.connection.getpeercert(binary_form=True)

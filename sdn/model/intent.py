@@ -116,7 +116,8 @@ class Port(Resource):
 
     Frames with another source MAC or address are dropped at the switch where the port is bound, but for those that the
     pairs allow: each pair is an address with a MAC, not every address with every MAC. migration_target: where the host
-    moves to; the port is at both places until the target becomes the binding.
+    moves to; the port is at both places until the target becomes the binding. The iface-id of the binding as the target
+    says that the id may be at two places for a while, and that the port is at both then.
     """
 
     network: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -40,17 +41,20 @@ class Notice:
 class Filter:
     """Which notices are wanted. object: this one and what belongs to it, '' for all; reason: '' for all.
 
-    severity: this or a higher one.
+    severity: this or a higher one. chosen: of the object's name, asked last; None for all.
     """
 
     object: str = ""
     reason: str = ""
     severity: Severity = Severity.INFO
+    chosen: Callable[[str], bool] | None = None
 
     def wants(self, notice: Notice) -> bool:
         """Whether a notice is among them."""
         inside = not self.object or notice.object == self.object or notice.object.startswith(f"{self.object}/")
-        return inside and self.reason in ("", notice.reason) and notice.severity.rank >= self.severity.rank
+        if not inside or self.reason not in ("", notice.reason) or notice.severity.rank < self.severity.rank:
+            return False
+        return self.chosen is None or self.chosen(notice.object)
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,8 +78,9 @@ class Status:
 
     switches_away: names of switches concerned that are not connected. path: of a connection, from a to b.
     switches_pending: names of those that are connected and have not confirmed yet. backup_path: of a protected
-    connection. shared: of a port, who has what it may use by its pairs. conditions: the same in single statements, with
-    times. history: of a connection that is asked for alone.
+    connection. places: of a port that is bound by an iface-id or moves, where it is. shared: of a port, who has what it
+    may use by its pairs. conditions: the same in single statements, with times. history: of a connection that is asked
+    for alone.
     """
 
     state: State
@@ -90,6 +91,7 @@ class Status:
     switches_pending: tuple[str, ...] = ()
     backup_path: tuple[PathHop, ...] = ()
     shared: tuple[SharedAddress, ...] = ()
+    places: tuple[str, ...] = ()
     conditions: tuple[Condition, ...] = field(default=(), compare=False)
     history: tuple[Transition, ...] = field(default=(), compare=False)
 

@@ -39,6 +39,7 @@ def status(value: Status | None) -> pb.Status:
         path=[hop(h) for h in value.path],
         switches_pending=value.switches_pending,
         backup_path=[hop(h) for h in value.backup_path],
+        places=value.places,
         shared_addresses=[_shared(item) for item in value.shared],
         conditions=[_condition(c) for c in value.conditions],
         history=[_transition(t) for t in value.history],
@@ -101,6 +102,7 @@ def _switch(view: SwitchView) -> tpb.Switch:
         alien_groups=view.alien_groups,
         repair=view.repair,
         repair_pending=view.repair_pending,
+        drained=view.drained,
     )
 
 
@@ -117,6 +119,7 @@ def _link(view: LinkView) -> tpb.Link:
         reserved_ba_bps=view.reserved[1],
         away=view.away,
         damped=view.damped,
+        drained=view.drained,
         unused=view.unused,
         measured=_measured(*view.measured) if view.measured else None,
     )

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from functools import partial
 
 import grpc
 from google.protobuf.message import Message
 
 from sdn.controller.reader import Backend
-from sdn.model.errors import Gone
+from sdn.model.errors import Gone, NotFound
 from sdn.model.notice import Filter, Severity
-from sdn.northbound import answers, paging, rpc
+from sdn.model.selector import Selector
+from sdn.northbound import answers, check, paging, rpc
 from sdn.northbound.check import Problems, shown
 from sdn.northbound.rpc import Context
 from sdn.v1 import events_pb2 as epb
@@ -35,9 +38,9 @@ class EventService:
     async def list(self, request: epb.ListEventsRequest, context: Context) -> Message:
         """One page of those that are kept, the oldest first."""
         problems = Problems()
-        wanted = _read_filter(request, problems)
+        wanted = self._read_filter(request, problems)
         size = paging.read_size(request.page_size, problems)
-        scope = f"Event {request.severity} {request.reason} {request.object}"
+        scope = f"Event {request.severity} {request.reason} {request.object} {request.filter}"
         after = paging.read_token(request.page_token, scope, problems)
         problems.settle()
         try:
@@ -55,12 +58,24 @@ class EventService:
     async def watch(self, request: epb.WatchEventsRequest, context: Context) -> AsyncIterator[Message]:
         """Those that are kept from a number on, then each new one."""
         problems = Problems()
-        wanted = _read_filter(request, problems)
+        wanted = self._read_filter(request, problems)
         if request.from_number > _MAX_NUMBER:
             problems.add("from_number", "is not the number of an event", "Give the last number known and one more.")
         problems.settle()
         async for notice in rpc.until(self._backend.watch_notices(request.from_number, wanted), self._stopping):
             yield answers.event(notice)
+
+    def _read_filter(self, request: epb.ListEventsRequest | epb.WatchEventsRequest, problems: Problems) -> Filter:
+        selector = check.selector(request.filter, problems)
+        wanted = _read_filter(request, problems)
+        return replace(wanted, chosen=partial(self._has_labels, selector)) if request.filter else wanted
+
+    def _has_labels(self, selector: Selector, name: str) -> bool:
+        """Whether there is an object of this name with such labels, now."""
+        try:
+            return selector.matches(self._backend.reader.get(name)[0].labels)
+        except NotFound:
+            return False
 
 
 def _read_filter(request: epb.ListEventsRequest | epb.WatchEventsRequest, problems: Problems) -> Filter:

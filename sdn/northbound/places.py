@@ -44,8 +44,10 @@ class Places:
 
     def leave(self, identity: Identity) -> None:
         """Give it back."""
-        self._taken.subtract(key for key, _, _ in _counted(identity, Shares(0, 0, 0)))
-        self._taken += Counter()  # forgets who has none
+        for key, _, _ in _counted(identity, Shares(0, 0, 0)):
+            self._taken[key] -= 1
+            if not self._taken[key]:
+                del self._taken[key]
 
     @contextmanager
     def held(self, identity: Identity, shares: Shares) -> Iterator[None]:

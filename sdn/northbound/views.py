@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 from sdn.controller.reader import Backend
 from sdn.northbound import answers, rpc
 from sdn.northbound.check import Problems
+from sdn.northbound.maintenance import MaintenanceCalls
 from sdn.northbound.rpc import Context
 from sdn.v1 import topology_pb2 as tpb
 
@@ -21,6 +22,7 @@ class Views:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
+        self._maintenance = MaintenanceCalls(backend)
 
     def handlers(self) -> tuple[grpc.GenericRpcHandler, ...]:
         """For the server."""
@@ -30,6 +32,8 @@ class Views:
             "GetResilience": self.resilience,
             "ListFlows": self.flows,
             "AuditSwitch": self.audit,
+            "SetMaintenance": self._maintenance.set,
+            "GetMaintenance": self._maintenance.get,
         }
         return (
             rpc.handler(services["TopologyService"], topology),

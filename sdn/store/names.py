@@ -80,7 +80,8 @@ def claims(resource: Resource) -> Iterator[tuple[str, Claim]]:
             yield f"addresses[{index}]", address_claim(resource.network, int(address))
         if resource.binding is not None:
             yield "binding", _binding_claim_of(resource.binding)
-        if resource.migration_target is not None:
+        if resource.migration_target not in (None, resource.binding):
+            assert resource.migration_target is not None
             yield "migration_target", _binding_claim_of(resource.migration_target)
         yield from _active(resource)
     elif isinstance(resource, Subnet):

@@ -186,7 +186,7 @@ def _port(port: Port) -> dict[str, Any]:
                 "the port is not bound",
                 "Give the place where it is as binding, or bind it at once.",
             )
-        if port.migration_target == port.binding:
+        if port.migration_target == port.binding and not port.binding.iface_id:
             raise InvalidInput.of(
                 "migration_target", "it is the binding", "Leave it out: the port is there, or its move is done."
             )

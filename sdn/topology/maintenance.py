@@ -8,7 +8,7 @@ returns, and over restarts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from sdn.model import codec
@@ -62,6 +62,14 @@ class Maintenance:
         """Records to put (None: delete) since the last call."""
         changed, self._changed = self._changed, {}
         return changed
+
+    def links(self) -> Iterable[_Ends]:
+        """Links that something is said about."""
+        return self._links.keys()
+
+    def switches(self) -> Iterable[Dpid]:
+        """Switches that are drained."""
+        return self._switches.keys()
 
     def of(self, pair: _Ends) -> LinkWish:
         """What is said about a link itself."""

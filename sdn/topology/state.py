@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from sdn.model.errors import SdnError
 from sdn.model.ids import Dpid, format_dpid, parse_dpid
+from sdn.model.request import Exclusion
 from sdn.model.topology import (
     DEFAULT_CAPACITY,
     DeclaredLink,
@@ -159,6 +160,20 @@ class TopologyState:
         if news:
             self._use(pair)
         return news
+
+    def known_pairs(self) -> set[wiring.SeenLink]:
+        """Links that are up, and those that something is said about."""
+        return {*self._plain, *self.maintenance.links()}
+
+    def avoided(self) -> Exclusion:
+        """What operators have drained, for searches of paths. O(drained)."""
+        ends = (
+            (link.a, link.b)
+            for pair in self.maintenance.links()
+            if self.maintenance.of(pair).drained and (link := self._plain.get(pair)) is not None
+        )
+        links = frozenset(end for both in ends for end in both)
+        return Exclusion(links=links, switches=frozenset(self.maintenance.switches()))
 
     def drain_switch(self, dpid: Dpid, *, drained: bool) -> bool:
         """An operator says whether traffic is to leave a switch; whether it is news. O(links)."""

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13sdn/v1/events.proto\x12\x06sdn.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf3\x01\n\x05\x45vent\x12\x0e\n\x06number\x18\x01 \x01(\x04\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\"\n\x08severity\x18\x03 \x01(\x0e\x32\x10.sdn.v1.Severity\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x0e\n\x06object\x18\x05 \x01(\t\x12\x0f\n\x07message\x18\x06 \x01(\t\x12+\n\x07\x64\x65tails\x18\x07 \x03(\x0b\x32\x1a.sdn.v1.Event.DetailsEntry\x1a.\n\x0c\x44\x65tailsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"~\n\x11ListEventsRequest\x12\x0e\n\x06object\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\"\n\x08severity\x18\x03 \x01(\x0e\x32\x10.sdn.v1.Severity\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\"}\n\x12ListEventsResponse\x12\x1d\n\x06\x65vents\x18\x01 \x03(\x0b\x32\r.sdn.v1.Event\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x0e\n\x06oldest\x18\x03 \x01(\x04\x12\x0e\n\x06newest\x18\x04 \x01(\x04\x12\x0f\n\x07\x64ropped\x18\x05 \x01(\x04\"m\n\x12WatchEventsRequest\x12\x0e\n\x06object\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\"\n\x08severity\x18\x03 \x01(\x0e\x32\x10.sdn.v1.Severity\x12\x13\n\x0b\x66rom_number\x18\x04 \x01(\x04*F\n\x08Severity\x12\x18\n\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x08\n\x04INFO\x10\x01\x12\x0b\n\x07WARNING\x10\x02\x12\t\n\x05\x45RROR\x10\x03\x32\x8f\x01\n\x0c\x45ventService\x12\x43\n\nListEvents\x12\x19.sdn.v1.ListEventsRequest\x1a\x1a.sdn.v1.ListEventsResponse\x12:\n\x0bWatchEvents\x12\x1a.sdn.v1.WatchEventsRequest\x1a\r.sdn.v1.Event0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13sdn/v1/events.proto\x12\x06sdn.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf3\x01\n\x05\x45vent\x12\x0e\n\x06number\x18\x01 \x01(\x04\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\"\n\x08severity\x18\x03 \x01(\x0e\x32\x10.sdn.v1.Severity\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x0e\n\x06object\x18\x05 \x01(\t\x12\x0f\n\x07message\x18\x06 \x01(\t\x12+\n\x07\x64\x65tails\x18\x07 \x03(\x0b\x32\x1a.sdn.v1.Event.DetailsEntry\x1a.\n\x0c\x44\x65tailsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x8e\x01\n\x11ListEventsRequest\x12\x0e\n\x06object\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\"\n\x08severity\x18\x03 \x01(\x0e\x32\x10.sdn.v1.Severity\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x06 \x01(\t\"}\n\x12ListEventsResponse\x12\x1d\n\x06\x65vents\x18\x01 \x03(\x0b\x32\r.sdn.v1.Event\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x0e\n\x06oldest\x18\x03 \x01(\x04\x12\x0e\n\x06newest\x18\x04 \x01(\x04\x12\x0f\n\x07\x64ropped\x18\x05 \x01(\x04\"}\n\x12WatchEventsRequest\x12\x0e\n\x06object\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\"\n\x08severity\x18\x03 \x01(\x0e\x32\x10.sdn.v1.Severity\x12\x13\n\x0b\x66rom_number\x18\x04 \x01(\x04\x12\x0e\n\x06\x66ilter\x18\x05 \x01(\t*F\n\x08Severity\x12\x18\n\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x08\n\x04INFO\x10\x01\x12\x0b\n\x07WARNING\x10\x02\x12\t\n\x05\x45RROR\x10\x03\x32\x8f\x01\n\x0c\x45ventService\x12\x43\n\nListEvents\x12\x19.sdn.v1.ListEventsRequest\x1a\x1a.sdn.v1.ListEventsResponse\x12:\n\x0bWatchEvents\x12\x1a.sdn.v1.WatchEventsRequest\x1a\r.sdn.v1.Event0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,18 +34,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_EVENT_DETAILSENTRY']._loaded_options = None
   _globals['_EVENT_DETAILSENTRY']._serialized_options = b'8\001'
-  _globals['_SEVERITY']._serialized_start=676
-  _globals['_SEVERITY']._serialized_end=746
+  _globals['_SEVERITY']._serialized_start=709
+  _globals['_SEVERITY']._serialized_end=779
   _globals['_EVENT']._serialized_start=65
   _globals['_EVENT']._serialized_end=308
   _globals['_EVENT_DETAILSENTRY']._serialized_start=262
   _globals['_EVENT_DETAILSENTRY']._serialized_end=308
-  _globals['_LISTEVENTSREQUEST']._serialized_start=310
-  _globals['_LISTEVENTSREQUEST']._serialized_end=436
-  _globals['_LISTEVENTSRESPONSE']._serialized_start=438
-  _globals['_LISTEVENTSRESPONSE']._serialized_end=563
-  _globals['_WATCHEVENTSREQUEST']._serialized_start=565
-  _globals['_WATCHEVENTSREQUEST']._serialized_end=674
-  _globals['_EVENTSERVICE']._serialized_start=749
-  _globals['_EVENTSERVICE']._serialized_end=892
+  _globals['_LISTEVENTSREQUEST']._serialized_start=311
+  _globals['_LISTEVENTSREQUEST']._serialized_end=453
+  _globals['_LISTEVENTSRESPONSE']._serialized_start=455
+  _globals['_LISTEVENTSRESPONSE']._serialized_end=580
+  _globals['_WATCHEVENTSREQUEST']._serialized_start=582
+  _globals['_WATCHEVENTSREQUEST']._serialized_end=707
+  _globals['_EVENTSERVICE']._serialized_start=782
+  _globals['_EVENTSERVICE']._serialized_end=925
 # @@protoc_insertion_point(module_scope)

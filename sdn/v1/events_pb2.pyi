@@ -117,6 +117,7 @@ class ListEventsRequest(_message.Message):
     SEVERITY_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
     object: _builtins.str
     """This object or switch, as it is named in events, and what belongs to it; all if not given."""
     reason: _builtins.str
@@ -126,6 +127,10 @@ class ListEventsRequest(_message.Message):
     """At most 1000; 100 if not given."""
     page_token: _builtins.str
     """next_page_token of the answer before."""
+    filter: _builtins.str
+    """Only about objects with these labels, as in lists of objects: env=prod,tier!=web. The labels are those of now, so
+    events about switches, and about objects that are gone, are not among them.
+    """
     def __init__(
         self,
         *,
@@ -134,10 +139,11 @@ class ListEventsRequest(_message.Message):
         severity: Global___Severity.ValueType = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        filter: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["object", b"object", "page_size", b"page_size", "page_token", b"page_token", "reason", b"reason", "severity", b"severity"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "object", b"object", "page_size", b"page_size", "page_token", b"page_token", "reason", b"reason", "severity", b"severity"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -188,6 +194,7 @@ class WatchEventsRequest(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     SEVERITY_FIELD_NUMBER: _builtins.int
     FROM_NUMBER_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
     object: _builtins.str
     reason: _builtins.str
     severity: Global___Severity.ValueType
@@ -195,6 +202,8 @@ class WatchEventsRequest(_message.Message):
     """The first event wanted, as the number of the last one known and one more; 0: all that are kept. OUT_OF_RANGE when
     events from there on are not kept any more, also while watching, for a reader that is too slow.
     """
+    filter: _builtins.str
+    """As in ListEventsRequest; the labels are those that the object has when its event is told."""
     def __init__(
         self,
         *,
@@ -202,10 +211,11 @@ class WatchEventsRequest(_message.Message):
         reason: _builtins.str = ...,
         severity: Global___Severity.ValueType = ...,
         from_number: _builtins.int = ...,
+        filter: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["from_number", b"from_number", "object", b"object", "reason", b"reason", "severity", b"severity"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "from_number", b"from_number", "object", b"object", "reason", b"reason", "severity", b"severity"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

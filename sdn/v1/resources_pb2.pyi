@@ -375,6 +375,7 @@ class Status(_message.Message):
     SWITCHES_PENDING_FIELD_NUMBER: _builtins.int
     BACKUP_PATH_FIELD_NUMBER: _builtins.int
     SHARED_ADDRESSES_FIELD_NUMBER: _builtins.int
+    PLACES_FIELD_NUMBER: _builtins.int
     CONDITIONS_FIELD_NUMBER: _builtins.int
     HISTORY_FIELD_NUMBER: _builtins.int
     state: Global___State.ValueType
@@ -403,6 +404,10 @@ class Status(_message.Message):
         """Of a port: for each address and foreign MAC of its allowed_address_pairs, who has it."""
 
     @_builtins.property
+    def places(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Of a port that is bound by an iface-id, or that moves: where it is attached, as SWITCH:INTERFACE; two while it moves."""
+
+    @_builtins.property
     def conditions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Condition]:
         """For each kind always the same types."""
 
@@ -421,12 +426,13 @@ class Status(_message.Message):
         switches_pending: _abc.Iterable[_builtins.str] | None = ...,
         backup_path: _abc.Iterable[Global___PathHop] | None = ...,
         shared_addresses: _abc.Iterable[Global___SharedAddress] | None = ...,
+        places: _abc.Iterable[_builtins.str] | None = ...,
         conditions: _abc.Iterable[Global___Condition] | None = ...,
         history: _abc.Iterable[Global___Transition] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["backup_path", b"backup_path", "conditions", b"conditions", "history", b"history", "message", b"message", "path", b"path", "reason", b"reason", "shared_addresses", b"shared_addresses", "state", b"state", "switches_away", b"switches_away", "switches_pending", b"switches_pending"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backup_path", b"backup_path", "conditions", b"conditions", "history", b"history", "message", b"message", "path", b"path", "places", b"places", "reason", b"reason", "shared_addresses", b"shared_addresses", "state", b"state", "switches_away", b"switches_away", "switches_pending", b"switches_pending"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -836,6 +842,8 @@ class Port(_message.Message):
     def migration_target(self) -> Global___Binding:
         """Where the host moves to while it runs. While it is set, frames to the port come to both places, and it may send from
         both; the port is PROGRAMMED when both are ready. The move is done by making it the binding, in one update.
+        The iface_id of the binding again: the port may be at two places that have this id, one of which goes when the move
+        is done. It may stay set. status.places tells when it is at both.
         """
 
     def __init__(

@@ -64,6 +64,7 @@ class Switch(_message.Message):
     ALIEN_GROUPS_FIELD_NUMBER: _builtins.int
     REPAIR_FIELD_NUMBER: _builtins.int
     REPAIR_PENDING_FIELD_NUMBER: _builtins.int
+    DRAINED_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name from the topology file, else the datapath id."""
     dpid: _builtins.str
@@ -85,6 +86,8 @@ class Switch(_message.Message):
     """
     repair_pending: _builtins.int
     """Destination switches for which it is not known to hold all entries."""
+    drained: _builtins.bool
+    """Traffic leaves it where there is another way, because an operator said so; its own hosts it serves."""
     @_builtins.property
     def ports(self) -> _containers.RepeatedCompositeFieldContainer[Global___SwitchPort]: ...
     def __init__(
@@ -102,10 +105,11 @@ class Switch(_message.Message):
         alien_groups: _builtins.int = ...,
         repair: _builtins.str = ...,
         repair_pending: _builtins.int = ...,
+        drained: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alien_flows", b"alien_flows", "alien_groups", b"alien_groups", "connected", b"connected", "dpid", b"dpid", "flows", b"flows", "groups", b"groups", "name", b"name", "peer", b"peer", "pending", b"pending", "ports", b"ports", "repair", b"repair", "repair_pending", b"repair_pending"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alien_flows", b"alien_flows", "alien_groups", b"alien_groups", "connected", b"connected", "dpid", b"dpid", "drained", b"drained", "flows", b"flows", "groups", b"groups", "name", b"name", "peer", b"peer", "pending", b"pending", "ports", b"ports", "repair", b"repair", "repair_pending", b"repair_pending"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -179,6 +183,7 @@ class Link(_message.Message):
     DAMPED_FIELD_NUMBER: _builtins.int
     UNUSED_FIELD_NUMBER: _builtins.int
     MEASURED_FIELD_NUMBER: _builtins.int
+    DRAINED_FIELD_NUMBER: _builtins.int
     up: _builtins.bool
     declared: _builtins.bool
     """Whether a topology file declares it."""
@@ -194,6 +199,8 @@ class Link(_message.Message):
     """Lost too often: avoided, as long as there is another way, until it has held for a while (docs/discovery.md)."""
     unused: _builtins.bool
     """Seen, and not used, because sdnd uses declared links only."""
+    drained: _builtins.bool
+    """Traffic leaves it where there is another way, because an operator said so of it or of one of its switches."""
     @_builtins.property
     def a(self) -> Global___LinkEnd: ...
     @_builtins.property
@@ -220,10 +227,11 @@ class Link(_message.Message):
         damped: _builtins.bool = ...,
         unused: _builtins.bool = ...,
         measured: Global___LatencyMeasurement | None = ...,
+        drained: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["a", b"a", "b", b"b", "measured", b"measured"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["a", b"a", "away", b"away", "b", b"b", "capacity_bps", b"capacity_bps", "cost", b"cost", "damped", b"damped", "declared", b"declared", "latency_us", b"latency_us", "measured", b"measured", "reserved_ab_bps", b"reserved_ab_bps", "reserved_ba_bps", b"reserved_ba_bps", "unused", b"unused", "up", b"up"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["a", b"a", "away", b"away", "b", b"b", "capacity_bps", b"capacity_bps", "cost", b"cost", "damped", b"damped", "declared", b"declared", "drained", b"drained", "latency_us", b"latency_us", "measured", b"measured", "reserved_ab_bps", b"reserved_ab_bps", "reserved_ba_bps", b"reserved_ba_bps", "unused", b"unused", "up", b"up"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -668,6 +676,159 @@ class AuditReport(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AuditReport: _TypeAlias = AuditReport  # noqa: Y015
+
+@_typing.final
+class MaintenanceTarget(_message.Message):
+    """A switch, or a link by both its ends; an interface may be left out where one link alone joins the switches."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SWITCH_FIELD_NUMBER: _builtins.int
+    A_FIELD_NUMBER: _builtins.int
+    B_FIELD_NUMBER: _builtins.int
+    switch: _builtins.str
+    """Name or datapath id."""
+    @_builtins.property
+    def a(self) -> Global___LinkEnd: ...
+    @_builtins.property
+    def b(self) -> Global___LinkEnd: ...
+    def __init__(
+        self,
+        *,
+        switch: _builtins.str = ...,
+        a: Global___LinkEnd | None = ...,
+        b: Global___LinkEnd | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["a", b"a", "b", b"b"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["a", b"a", "b", b"b", "switch", b"switch"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MaintenanceTarget: _TypeAlias = MaintenanceTarget  # noqa: Y015
+
+@_typing.final
+class SetMaintenanceRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TARGET_FIELD_NUMBER: _builtins.int
+    DRAINED_FIELD_NUMBER: _builtins.int
+    COST_FIELD_NUMBER: _builtins.int
+    drained: _builtins.bool
+    """Not set: as before."""
+    cost: _builtins.int
+    """Of a link, 1 to 65,535; 0: that which it has by itself. Not set: as before."""
+    @_builtins.property
+    def target(self) -> Global___MaintenanceTarget: ...
+    def __init__(
+        self,
+        *,
+        target: Global___MaintenanceTarget | None = ...,
+        drained: _builtins.bool | None = ...,
+        cost: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cost", b"_cost", "_drained", b"_drained", "cost", b"cost", "drained", b"drained", "target", b"target"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cost", b"_cost", "_drained", b"_drained", "cost", b"cost", "drained", b"drained", "target", b"target"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__cost: _TypeAlias = _typing.Literal["cost"]  # noqa: Y015
+    _WhichOneofArgType__cost: _TypeAlias = _typing.Literal["_cost", b"_cost"]  # noqa: Y015
+    _WhichOneofReturnType__drained: _TypeAlias = _typing.Literal["drained"]  # noqa: Y015
+    _WhichOneofArgType__drained: _TypeAlias = _typing.Literal["_drained", b"_drained"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cost) -> _WhichOneofReturnType__cost | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__drained) -> _WhichOneofReturnType__drained | None: ...
+
+Global___SetMaintenanceRequest: _TypeAlias = SetMaintenanceRequest  # noqa: Y015
+
+@_typing.final
+class GetMaintenanceRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TARGET_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def target(self) -> Global___MaintenanceTarget: ...
+    def __init__(
+        self,
+        *,
+        target: Global___MaintenanceTarget | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["target", b"target"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["target", b"target"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetMaintenanceRequest: _TypeAlias = GetMaintenanceRequest  # noqa: Y015
+
+@_typing.final
+class StayingConnection(_message.Message):
+    """A connection on what is drained."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    reason: _builtins.str
+    """Why it has no other path."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StayingConnection: _TypeAlias = StayingConnection  # noqa: Y015
+
+@_typing.final
+class Maintenance(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TARGET_FIELD_NUMBER: _builtins.int
+    DRAINED_FIELD_NUMBER: _builtins.int
+    COST_FIELD_NUMBER: _builtins.int
+    SETTLED_FIELD_NUMBER: _builtins.int
+    NEEDED_BY_FIELD_NUMBER: _builtins.int
+    STAYING_FIELD_NUMBER: _builtins.int
+    drained: _builtins.bool
+    cost: _builtins.int
+    """As given, 0 for none."""
+    settled: _builtins.bool
+    """All routes and connections are where they should be, and what was on its way has arrived."""
+    @_builtins.property
+    def target(self) -> Global___MaintenanceTarget: ...
+    @_builtins.property
+    def needed_by(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What is drained is used where there is no other way: switches that others reach over it alone. At most 100."""
+
+    @_builtins.property
+    def staying(self) -> _containers.RepeatedCompositeFieldContainer[Global___StayingConnection]:
+        """At most 100."""
+
+    def __init__(
+        self,
+        *,
+        target: Global___MaintenanceTarget | None = ...,
+        drained: _builtins.bool = ...,
+        cost: _builtins.int = ...,
+        settled: _builtins.bool = ...,
+        needed_by: _abc.Iterable[_builtins.str] | None = ...,
+        staying: _abc.Iterable[Global___StayingConnection] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["target", b"target"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "drained", b"drained", "needed_by", b"needed_by", "settled", b"settled", "staying", b"staying", "target", b"target"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Maintenance: _TypeAlias = Maintenance  # noqa: Y015
 
 @_typing.final
 class GetSystemStatusRequest(_message.Message):

@@ -54,6 +54,16 @@ class TopologyServiceStub:
                 request_serializer=sdn_dot_v1_dot_topology__pb2.AuditSwitchRequest.SerializeToString,
                 response_deserializer=sdn_dot_v1_dot_topology__pb2.AuditReport.FromString,
                 _registered_method=True)
+        self.SetMaintenance = channel.unary_unary(
+                '/sdn.v1.TopologyService/SetMaintenance',
+                request_serializer=sdn_dot_v1_dot_topology__pb2.SetMaintenanceRequest.SerializeToString,
+                response_deserializer=sdn_dot_v1_dot_topology__pb2.Maintenance.FromString,
+                _registered_method=True)
+        self.GetMaintenance = channel.unary_unary(
+                '/sdn.v1.TopologyService/GetMaintenance',
+                request_serializer=sdn_dot_v1_dot_topology__pb2.GetMaintenanceRequest.SerializeToString,
+                response_deserializer=sdn_dot_v1_dot_topology__pb2.Maintenance.FromString,
+                _registered_method=True)
 
 
 class TopologyServiceServicer:
@@ -87,6 +97,20 @@ class TopologyServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetMaintenance(self, request, context):
+        """Drain a link or a switch, end that, or give a link another cost. Answered when it is durable and under way; when
+        traffic has moved is told by GetMaintenance (settled). It is kept over restarts.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetMaintenance(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_TopologyServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -109,6 +133,16 @@ def add_TopologyServiceServicer_to_server(servicer, server):
                     servicer.AuditSwitch,
                     request_deserializer=sdn_dot_v1_dot_topology__pb2.AuditSwitchRequest.FromString,
                     response_serializer=sdn_dot_v1_dot_topology__pb2.AuditReport.SerializeToString,
+            ),
+            'SetMaintenance': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetMaintenance,
+                    request_deserializer=sdn_dot_v1_dot_topology__pb2.SetMaintenanceRequest.FromString,
+                    response_serializer=sdn_dot_v1_dot_topology__pb2.Maintenance.SerializeToString,
+            ),
+            'GetMaintenance': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetMaintenance,
+                    request_deserializer=sdn_dot_v1_dot_topology__pb2.GetMaintenanceRequest.FromString,
+                    response_serializer=sdn_dot_v1_dot_topology__pb2.Maintenance.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -219,6 +253,60 @@ class TopologyService:
             '/sdn.v1.TopologyService/AuditSwitch',
             sdn_dot_v1_dot_topology__pb2.AuditSwitchRequest.SerializeToString,
             sdn_dot_v1_dot_topology__pb2.AuditReport.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetMaintenance(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sdn.v1.TopologyService/SetMaintenance',
+            sdn_dot_v1_dot_topology__pb2.SetMaintenanceRequest.SerializeToString,
+            sdn_dot_v1_dot_topology__pb2.Maintenance.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetMaintenance(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sdn.v1.TopologyService/GetMaintenance',
+            sdn_dot_v1_dot_topology__pb2.GetMaintenanceRequest.SerializeToString,
+            sdn_dot_v1_dot_topology__pb2.Maintenance.FromString,
             options,
             channel_credentials,
             insecure,

@@ -41,6 +41,11 @@ class TopologyServiceStub:
     """Read a switch back with all instructions, compare it with its program, and repair what is wrong. Answered when the
     repair is under way; UNAVAILABLE when the switch is not connected or goes away meanwhile.
     """
+    SetMaintenance: _grpc.UnaryUnaryMultiCallable[_topology_pb2.SetMaintenanceRequest, _topology_pb2.Maintenance]
+    """Drain a link or a switch, end that, or give a link another cost. Answered when it is durable and under way; when
+    traffic has moved is told by GetMaintenance (settled). It is kept over restarts.
+    """
+    GetMaintenance: _grpc.UnaryUnaryMultiCallable[_topology_pb2.GetMaintenanceRequest, _topology_pb2.Maintenance]
 
 @_typing.type_check_only
 class TopologyServiceAsyncStub(TopologyServiceStub):
@@ -55,6 +60,11 @@ class TopologyServiceAsyncStub(TopologyServiceStub):
     """Read a switch back with all instructions, compare it with its program, and repair what is wrong. Answered when the
     repair is under way; UNAVAILABLE when the switch is not connected or goes away meanwhile.
     """
+    SetMaintenance: _aio.UnaryUnaryMultiCallable[_topology_pb2.SetMaintenanceRequest, _topology_pb2.Maintenance]  # type: ignore[assignment]
+    """Drain a link or a switch, end that, or give a link another cost. Answered when it is durable and under way; when
+    traffic has moved is told by GetMaintenance (settled). It is kept over restarts.
+    """
+    GetMaintenance: _aio.UnaryUnaryMultiCallable[_topology_pb2.GetMaintenanceRequest, _topology_pb2.Maintenance]  # type: ignore[assignment]
 
 class TopologyServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -90,6 +100,23 @@ class TopologyServiceServicer(metaclass=_abc_1.ABCMeta):
         """Read a switch back with all instructions, compare it with its program, and repair what is wrong. Answered when the
         repair is under way; UNAVAILABLE when the switch is not connected or goes away meanwhile.
         """
+
+    @_abc_1.abstractmethod
+    def SetMaintenance(
+        self,
+        request: _topology_pb2.SetMaintenanceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_topology_pb2.Maintenance, _abc.Awaitable[_topology_pb2.Maintenance]]:
+        """Drain a link or a switch, end that, or give a link another cost. Answered when it is durable and under way; when
+        traffic has moved is told by GetMaintenance (settled). It is kept over restarts.
+        """
+
+    @_abc_1.abstractmethod
+    def GetMaintenance(
+        self,
+        request: _topology_pb2.GetMaintenanceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_topology_pb2.Maintenance, _abc.Awaitable[_topology_pb2.Maintenance]]: ...
 
 def add_TopologyServiceServicer_to_server(servicer: TopologyServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 

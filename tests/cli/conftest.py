@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -31,6 +32,7 @@ from sdn.model.command import Transaction, TransactionResult
 from sdn.model.errors import NotFound, Refused, SdnError, Unavailable, Violation
 from sdn.model.ids import Dpid, Kind
 from sdn.model.intent import Connection, Quota, Resource
+from sdn.model.maintenance import MaintenanceView, Target
 from sdn.model.notice import AuditReport, Filter, Notice, NoticePage
 from sdn.model.plan import Plan, SwitchPlan, Tally
 from sdn.model.resilience import Resilience
@@ -60,6 +62,8 @@ class Daemon:
         self.coming: list[Watched] = []
         self.unknown = ""
         self.survey = Resilience(True, False, (), ())
+        self.maintained = MaintenanceView(Target(), False, 0, True)
+        self.asked: object = None
 
     @property
     def reader(self) -> Daemon:
@@ -146,6 +150,15 @@ class Daemon:
 
     async def resilience(self) -> Resilience:
         return self.survey
+
+    async def maintain(self, target: Target, drained: bool | None, cost: int | None) -> MaintenanceView:
+        self.asked = target, drained, cost
+        if self.failure is not None:
+            raise self.failure
+        return replace(self.maintained, target=target, drained=bool(drained), cost=cost or 0)
+
+    def maintenance(self, target: Target) -> MaintenanceView:
+        return replace(self.maintained, target=target, drained=True, settled=True)
 
     async def audit(self, switch: str) -> AuditReport:
         if switch == "leaf9":

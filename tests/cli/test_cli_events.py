@@ -33,6 +33,15 @@ def test_events_as_a_table(run: Any) -> None:
     ]
 
 
+@pytest.mark.usefixtures("told", "red")
+def test_events_about_objects_with_labels_and_names_alone(run: Any) -> None:
+    assert run("events", "-l", "env=lab", "-o", "name").stdout == "tenants/red/ports/h1\n"
+    assert run("events", "-l", "env=prod").stdout == "no events\n"
+    assert run("events", "-o", "name").stdout.splitlines() == ["leaf1", "tenants/red/ports/h1"]
+    watched = run("events", "-l", "env=lab", "-w", "-o", "name")
+    assert (watched.exit_code, watched.stdout) == (1, "tenants/red/ports/h1\n")
+
+
 @pytest.mark.usefixtures("told")
 def test_events_for_programs_and_filtered(run: Any) -> None:
     found = json.loads(run("events", "--object", "leaf1", "-o", "json").stdout)

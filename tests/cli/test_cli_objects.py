@@ -72,6 +72,7 @@ def test_json_has_the_same_keys_whether_set_or_not(run: Any, red: str) -> None:
         "switches_pending": [],
         "backup_path": [],
         "shared_addresses": [],
+        "places": [],
         "conditions": [],
         "history": [],
     }

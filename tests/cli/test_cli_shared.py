@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sdn.cli.describe import description
-from sdn.cli.where import _search
+from sdn.cli.where import Found, _row, _search
 from sdn.v1 import resources_pb2 as pb
 
 T = "tenants/red/ports"
@@ -38,7 +38,7 @@ class OfPorts:
         self.ports = self.subnets = self
         self._ports = ports
 
-    def list(self, parent: str) -> list[pb.Port]:
+    def list(self, parent: str, selector: str = "") -> list[pb.Port]:
         found, self._ports = self._ports, []
         return found
 
@@ -48,3 +48,10 @@ def test_where_says_which_of_several_has_it(holder: str, has: str) -> None:
     ports = [port(name, holder) for name in ("h1", "h2")]
     found = {f.message.name: f.what for f in _search(OfPorts(ports), "10.0.0.100", "")}  # type: ignore[arg-type]
     assert found == {f"{T}/{name}": "allowed, has it" if name == has else "allowed" for name in ("h1", "h2")}
+
+
+def test_where_tells_the_places_of_an_iface_id() -> None:
+    bound = pb.Port(name=f"{T}/h1", network="n", binding=pb.Binding(iface_id="vm1"))
+    assert _row(Found(bound, "address"))[3:5] == ("", "")
+    bound.status.places[:] = ["leaf1:eth1", "leaf2:eth:5"]
+    assert _row(Found(bound, "address"))[3:5] == ("leaf1, leaf2", "eth1, eth:5")

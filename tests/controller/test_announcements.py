@@ -186,6 +186,19 @@ def test_what_a_port_may_not_use_any_more_is_forgotten(sim: Simulation) -> None:
     assert holder(sim) == (H1, "Alone")
 
 
+def test_nothing_is_remembered_of_a_network_that_is_gone(sim: Simulation) -> None:
+    theirs = "tenants/other"
+    old = port_of(sim, H5)
+    sim.put(replace(old, binding=None))
+    port = replace(old, name=f"{theirs}/ports/p", network=f"{theirs}/networks/n", addresses=(), revision=0)
+    sim.put(Tenant(name=theirs), Network(name=port.network), replace(port, allowed_address_pairs=(pair(),)))
+    announce(sim, port.name)
+    assert len(sim.records[HOLDERS]) == 2
+    sim.submit(Delete(port.name), Delete(port.network), Delete(theirs))
+    sim.run(1)
+    assert sim.records[HOLDERS] == {}
+
+
 def test_a_port_that_is_away_has_it_again_when_it_returns(sim: Simulation) -> None:
     announce(sim, H3)
     bound = port_of(sim, H3)
@@ -288,3 +301,11 @@ def test_a_trace_goes_to_whoever_announced_it(sim: Simulation) -> None:
         told = Views(sim.controller, "1", 0.0).trace(TraceQuestion(H5, ip_address(VIP)))
         assert told.verdict is Verdict.DELIVERED, told
         assert name.rpartition("/")[2] in told.reason
+
+
+def test_a_trace_of_an_announcement_says_that_a_copy_is_for_the_controller(sim: Simulation) -> None:
+    sim.put(*(replace(port_of(sim, name), binding=None) for name in (H3, H5)))
+    told = Views(sim.controller, "1", 0.0).trace(TraceQuestion(H1, frame=arp(1, VIRTUAL, VIP, VIP)))
+    assert told.verdict is Verdict.NOT_DELIVERED
+    assert "as it is an announcement" in told.reason
+    assert "TTL" not in told.reason

@@ -130,6 +130,71 @@ def test_a_move_with_both_places_live(sim: Simulation) -> None:
     assert sim.in_sync()
 
 
+def places(sim: Simulation) -> tuple[str, ...]:
+    return sim.controller.statuses.of(sim.controller.store.objects[H1]).places
+
+
+def test_a_port_that_says_so_is_at_both_places_of_its_id(sim: Simulation) -> None:
+    sim.put(replace(port(sim, H1), migration_target=VM))
+    assert (status(sim)[:2], places(sim)) == ((State.PENDING, "InterfaceIdUnseen"), ())
+    tell(sim, "leaf1", "vm1")
+    assert (status(sim)[:2], places(sim)) == ((State.PROGRAMMED, ""), ("leaf1:spare",)), "it does not move at present"
+    for old, new in (("leaf1", "leaf2"), ("leaf2", "leaf3")):
+        sim.published.clear()
+        tell(sim, new, "vm1")
+        assert (at(sim, old), at(sim, new)) == (H1, H1)
+        assert (status(sim)[:2], places(sim)) == ((State.PROGRAMMED, ""), (f"{old}:spare", f"{new}:spare"))
+        told = [publication.status for publication in sim.published if publication.resource.name == H1]
+        assert told[-1].places == places(sim), "watchers are told"
+        tell(sim, old)
+        assert (at(sim, old), at(sim, new)) == (None, H1)
+        assert (status(sim)[:2], places(sim)) == ((State.PROGRAMMED, ""), (f"{new}:spare",))
+    tell(sim, "leaf1", "vm1")
+    tell(sim, "leaf1")
+    assert places(sim) == ("leaf3:spare",), "called off"
+    assert sim.in_sync()
+    assert sim.events(reason="InterfaceIdConflict") == ()
+
+
+def test_a_third_place_is_a_conflict_as_is_a_second_when_it_no_longer_says_so(sim: Simulation) -> None:
+    sim.put(replace(port(sim, H1), migration_target=VM))
+    for leaf in ("leaf1", "leaf2", "leaf3"):
+        tell(sim, leaf, "vm1")
+    assert (at(sim, "leaf1"), at(sim, "leaf2"), at(sim, "leaf3")) == (H1, H1, None)
+    assert status(sim)[:2] == (State.DEGRADED, "InterfaceIdConflict")
+    assert "leaf3:spare" in status(sim)[2]
+    assert "leaf2" not in status(sim)[2]
+    tell(sim, "leaf3")
+    assert status(sim)[0] is State.PROGRAMMED
+    assert len(sim.events(reason="InterfaceIdConflictCleared")) == 1
+    sim.put(replace(port(sim, H1), migration_target=None))
+    assert (at(sim, "leaf1"), at(sim, "leaf2")) == (H1, None)
+    assert status(sim)[:2] == (State.DEGRADED, "InterfaceIdConflict")
+    sim.put(replace(port(sim, H1), migration_target=VM))
+    assert (at(sim, "leaf1"), at(sim, "leaf2")) == (H1, H1)
+    assert status(sim)[0] is State.PROGRAMMED
+    assert sim.in_sync()
+
+
+def test_a_restart_in_the_middle_of_such_a_move_writes_nothing(sim: Simulation) -> None:
+    sim.put(replace(port(sim, H1), migration_target=VM))
+    tell(sim, "leaf2", "vm1")
+    tell(sim, "leaf1", "vm1")
+    sim.writes()
+    sim.start()
+    sim.connect()
+    tell(sim, "leaf1", "vm1")
+    sim.run(1)
+    tell(sim, "leaf2", "vm1")
+    sim.run(30)
+    assert sim.writes() == 0
+    assert places(sim) == ("leaf2:spare", "leaf1:spare")
+    sim.put(replace(port(sim, H1), binding=None, migration_target=None))
+    assert sim.records["plugs"] == {}
+    sim.put(replace(port(sim, H2), binding=VM))
+    assert status(sim, H2)[:2] == (State.DEGRADED, "InterfaceIdConflict")
+
+
 def test_an_interface_that_another_port_is_bound_to_is_not_taken(sim: Simulation) -> None:
     sim.put(replace(port(sim, H2), binding=Binding(switch="leaf1", interface="spare")))
     tell(sim, "leaf1", "vm1")

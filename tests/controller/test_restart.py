@@ -14,13 +14,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulation import Simulation
 
-from sdn.controller.events import PortChanged
+from sdn.controller.events import PacketIn, PortChanged
 from sdn.model.command import Delete
 from sdn.model.errors import SdnError
-from sdn.model.intent import Binding, Connection, Network, Port, Resource, Router, Subnet, Tenant
+from sdn.model.ids import Dpid
+from sdn.model.intent import AddressPair, Binding, Connection, Network, Port, Resource, Router, Subnet, Tenant
 from sdn.pipeline import fabric
+from sdn.pipeline.layout import PUNT_ANNOUNCED, Table
 
 T = "tenants/t"
+VIRTUAL = "00:00:5e:00:01:07"
 Programs = dict[int, tuple[dict[bytes, bytes], dict[int, object], dict[int, object]]]
 
 
@@ -50,6 +53,7 @@ class Life:
         """One change; those that contradict others are refused."""
         steps = (self.network, self.network, self.port, self.port, self.port, self.port, self.port, self.delete)
         more = (self.router, *[self.connection] * 4, self.link, self.switch, self.interface, self.describe)
+        more = (*more, self.announce, self.announce)
         with suppress(SdnError):
             self.chance.choice((*steps, *more))()
 
@@ -82,8 +86,35 @@ class Life:
                 mac=f"02:00:00:00:00:{number + 1:02x}",
                 addresses=(IPv4Address(f"10.0.{third}.{number + 10}"),),
                 binding=binding,
+                allowed_address_pairs=self.pairs(third) if self.chance.random() < 0.6 else (),
             )
         )
+
+    def pairs(self, third: int) -> tuple[AddressPair, ...]:
+        """One or two addresses that others may use too."""
+        lows = self.chance.sample(range(100, 103), self.chance.choice((1, 2)))
+        made = []
+        for low in lows:
+            mac, active = self.chance.choice(("", VIRTUAL)), self.chance.random() < 0.2
+            made.append(AddressPair(prefix=IPv4Network(f"10.0.{third}.{low}/32"), mac=mac, active=active))
+        return tuple(made)
+
+    def announce(self) -> None:
+        """A port says that it has an address that it may use beside its own."""
+        controller = self.sim.controller
+        ports = [(n, r) for n, r in controller.store.objects.items() if isinstance(r, Port) and r.allowed_address_pairs]
+        attached = [(r, facts) for n, r in ports if (facts := controller.attachments.facts(n)) is not None]
+        if not attached:
+            return
+        port, facts = self.chance.choice(attached)
+        pair = self.chance.choice(facts.pairs)
+        session = self.sim.devices[self.sim.by_dpid[Dpid(facts.dpid)]].session
+        arp = b"\x00\x01\x08\x00\x06\x04\x00\x02" + pair.mac + pair.prefix + bytes(10)
+        frame = b"\xff" * 6 + pair.mac + b"\x08\x06" + arp
+        registers = {1: pair.service, 3: PUNT_ANNOUNCED}
+        if session:
+            self.sim.turn(PacketIn(session, Dpid(facts.dpid), 1, Table.PUNT, 0, registers, frame))
+            assert controller.compiler.holder(facts.network, pair.prefix) is not None, port.name
 
     def router(self) -> None:
         subnets = tuple(f"{T}/subnets/x{n}" for n in range(3) if self.chance.random() < 0.6)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -104,3 +105,20 @@ def test_a_running_daemon_tells(tmp_path: Path, file: Path) -> None:
                 assert found["learn"].later == ""
         finally:
             process.kill()
+
+
+def test_the_file_that_is_installed_names_settings(tmp_path: Path) -> None:
+    """Also those that it only proposes, all of them together."""
+    text = (Path(__file__).resolve().parents[2] / "packaging/systemd/sdnd.toml").read_text()
+    assert config.load(["--config", str(_written(tmp_path, text))], {}).metrics == "127.0.0.1:9653"
+    proposed = dict(re.findall(r"^# ([a-z_]+) = (.*)$", text, re.MULTILINE))
+    assert len(proposed) > 10
+    both = "".join(f"{name} = {value}\n" for name, value in proposed.items())
+    settings = config.load(["--config", str(_written(tmp_path, both))], {})
+    assert settings.metrics_tls_client_ca == settings.tls_client_ca == settings.openflow_tls_ca
+
+
+def _written(directory: Path, text: str) -> Path:
+    file = directory / "installed.toml"
+    file.write_text(text)
+    return file

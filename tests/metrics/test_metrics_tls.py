@@ -58,8 +58,9 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     return Certificates(tmp_path_factory.mktemp("certificates"))
 
 
-def admit(authorization: str | None, certificate: bytes | None) -> None:
+def admit(path: str, peer: str, authorization: str | None, certificate: bytes | None) -> None:
     """Prometheus by its certificate, or whoever has the token."""
+    assert (path in ("/metrics", "/readyz"), peer) == (True, "127.0.0.1")
     name = subject_in(read_certificate(certificate)).name if certificate else ""
     if name != "prometheus" and authorization != TOKEN:
         raise Unauthenticated.of("", "it is not known who calls", "Show a certificate.")
@@ -116,3 +117,22 @@ async def test_a_handshake_that_stands_still_ends_and_others_are_served(
             context = certificates.client(shown=True)
             assert await asyncio.to_thread(get, port, context, "/healthz") == (200, "ok\n")
             assert await asyncio.to_thread(silent.recv, 1) == b""
+
+
+@pytest.mark.parametrize("shaken", [False, True])
+async def test_handshake_and_request_have_a_deadline_beside_that_of_silence(
+    certificates: Certificates, monkeypatch: pytest.MonkeyPatch, shaken: bool
+) -> None:
+    """So that a client cannot keep a place by sending a byte now and then."""
+    monkeypatch.setattr(web._Handler, "timeout", 3600.0)
+    monkeypatch.setattr(web, "REQUEST_SECONDS", 1.0)
+    async with serving(certificates) as port:
+        with socket.create_connection(("127.0.0.1", port), TIMEOUT) as raw:
+            slow = raw
+            if shaken:
+                context = certificates.client(shown=True)
+                slow = await asyncio.to_thread(context.wrap_socket, raw, server_hostname="127.0.0.1")
+            slow.sendall(b"GET /metrics HTTP/1.1\r\n" if shaken else b"\x16\x03\x01")
+            with suppress(ConnectionError, ssl.SSLError):  # not TimeoutError: it must be the server that ends it
+                assert await asyncio.to_thread(slow.recv, 1) == b""
+            slow.close()

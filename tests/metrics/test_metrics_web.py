@@ -101,6 +101,17 @@ async def test_connections_are_bounded_and_idle_ones_end(monkeypatch: pytest.Mon
                     continue  # the places of the idle ones come free a little later
 
 
+async def test_one_address_does_not_take_all_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web, "MAX_CONNECTIONS_OF_ONE", 1)
+    async with serving(Daemon()) as port:
+        with socket.create_connection(("127.0.0.1", port), TIMEOUT):
+            with socket.create_connection(("127.0.0.1", port), TIMEOUT) as second:
+                assert await asyncio.to_thread(second.recv, 1) == b""
+            with socket.create_connection(("127.0.0.1", port), TIMEOUT, ("127.0.0.2", 0)) as other:
+                other.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
+                assert (await asyncio.to_thread(other.makefile("rb").read)).endswith(b"ok\n")
+
+
 async def test_what_is_no_http_harms_nobody() -> None:
     async with serving(Daemon()) as port:
         for data in (b"\0\xff" * 100 + b"\r\n\r\n", b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\n\r\n", b"GET\r\n\r\n"):

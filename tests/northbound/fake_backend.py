@@ -26,6 +26,7 @@ from sdn.model.command import Create, Transaction, TransactionResult
 from sdn.model.errors import NotFound, SdnError, Unavailable
 from sdn.model.ids import Dpid, Kind, thing_of
 from sdn.model.intent import Binding, Connection, Network, Port, Quota, Resource, Router, Subnet, Tenant
+from sdn.model.maintenance import MaintenanceView, Target
 from sdn.model.notice import AuditReport, Filter, Finding, Notice, NoticePage, Severity
 from sdn.model.plan import Plan, SwitchPlan, Tally
 from sdn.model.resilience import Coverage, FailureCoverage, Resilience
@@ -49,6 +50,12 @@ class FakeReader:
         self.failure: Exception | None = None
         self.flow_count = 3
         self.kept = Notices({}, kept=50)
+        self.maintained = MaintenanceView(Target(), False, 0, True)
+
+    def maintenance(self, target: Target) -> MaintenanceView:
+        if target.switch == "leaf9":
+            raise NotFound.of("target.switch", "there is no switch 'leaf9'", "List the topology for names.")
+        return self.maintained
 
     def _fail(self) -> None:
         if self.failure is not None:
@@ -158,6 +165,12 @@ class FakeBackend:
             (("leaf2", "a repair way ends at leaf9"),),
         )
         return Resilience(True, False, (link,), (FailureCoverage((("spine1", ""),), True, Coverage(2, 0, 0, 0), ()),))
+
+    async def maintain(self, target: Target, drained: bool | None, cost: int | None) -> MaintenanceView:
+        self.fake.maintained = MaintenanceView(
+            target, bool(drained), cost or 0, True, ("leaf2",), (("tenants/t/connections/c", "no other way"),)
+        )
+        return self.fake.maintenance(target)
 
     async def audit(self, switch: str) -> AuditReport:
         if switch != "leaf1":

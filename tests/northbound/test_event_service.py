@@ -54,6 +54,30 @@ async def test_pages_and_filters(backend: FakeBackend, channel: grpc.aio.Channel
     assert await pages(channel, severity=ERROR) == [[3, 6, 9]]
 
 
+async def test_events_about_objects_with_labels(
+    backend: FakeBackend, channel: grpc.aio.Channel, client: AsyncClient
+) -> None:
+    """The labels are those of now: who gets one is found, also for what happened before."""
+    h1, h2 = (f"tenants/red/ports/{name}" for name in ("h1", "h2"))
+    for name in (h1, "leaf1", h2, h1, "tenants/red/ports/gone", ""):
+        backend.tell(Severity.INFO, "A", name)
+    port = await client.ports.get(h1)
+    port.metadata.labels["env"] = "prod"
+    await client.ports.update(port)
+    assert await pages(channel, filter="env=prod", page_size=1) == [[1], [4]]
+    assert await pages(channel, filter="!env", object=h2) == [[3]]
+    assert [event.number for event in await client.events(selector="env in (prod, lab)", reason="A")] == [1, 4]
+    watch = client.watch_events(selector="env=prod")
+    assert [(await anext(watch)).number for _ in range(2)] == [1, 4]
+    backend.tell(Severity.INFO, "B", h2)
+    backend.tell(Severity.INFO, "B", h1)
+    assert (await anext(watch)).number == 8
+    await watch.aclose()
+    with pytest.raises(ApiError) as caught:
+        await client.events(selector="=")
+    assert caught.value.violations[0].field == "filter"
+
+
 async def test_what_was_dropped_is_counted_and_told(backend: FakeBackend, channel: grpc.aio.Channel) -> None:
     stub = erpc.EventServiceStub(channel)
     tell(backend, 3)

@@ -65,6 +65,7 @@ async def test_answers_and_errors(backend: FakeBackend, told: Told, client: Asyn
     backend.fake._fail = lambda: 1 / 0  # type: ignore[assignment, method-assign]
     with pytest.raises(ApiError):
         await client.status()
+    await told.until(("SystemService/GetSystemStatus", "INTERNAL", True))  # told when the answer is on its way
     assert told.calls == [
         ("TenantService/GetTenant", "OK", True),
         ("TenantService/GetTenant", "NOT_FOUND", True),

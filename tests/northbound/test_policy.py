@@ -63,6 +63,8 @@ WHO: dict[str, set[str]] = {
     "/sdn.v1.TopologyService/GetResilience": READERS,
     "/sdn.v1.TopologyService/ListFlows": READERS,
     "/sdn.v1.TopologyService/AuditSwitch": {ADMIN, OPERATOR},
+    "/sdn.v1.TopologyService/SetMaintenance": {ADMIN, OPERATOR},
+    "/sdn.v1.TopologyService/GetMaintenance": READERS,
     "/sdn.v1.PathService/CheckConnection": READERS,
     "/sdn.v1.PathService/FindPaths": READERS,
     "/sdn.v1.PathService/WhatIf": READERS,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import re
 import signal
 import ssl
@@ -43,7 +44,8 @@ def tokens(tmp_path: Path) -> Path:
 def running(known: Certificates, tmp_path: Path, tokens: Path) -> Iterator[Daemon]:
     """Beyond this machine, since TLS allows it."""
     tokens.touch(0o600)
-    with daemon(tmp_path / "s", "--metrics", "0.0.0.0:0", "--tokens", str(tokens), *flags(known, mutual=True)) as found:
+    more = ("--tokens", str(tokens), "--audit-log", str(tmp_path / "audit"), *flags(known, mutual=True))
+    with daemon(tmp_path / "s", "--metrics", "0.0.0.0:0", *more) as found:
         yield found
 
 
@@ -89,6 +91,19 @@ def test_roles_that_see_the_network_read_metrics(running: Daemon, known: Certifi
             assert "role member, which sees no metrics. Call as admin, operator or viewer." in refused[1]
         assert get(running, path, caller(known, "switch-rack1"))[0] == 403
     assert get(running, "/healthz", caller(known))[:2] == (200, "ok\n")
+    lines = [json.loads(line) for line in (tokens.parent / "audit").read_text().splitlines()]
+    told = {(line["method"], line["code"], line["identity"], line["role"]) for line in lines}
+    assert told == {
+        (f"GET {path}", code, *who)
+        for path in ("/metrics", "/readyz")
+        for code, *who in (
+            ("UNAUTHENTICATED", "", ""),
+            ("PERMISSION_DENIED", "ci", "member"),
+            ("PERMISSION_DENIED", "m", "member"),
+            ("PERMISSION_DENIED", "rack1", ""),
+        )
+    }
+    assert {line["peer"] for line in lines} == {"127.0.0.1"}
 
 
 def test_who_is_not_of_the_authority_gets_no_connection(

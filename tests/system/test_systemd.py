@@ -133,7 +133,11 @@ def test_one_that_hangs_is_killed_and_started_anew(box: Box) -> None:
     assert box.show("sdnd", "WatchdogUSec") == ("1min",)
     drop_in = "/run/systemd/system/sdnd.service.d"
     box.run("mkdir", "-p", drop_in)
-    box.run("sh", "-c", f"printf '[Service]\\nWatchdogSec=2s\\nTimeoutAbortSec=1s\\n' > {drop_in}/watch.conf")
+    box.run(
+        "sh",
+        "-c",
+        f"printf '[Service]\\nWatchdogSec=2s\\nTimeoutAbortSec=1s\\nRestartSec=100ms\\n' > {drop_in}/watch.conf",
+    )
     box.run("systemctl", "daemon-reload")
     box.run("systemctl", "restart", "sdnd")
     (pid,) = box.show("sdnd", "MainPID")
