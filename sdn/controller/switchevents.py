@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sdn.controller.attachments import is_learned
 from sdn.controller.audits import owners_of, report_of
 from sdn.controller.effects import CloseSession
 from sdn.controller.events import (
@@ -17,6 +18,7 @@ from sdn.controller.events import (
 from sdn.controller.packets import RejectLog, answer_routed, is_probe
 from sdn.controller.parts import Parts
 from sdn.model.errors import SdnError
+from sdn.model.intent import Port
 from sdn.model.program import Entry
 
 SwitchEvent = BatchDone | PacketIn | PacketsSent | PortChanged | ReadBack | SessionRefused | SwitchDown | SwitchUp
@@ -101,13 +103,26 @@ class SwitchEvents:
         if is_probe(event):
             self._probe(event, now)
             return
-        if parts.prober.heard(event) or parts.announcements.packet(event, now):
+        if parts.prober.heard(event):
+            return
+        self._note_host(event)
+        if parts.announcements.packet(event, now):
             return
         answer = answer_routed(parts.store, event)
         if answer is not None:
             parts.outcome.emit(answer)
         elif parts.statuses.started:
             parts.outcome.emit(*parts.learning.packet(event, now))
+
+    def _note_host(self, event: PacketIn) -> None:
+        """A bound port that sent a tenant's frame is a host's until its cable is pulled, bound or not.
+
+        Of a port that learning mode bound this is not believed: it may turn out to be a link.
+        """
+        parts = self._parts
+        port = parts.store.objects.get(parts.attachments.at(event.dpid, event.in_port) or "")
+        if isinstance(port, Port) and not is_learned(port, parts.settings.learn):
+            parts.topology.discovery.host_seen(event.dpid, event.in_port)
 
     def _probe(self, event: PacketIn, now: float) -> None:
         parts = self._parts

@@ -160,6 +160,8 @@ class Discovery(Inventory):
     def host_seen(self, dpid: Dpid, port: int | str) -> bool:
         """A port sent frames that only a host sends: until its cable is pulled it is no link and is not probed.
 
+        For who knows that it did, as of a bound port whose frames passed its port security.
+
         port: as for ``set_bound``, but known. Not believed (False) of a port with a link: what is proved by probes of
         both ends is not undone by a frame that anything on the way may have sent.
         """

@@ -337,7 +337,8 @@ class TopologyState:
                 self.latencies.forget(pair)
                 self._latency.pop(pair, None)
             for other in self._wiring.update(pair, up):
-                if other != pair or up:
+                # One that is gone as well has its own turn in this loop.
+                if self.discovery.link_at(other[0]) == other:
                     self._plain[other] = self._link(other, self._wiring.declared(other))
                 self._use(other)
 

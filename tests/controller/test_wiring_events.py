@@ -9,7 +9,10 @@ from simulation import Simulation
 
 from sdn.controller.effects import SendPacket
 from sdn.controller.events import PacketIn, PacketsSent, Tick
+from sdn.model.command import Delete
+from sdn.model.intent import Binding, Network, Port, Tenant
 from sdn.model.notice import Severity
+from sdn.pipeline.layout import Table
 from sdn.topology import PENALTY
 
 HOSTS = ("leaf1", "leaf2")
@@ -119,3 +122,40 @@ def test_latencies_come_from_the_times_that_the_southbound_tells(sim: Simulation
         sim.turn(*events)
     found = [state.measured for state in sim.controller.topology.link_states()]
     assert [(m.microseconds, m.error) for m in found if m] == [(1000, 0)] * len(sim.declared.links)
+
+
+def test_a_port_whose_tenant_was_heard_is_no_link_when_it_is_not_bound_any_more(sim: Simulation) -> None:
+    places = [next(host for host in sim.declared.hosts if host.switch == leaf) for leaf in HOSTS]
+    names = [f"tenants/t/ports/{place.name}" for place in places]
+    bindings = [Binding(switch=place.switch, interface=place.interface) for place in places]
+    ports = [
+        Port(name=name, network="tenants/t/networks/n", mac=f"02:00:00:00:00:0{number}", binding=binding)
+        for number, (name, binding) in enumerate(zip(names, bindings, strict=True))
+    ]
+    sim.put(Tenant(name="tenants/t"), Network(name="tenants/t/networks/n"), *ports)
+    device = sim.devices["leaf1"]
+    number = device.ports[places[0].interface].number
+    sim.turn(PacketIn(device.session, device.dpid, number, Table.PUNT, 0, {3: 1}, bytes(64)))
+    sim.submit(*map(Delete, names))
+    links = len(sim.controller.topology.links())
+    relay(sim)
+    sim.run(8)
+    assert len(sim.controller.topology.links()) == links
+    assert {dict(notice.details)["kind"] for notice in sim.events(reason="ProbeRejected")} == {"host-port"}
+    sim.set_link((places[0].switch, places[0].interface), up=False)
+    sim.set_link((places[0].switch, places[0].interface), up=True)
+    sim.run(3)
+    assert len(sim.controller.topology.links()) == links + 1, "the cable was pulled: it may be another one"
+
+
+def test_a_port_that_was_bound_and_never_heard_may_be_a_link(sim: Simulation) -> None:
+    """Somebody bound the wrong interface, and took it back."""
+    place = next(host for host in sim.declared.hosts if host.switch == "leaf1")
+    binding = Binding(switch=place.switch, interface=place.interface)
+    port = Port(name="tenants/t/ports/p", network="tenants/t/networks/n", mac="02:00:00:00:00:01", binding=binding)
+    sim.put(Tenant(name="tenants/t"), Network(name="tenants/t/networks/n"), port)
+    sim.submit(Delete("tenants/t/ports/p"))
+    links = len(sim.controller.topology.links())
+    relay(sim)
+    sim.run(3)
+    assert len(sim.controller.topology.links()) == links + 1

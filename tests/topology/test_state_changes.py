@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from probe_fabric import KEY, Fabric
@@ -39,7 +40,9 @@ class History:
     def step(self) -> None:
         choice = self.chance.choice
         dpid, number = choice(SWITCHES), self.chance.randint(1, PORTS)
-        what = choice(("connect", "disconnect", "plug", "plug", "unplug", "port", "bind", "run", "run", "wait"))
+        what = choice(
+            ("connect", "disconnect", "plug", "plug", "unplug", "port", "bind", "remove", "run", "run", "wait")
+        )
         world = self.world
         if what == "connect":
             world.connect(dpid, self.chance.randint(1, PORTS))
@@ -51,6 +54,8 @@ class History:
             world.unplug((dpid, number))
         elif what == "port":
             world.set_port(dpid, number, self.chance.random() < 0.6)
+        elif what == "remove":
+            world.discovery.port_removed(dpid, number)
         elif what == "bind":
             world.discovery.set_bound(dpid, f"{dpid}-eth{number}", self.chance.random() < 0.3, world.now)
         else:
@@ -100,3 +105,27 @@ def test_links_follow_every_history(seed: int, declared: bool) -> None:
         if history.chance.random() < 0.6:
             history.check()
     history.check()
+
+
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize("first", [1, 2])
+def test_parallel_links_whose_ports_vanish_in_one_turn_are_gone(first: int, named: bool) -> None:
+    """Which of them is declared as which is looked at again for each; the others may be gone as well."""
+    links = tuple(
+        DeclaredLink(("a", f"1-eth{n}" if named else ""), ("b", f"2-eth{n}" if named else ""), 10 + n) for n in (1, 2)
+    )
+    world = Fabric(TopologyState(KEY, DeclaredTopology("pair", {"a": 1, "b": 2}, links)))  # type: ignore[dict-item]
+    for dpid in (1, 2):
+        world.connect(dpid, 2)
+    for number in (1, 2):
+        world.plug((1, number), (2, number))
+    world.run(2)
+    assert len(world.state.links()) == 2
+    for number in (first, 3 - first):
+        for dpid in (1, 2):
+            world.discovery.port_removed(dpid, number)
+    assert world.state.links() == ()
+    for dpid in (1, 2):
+        world.connect(dpid, 2)
+    world.run(2)
+    assert [link.cost for link in world.state.links()] == [11, 12]
