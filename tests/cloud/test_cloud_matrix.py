@@ -82,6 +82,7 @@ def test_a_switch_with_hosts_comes_back_empty(lab: CloudLab) -> None:
 
 @pytest.mark.parametrize("kill", [True, False], ids=["killed", "stopped"])
 def test_without_the_daemon_all_goes_on_and_its_restart_writes_no_flow(lab: CloudLab, kill: bool) -> None:
+    lab.wait_settled()
     start = monotonic()
     lab.daemon.stop(kill=kill)
     assert lab.differences(4) == ""
