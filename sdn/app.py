@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
+from hashlib import blake2b
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
@@ -39,6 +40,7 @@ from sdn.metrics import Instruments, Web
 from sdn.model.errors import InvalidInput, SdnError, Unavailable, WriteRefused
 from sdn.model.intent import Resource
 from sdn.northbound.server import Server
+from sdn.openflow.mastery import IDENTITY_BITS, Claim
 from sdn.persist import Journal, snapshot
 from sdn.persist.files import REPLACED
 from sdn.pipeline.layout import Table
@@ -151,7 +153,8 @@ class _Daemon:
         self.notifier = Notifier(os.environ)
         collector.tune()
         records = journal.load()
-        self._controller = _controller(settings, journal, records)
+        self._key = _probe_key(records, journal)
+        self._controller = _controller(settings, self._key, records)
         first = revisions.begin(records, journal, time.time())
         del records
         collector.keep()
@@ -187,6 +190,7 @@ class _Daemon:
             else None,
             tls=self._switches.tls,
             barred=access.barred,
+            claim=Claim(_identity(self._key), self._settings.take_over),
         )
 
     def _managers(self) -> OvsdbServer:
@@ -267,12 +271,12 @@ async def _listen(server: OpenFlowServer | OvsdbServer, setting: str, host: str,
         ) from None
 
 
-def _controller(settings: Config, journal: Journal, records: Records) -> Controller:
+def _controller(settings: Config, key: bytes, records: Records) -> Controller:
     if settings.use_links == "declared" and not settings.topology:
         raise InvalidInput.of("use-links", "no topology is declared", "Name one with --topology, or use links as seen.")
     return Controller(
         records,
-        key=_probe_key(records, journal),
+        key=key,
         random_bytes=secrets.token_bytes,
         now=time.monotonic(),
         wall=time.time(),
@@ -300,6 +304,11 @@ def _probe_key(records: Records, journal: Journal) -> bytes:
     key = secrets.token_bytes(_PROBE_KEY_BYTES)
     journal.commit([(META, "probe_key", key.hex())], [])
     return key
+
+
+def _identity(key: bytes) -> int:
+    """Of this controller, for switches that ask whose they are: a state directory is one, wherever it is restored."""
+    return int.from_bytes(blake2b(key, digest_size=IDENTITY_BITS // 8, person=b"sdn identity").digest(), "big")
 
 
 def _stop_signal() -> asyncio.Future[None]:

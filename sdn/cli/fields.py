@@ -17,7 +17,7 @@ from sdn.cli.session import EXIT_USAGE, fail
 from sdn.client import AnyObject, ManifestError, parse
 
 _FIELD = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*")
-_PLAIN = re.compile(r"(?!(?i:null)$)-?[A-Za-z0-9_./:+][A-Za-z0-9_./:+-]*")
+_PLAIN = re.compile(r"(?!(?i:null)$)-?[A-Za-z0-9_./:+][A-Za-z0-9_./:+-]*(?<!:)")
 """What YAML does not read as anything but itself; numbers are among these."""
 _MASKS = {"bandwidth": "bandwidth_bps", "reverse_bandwidth": "reverse_bandwidth_bps"}
 _NOT = ("kind", "name", "status")

@@ -76,6 +76,9 @@ class Config:
     start_grace: float = field(
         default=10.0, metadata={"help": "seconds to wait for known switches after a start", "range": (0, 3600)}
     )
+    take_over: bool = field(
+        default=False, metadata={"help": "claim switches that are another controller's, which must have ended"}
+    )
     audit_interval: float = field(
         default=300.0, metadata={"help": "seconds between full read-backs of switches", "range": (1, 1e6)}
     )

@@ -20,13 +20,24 @@ _LOG_LINES = 15
 class Daemon:
     """sdnd on free ports of 127.0.0.1, the usual ones if they are free.
 
-    topology: as sdnd takes it; '' for none. learn: network for unknown hosts; '' for none.
+    topology: as sdnd takes it; '' for none. learn: network for unknown hosts; '' for none. options: further
+    arguments of sdnd.
     """
 
-    def __init__(self, state: Path, topology: str = "", *, openflow: int = 0, grpc: int = 0, learn: str = "") -> None:
+    def __init__(
+        self,
+        state: Path,
+        topology: str = "",
+        *,
+        openflow: int = 0,
+        grpc: int = 0,
+        learn: str = "",
+        options: tuple[str, ...] = (),
+    ) -> None:
         self.state = state
         self.topology = topology
         self.learn = learn
+        self.options = options
         self.openflow = openflow or free_port(6653)
         self.grpc = grpc or free_port(50051)
         self.log = state / "sdnd.log"
@@ -60,6 +71,7 @@ class Daemon:
             command += ["--topology", self.topology]
         if self.learn:
             command += ["--learn", self.learn]
+        command += self.options
         with self.log.open("ab") as log:
             # A session of its own: Ctrl-C at Mininet's prompt is not meant for it.
             self._process = subprocess.Popen(

@@ -37,10 +37,14 @@ class PrivateOvs:
     """ovsdb-server and ovs-vswitchd of one's own, as a context manager.
 
     directory: kept afterwards if given, else a temporary one that is removed at the end (unless ``keep``).
-    timeout: seconds that any single command, start or stop may take. Errors are LabError.
+    timeout: seconds that any single command, start or stop may take. devices: its ports are network devices in
+    a network namespace that its ovs-vswitchd has for itself, which needs root. Errors are LabError.
     """
 
-    def __init__(self, directory: Path | None = None, *, keep: bool = False, timeout: float = 10.0) -> None:
+    def __init__(
+        self, directory: Path | None = None, *, keep: bool = False, timeout: float = 10.0, devices: bool = False
+    ) -> None:
+        self._devices = devices
         self._given = directory
         self._keep = keep
         self._timeout = timeout
@@ -100,7 +104,9 @@ class PrivateOvs:
     def start_vswitchd(self) -> None:
         """Start ovs-vswitchd; the bridges of the database come back with empty flow tables."""
         path = self.directory
-        args = ["ovs-vswitchd", f"unix:{path}/db.sock", "--enable-dummy=override", "--disable-system"]
+        args = ["unshare", "--net"] if self._devices else []
+        args += ["ovs-vswitchd", f"unix:{path}/db.sock", "--disable-system"]
+        args += [] if self._devices else ["--enable-dummy=override"]
         self._vswitchd = self._spawn(args, "vswitchd")
         self._await(self._answers, "ovs-vswitchd", self._vswitchd)
         # ovs-vsctl returns when ovs-vswitchd has made everything that the database describes.

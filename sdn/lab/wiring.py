@@ -22,11 +22,14 @@ Command = tuple[str, ...]
 class BridgeSettings:
     """What every bridge gets. controller: target as ovs-vsctl takes it, '' for none; probe: milliseconds.
 
+    datapath: type of it, ``netdev`` for real network devices.
+
     Open vSwitch tries a lost controller again after at most 1,000 ms, the least that its database admits.
     """
 
     controller: str = ""
     probe: int = 5000
+    datapath: str = "dummy"
 
 
 def complete(topology: DeclaredTopology) -> DeclaredTopology:
@@ -77,7 +80,7 @@ def add_bridge(bridge: str, dpid: Dpid, settings: BridgeSettings) -> Iterator[Co
     """A bridge that forwards nothing by itself, with a fixed datapath id."""
     yield ("add-br", bridge)
     yield (
-        *("set", "bridge", bridge, "datapath_type=dummy", "fail_mode=secure", "protocols=OpenFlow13"),
+        *("set", "bridge", bridge, f"datapath_type={settings.datapath}", "fail_mode=secure", "protocols=OpenFlow13"),
         *(f"other-config:datapath-id={format_dpid(dpid)}", "other-config:disable-in-band=true"),
     )
     if settings.controller:

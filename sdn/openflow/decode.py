@@ -24,12 +24,14 @@ from sdn.openflow.messages import (
     PacketReceived,
     PortDescription,
     PortStatus,
+    RoleReply,
 )
 
 PORT_SIZE = 64
 _HEADER = struct.Struct("!BBHI")
 _FEATURES = struct.Struct("!QIBB")
 _PACKET_IN = struct.Struct("!IHBBQHH")
+_ROLE = struct.Struct("!I4xQ")
 _MULTIPART = struct.Struct("!HH")
 _BUNDLE = struct.Struct("!IIIH")
 _PORT = struct.Struct("!I4x6s2x16sII16xI")
@@ -96,6 +98,11 @@ def _features(xid: int, message: bytes) -> Features:
     _need(message, 32, "features reply")
     dpid, _, tables, auxiliary = _FEATURES.unpack_from(message, 8)
     return Features(xid, dpid, auxiliary, tables)
+
+
+def _role(xid: int, message: bytes) -> RoleReply:
+    _need(message, 24, "role reply")
+    return RoleReply(xid, *_ROLE.unpack_from(message, 8))
 
 
 def oxm_end(data: bytes, at: int, end: int) -> None:
@@ -189,5 +196,6 @@ _DECODERS: dict[int, Callable[[int, bytes], Message]] = {
     wire.PACKET_IN: _packet_in,
     wire.PORT_STATUS: _port_status,
     wire.MULTIPART_REPLY: _multipart,
+    wire.ROLE_REPLY: _role,
     wire.BARRIER_REPLY: lambda xid, message: BarrierReply(xid),
 }

@@ -13,6 +13,7 @@ from sdn.openflow.errors import MessageTooLong
 
 _HEADER = struct.Struct("!BBHI")
 _SET_CONFIG = struct.Struct("!BBHIHH")
+_ROLE = struct.Struct("!BBHII4xQ")
 _SET_ASYNC = struct.Struct("!BBHI6I")
 _METER_MOD = struct.Struct("!BBHIHHI")
 _BAND = struct.Struct("!HHII4x")
@@ -77,6 +78,11 @@ def barrier_request(xid: int) -> bytes:
 def set_config(xid: int, miss_send_length: int = wire.ALL_BYTES) -> bytes:
     """Fragments are handled as any packet; table misses, if sent to the controller, carry the whole frame."""
     return _SET_CONFIG.pack(wire.VERSION, wire.SET_CONFIG, _SET_CONFIG.size, xid, 0, miss_send_length)
+
+
+def role_request(xid: int, role: int, generation: int) -> bytes:
+    """Asks for a role; with wire.ROLE_NOCHANGE only what it is, and the generation that the switch knows."""
+    return _ROLE.pack(wire.VERSION, wire.ROLE_REQUEST, _ROLE.size, xid, role, generation)
 
 
 def set_async(xid: int) -> bytes:

@@ -9,6 +9,10 @@ class ProtocolError(Exception):
     """The peer sent what OpenFlow 1.3 does not permit; the text says what. The connection cannot go on."""
 
 
+class AnotherMaster(ProtocolError):
+    """The switch belongs to another controller; the text says what to do."""
+
+
 class MessageTooLong(ValueError):
     """A message to be sent would be longer than 65,535 bytes. Give smaller groups, actions or frames."""
 
@@ -58,6 +62,7 @@ _TYPES: dict[int, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     10: ("OFPSCFC", ("BAD_FLAGS", "BAD_LEN", "EPERM")),
+    11: ("OFPRRFC", ("STALE", "UNSUP", "BAD_ROLE")),
     12: (
         "OFPMMFC",
         (

@@ -111,6 +111,15 @@ class BundleReply:
 
 
 @dataclass(frozen=True, slots=True)
+class RoleReply:
+    """Our role from now on, and the generation that the switch knows, wire.UNCLAIMED if none."""
+
+    xid: int
+    role: int
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
 class Other:
     """A message of a type that is of no interest here."""
 
@@ -129,5 +138,6 @@ Message = (
     | MultipartReply
     | BarrierReply
     | BundleReply
+    | RoleReply
     | Other
 )

@@ -25,9 +25,19 @@ MULTIPART_REQUEST = 18
 MULTIPART_REPLY = 19
 BARRIER_REQUEST = 20
 BARRIER_REPLY = 21
+ROLE_REQUEST = 24
+ROLE_REPLY = 25
 SET_ASYNC = 28
 METER_MOD = 29
 LAST_TYPE = METER_MOD
+
+# Roles of controllers (7.3.9)
+ROLE_NOCHANGE, ROLE_MASTER = 0, 2
+UNCLAIMED = 0xFFFFFFFFFFFFFFFF
+"""The generation of a switch that nobody has claimed."""
+IS_SLAVE = (1, 10)
+"""Type and code of OFPBRC_IS_SLAVE, for what only a master may do."""
+ROLE_FAILED, ROLE_STALE = 11, 0
 
 # Multipart types (7.3.5)
 MP_DESC = 0

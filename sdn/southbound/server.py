@@ -10,6 +10,7 @@ from itertools import count
 
 from sdn.controller.effects import CloseSession, RequestReadBack, SendBatch, SendPacket, SwitchEffect
 from sdn.controller.events import SwitchEvent
+from sdn.openflow import Claim
 from sdn.security.tls import TlsFiles
 from sdn.southbound.gate import Gate
 from sdn.southbound.limits import Limits
@@ -26,7 +27,7 @@ class OpenFlowServer:
 
     emit: called on the loop for every event; it must return at once and not raise. polling: how counters are asked
     for; None if they are not. tls: certificate and authority, None for plain TCP. barred: whether the certificate
-    with a serial number (hexadecimal) is revoked.
+    with a serial number (hexadecimal) is revoked. claim: see sdn.openflow.mastery; None: switches need not be ours.
     """
 
     def __init__(
@@ -36,8 +37,10 @@ class OpenFlowServer:
         polling: Polling | None = None,
         tls: TlsFiles | None = None,
         barred: Callable[[str], bool] = lambda serial: False,
+        claim: Claim | None = None,
     ) -> None:
         self.emit = emit
+        self.claim = claim
         self.polling = polling
         self.limits = limits or Limits()
         self._numbers = count(1)
@@ -109,6 +112,10 @@ class OpenFlowServer:
             return False
         self._sessions[session.number] = session
         return True
+
+    def refused(self, session: Session, reason: str) -> None:
+        """The switch of a session is another controller's."""
+        self._refusals.tell(session.peer, reason, session.dpid)
 
     def closed(self, session: Session) -> None:
         """A session ended."""

@@ -24,7 +24,19 @@ from sdn.controller.events import (
     SwitchUp,
 )
 from sdn.model.ids import Dpid
-from sdn.openflow import Framer, Handshake, MessageTooLong, ProtocolError, Reading, State, decode, encode, wire
+from sdn.openflow import (
+    AnotherMaster,
+    Claim,
+    Framer,
+    Handshake,
+    MessageTooLong,
+    ProtocolError,
+    Reading,
+    State,
+    decode,
+    encode,
+    wire,
+)
 from sdn.openflow.messages import (
     BarrierReply,
     BundleReply,
@@ -56,6 +68,7 @@ class Owner(Protocol):
     limits: Limits
     emit: Callable[[SwitchEvent], None]
     polling: Polling | None
+    claim: Claim | None
 
     def opened(self, session: Session) -> bool:
         """A connection begins; False if there are too many."""
@@ -63,6 +76,10 @@ class Owner(Protocol):
 
     def identified(self, session: Session) -> None:
         """The datapath id is known; calls ``session.accept`` or ``session.close``."""
+        ...
+
+    def refused(self, session: Session, reason: str) -> None:
+        """The switch belongs to somebody else; the session ends."""
         ...
 
     def closed(self, session: Session) -> None:
@@ -85,7 +102,7 @@ class Session(Secured):
         self._limits = owner.limits
         self._loop = asyncio.get_running_loop()
         self._framer = Framer()
-        self._handshake = Handshake()
+        self._handshake = Handshake(owner.claim)
         self._xid = Handshake.first_free_xid
         self._rate = Rate(self._limits.packet_ins_per_second)
         self._jobs: deque[SendBatch | None] = deque()
@@ -217,6 +234,9 @@ class Session(Secured):
                 self._take(message)
                 if self.ended:
                     return
+        except AnotherMaster as error:
+            self._owner.refused(self, str(error))
+            self.close(str(error))
         except ProtocolError as error:
             if self._handshake.state is State.HELLO:
                 self._transport.write(encode.error(0, 0, 0, str(error).encode()))
@@ -276,6 +296,8 @@ class Session(Secured):
                 )
             case PortStatus():
                 self._owner.emit(PortChanged(self.number, self.dpid, port_of(message.port), message.removed))
+            case Error() if (message.type, message.code) == wire.IS_SLAVE:
+                raise AnotherMaster("another controller has become its master, and nothing is written to it any more")
             case MultipartReply() | Error() if self._reading is not None and self._reading.expects(message.xid):
                 self._read(self._reading, message)
             case BarrierReply() | BundleReply() | Error() if self._batch and self._batch[1].owns(message.xid):

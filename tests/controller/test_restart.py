@@ -108,12 +108,18 @@ class Life:
             return
         port, facts = self.chance.choice(attached)
         pair = self.chance.choice(facts.pairs)
-        session = self.sim.devices[self.sim.by_dpid[Dpid(facts.dpid)]].session
+        device = self.sim.devices[self.sim.by_dpid[Dpid(facts.dpid)]]
+        session, ports = device.session, device.ports
+        hosts = {
+            ports[h.interface].number for h in self.sim.declared.hosts if ports is self.sim.devices[h.switch].ports
+        }
+        if facts.ofport not in hosts:  # a tenant's frame where a link should be keeps the link away until the restart
+            return
         arp = b"\x00\x01\x08\x00\x06\x04\x00\x02" + pair.mac + pair.prefix + bytes(10)
         frame = b"\xff" * 6 + pair.mac + b"\x08\x06" + arp
         registers = {1: pair.service, 3: PUNT_ANNOUNCED}
         if session:
-            self.sim.turn(PacketIn(session, Dpid(facts.dpid), 1, Table.PUNT, 0, registers, frame))
+            self.sim.turn(PacketIn(session, Dpid(facts.dpid), facts.ofport, Table.PUNT, 0, registers, frame))
             assert controller.compiler.holder(facts.network, pair.prefix) is not None, port.name
 
     def router(self) -> None:

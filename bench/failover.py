@@ -1,0 +1,274 @@
+"""Packets lost and the longest gap when a link fails under a stream, over every link of four networks.
+
+# needs: root
+
+Real frames through Open vSwitch's userspace datapath: veth pairs, every switch in a network namespace of its own. For
+each link a stream of numbered packets between two hosts is chosen whose way leads over it; then the far end of the link
+is taken down, as when a cable is pulled. Four times: with the controller alive and killed, with repair and without. A
+gap is the longest time between two arrivals, by the clock of the kernel, around the failure; the same without a failure
+is the noise below which nothing can be seen. What never arrives again while the link is down is not repaired, and its
+gap as long as was waited for.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import networkx as nx
+from _common import arguments, finish
+from _wire import MAGIC, Receiver, Stream, WireNetwork, burst, enter_namespace, host_end
+
+from sdn.client import Client
+from sdn.graph import assign_interfaces, load_topology
+from sdn.lab.daemon import Daemon, free_port
+from sdn.lab.host import Host
+from sdn.model.topology import DeclaredLink, DeclaredTopology
+from sdn.v1 import resources_pb2 as pb
+
+NETWORKS = ("leaf-spine:spines=2,leaves=4,hosts=2", "fat-tree:k=4", "ring:switches=8,hosts=1", "abilene")
+SMALL = ("ring:switches=3,hosts=1",)
+_TRIES = 20
+"""Packets by which it is found over which links a stream goes."""
+_PATIENCE = 60.0
+_BEFORE = 0.2
+_LATE = 0.05
+"""Seconds for what is still on its way."""
+_MARGIN = 20_000_000
+"""Nanoseconds before the failure that belong to it."""
+_BACK = 50
+"""The last packets of a stream, which arrive if the failure was repaired."""
+Flow = tuple[str, str]
+"""(host that sends, host that receives)."""
+
+
+@dataclass
+class Sample:
+    """One failure. gap: milliseconds; lost: packets; repaired: before the link was back."""
+
+    gap: float
+    lost: int
+    repaired: bool
+
+
+@dataclass
+class Series:
+    """All failures of one kind."""
+
+    samples: list[Sample] = field(default_factory=list)
+
+    @property
+    def gaps(self) -> list[float]:
+        """Sorted."""
+        return sorted(sample.gap for sample in self.samples)
+
+    def share(self) -> float:
+        """Of failures that were repaired."""
+        return sum(sample.repaired for sample in self.samples) / len(self.samples) if self.samples else math.nan
+
+
+class Bench:
+    """One network with a host at every port that the topology has one for, all in one tenant's network."""
+
+    def __init__(self, spec: str, directory: Path, rate: int, window: float, repair: bool) -> None:
+        self.rate, self.window = rate, window
+        port = free_port()
+        options = ("--openflow", f"0.0.0.0:{port}", "--insecure", "--repair", "on" if repair else "off")
+        self.daemon = Daemon(directory / "state", spec, openflow=port, grpc=free_port(), options=options)
+        self.network = WireNetwork(assign_interfaces(load_topology(spec)), directory / "ovs", port)
+        self.hosts = {
+            place.name: Host.of(place.name, f"02:00:00:00:00:{index:02x}", f"10.0.0.{index}/24")
+            for index, place in enumerate(self.topology.hosts, 10)
+        }
+        self.receivers: dict[str, Receiver] = {}
+
+    @property
+    def topology(self) -> DeclaredTopology:
+        """With the names of all interfaces."""
+        return self.network.topology
+
+    def apply(self, client: Client) -> None:
+        """The tenant."""
+        objects: list[object] = [pb.Tenant(name="tenants/t"), pb.Network(name="tenants/t/networks/n")]
+        objects.append(pb.Subnet(name="tenants/t/subnets/s", network="n", cidr="10.0.0.0/24"))
+        for place in self.topology.hosts:
+            host = self.hosts[place.name]
+            objects.append(
+                pb.Port(
+                    name=f"tenants/t/ports/{place.name}",
+                    network="n",
+                    mac=host.mac,
+                    addresses=[str(host.address(4))],
+                    binding=pb.Binding(switch=place.switch, interface=place.interface),
+                )
+            )
+        client.apply(objects, wait=_PATIENCE)  # type: ignore[arg-type]
+        client.wait_ready(_PATIENCE)
+
+    def frame(self, flow: Flow) -> bytes:
+        """A packet of a flow."""
+        sender, receiver = (self.hosts[name] for name in flow)
+        target = receiver.address(4)
+        assert target is not None
+        return sender.udp(target, receiver.mac, MAGIC + bytes(4))
+
+    def crossed(self, flow: Flow) -> dict[DeclaredLink, str]:
+        """The links that a flow uses now, with the end at which it arrives."""
+        before, end = self.network.arrived(), time.monotonic() + 1.0
+        burst(host_end(flow[0]), self.frame(flow), _TRIES)
+        last = host_end(flow[1])
+        while self.network.arrived()[last] - before[last] < _TRIES and time.monotonic() < end:
+            time.sleep(0.002)
+        now = self.network.arrived()
+        ends = ((link, self.network.receiving_end(link, before, now, _TRIES)) for link in self.topology.links)
+        return {link: name for link, name in ends if name}
+
+    def plan(self) -> dict[DeclaredLink, Flow]:
+        """A flow over each link; links that no flow uses are left out."""
+        found: dict[DeclaredLink, Flow] = {}
+        for flow in itertools.permutations(self.hosts, 2):
+            if len(found) == len(self.topology.links):
+                break
+            for link in self.crossed(flow):
+                found.setdefault(link, flow)
+        return found
+
+    def await_flow(self, flow: Flow, link: DeclaredLink) -> str:
+        """Return when a flow uses a link (again): the end at which it arrives."""
+        end = time.monotonic() + _PATIENCE
+        while time.monotonic() < end:
+            interface = self.crossed(flow).get(link)
+            if interface:
+                return interface
+            time.sleep(0.05)
+        raise SystemExit(f"{flow} does not take {link.a} - {link.b} again within {_PATIENCE:g} s")
+
+    def sample(self, stream: Stream, flow: Flow, cut: str) -> Sample:
+        """A stream, and in it one failure: the link with this end. '': none."""
+        with Receiver(host_end(flow[1])) as receiver:
+            stream.start(host_end(flow[0]), self.frame(flow))
+            time.sleep(_BEFORE)
+            moment = time.time_ns()
+            if cut:
+                self.network.cut(cut)
+            time.sleep(self.window)
+            sent = stream.stop()
+            time.sleep(_LATE)
+            came = receiver.read()
+        if cut:
+            self.network.mend(cut)
+        return judge(sent, came, moment)
+
+    def series(self, stream: Stream, plan: dict[DeclaredLink, Flow], client: Client | None, *, fail: bool) -> Series:
+        """Every link once. client: None when the controller does not run."""
+        found = Series()
+        for link, flow in plan.items():
+            interface = self.await_flow(flow, link)
+            if client is not None:
+                client.wait_ready(_PATIENCE)
+            found.samples.append(self.sample(stream, flow, interface if fail else ""))
+        return found
+
+
+def judge(sent: dict[int, int], came: dict[int, int], moment: int) -> Sample:
+    """What became of a stream. Times in nanoseconds; moment: of the failure."""
+    last = max(sent)
+    from_ = moment - _MARGIN
+    arrivals = sorted(stamp for stamp in came.values() if stamp >= from_)
+    repaired = all(number in came for number in range(last - _BACK, last))
+    times = [min(arrivals, default=moment), *arrivals] + ([] if repaired else [sent[last]])
+    gap = max((b - a for a, b in itertools.pairwise(times)), default=0)
+    return Sample(gap / 1e6, sum(number not in came for number, at in sent.items() if at >= from_), repaired)
+
+
+@contextmanager
+def bench(spec: str, rate: int, window: float, *, repair: bool) -> Iterator[tuple[Bench, Client, Stream]]:
+    """A network with its tenant, programmed."""
+    with tempfile.TemporaryDirectory(prefix="sdn-bench-") as directory:
+        made = Bench(spec, Path(directory), rate, window, repair)
+        with made.daemon, Client(made.daemon.address, timeout=_PATIENCE) as client:
+            made.daemon.wait_answers(client)
+            with made.network:
+                client.wait_ready(_PATIENCE)
+                made.apply(client)
+                with Stream(rate) as stream:
+                    yield made, client, stream
+
+
+def redundant(topology: DeclaredTopology) -> set[DeclaredLink]:
+    """The links that are no bridges."""
+    graph = nx.MultiGraph((link.a[0], link.b[0]) for link in topology.links)
+    bridges = {frozenset(ends) for ends in nx.bridges(nx.Graph(graph)) if graph.number_of_edges(*ends) == 1}
+    return {link for link in topology.links if frozenset((link.a[0], link.b[0])) not in bridges}
+
+
+def measure(spec: str, rate: int, window: float) -> dict[str, Series]:
+    """All series of one network."""
+    found: dict[str, Series] = {}
+    for repair in (True, False):
+        with bench(spec, rate, window, repair=repair) as (made, client, stream):
+            plan = {link: flow for link, flow in made.plan().items() if link in redundant(made.topology)}
+            suffix = "" if repair else "_without_repair"
+            if repair:
+                found["floor"] = made.series(stream, plan, client, fail=False)
+            found["alive" + suffix] = made.series(stream, plan, client, fail=True)
+            client.wait_ready(_PATIENCE)
+            made.daemon.stop(kill=True)
+            found["stopped" + suffix] = made.series(stream, plan, None, fail=True)
+    return found
+
+
+def quantile(values: list[float], share: float) -> float:
+    """Of sorted values, the nearest rank."""
+    return values[max(0, math.ceil(share * len(values)) - 1)] if values else math.nan
+
+
+def main() -> None:
+    """The command line."""
+    parser = arguments(__doc__, "a ring of three")
+    parser.add_argument("--rate", type=int, default=2000, help="packets a second")
+    parser.add_argument("--window", type=float, default=0.6, help="seconds that a link is down")
+    parser.add_argument("--topology", action="append", help="instead of the four networks; may be given again")
+    args = parser.parse_args()
+    networks = args.topology or (SMALL if args.small else NETWORKS)
+    enter_namespace()
+    total: dict[str, Series] = {}
+    lines = []
+    for spec in networks:
+        for name, series in measure(spec, args.rate, 0.2 if args.small else args.window).items():
+            total.setdefault(name, Series()).samples += series.samples
+            lines.append(line(spec, name, series))
+    gaps = sorted(total["alive"].gaps + total["stopped"].gaps)
+    result: dict[str, object] = {
+        "median_gap_ms": round(statistics.median(gaps), 2),
+        "p99_gap_ms": round(quantile(gaps, 0.99), 2),
+        "repaired_share": round(total["stopped"].share(), 4),
+        "median_gap_ms_without_repair": round(statistics.median(total["alive_without_repair"].gaps), 2),
+    }
+    for name, series in total.items():
+        result[f"median_gap_ms_{name}"] = round(statistics.median(series.gaps), 2)
+        result[f"max_gap_ms_{name}"] = round(series.gaps[-1], 2)
+        result[f"lost_{name}"] = sum(sample.lost for sample in series.samples)
+        result[f"repaired_share_{name}"] = round(series.share(), 4)
+    result |= {"failures": len(total["alive"].samples), "rate": args.rate}
+    finish(result, lines, as_json=args.json)
+
+
+def line(spec: str, name: str, series: Series) -> str:
+    """For people."""
+    gaps, lost = series.gaps, sorted(sample.lost for sample in series.samples)
+    return (
+        f"{spec:42} {name:24} {len(gaps):3} links  gap {statistics.median(gaps):8.2f} ms, worst {gaps[-1]:8.2f}  "
+        f"lost {statistics.median(lost):6g}, worst {lost[-1]:5}  repaired {series.share():.2f}"
+    )
+
+
+if __name__ == "__main__":
+    main()
