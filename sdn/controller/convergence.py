@@ -333,10 +333,16 @@ class Convergence:
             del self._versions[destination]
 
     def _forget(self, destination: Dpid) -> None:
-        """Nobody is there any more who could be sent to."""
+        """Nobody is there any more who could be sent to.
+
+        Repair hops of the version that packets are given are left to ``set_repairs``: it tells differences, and none if
+        somebody is there again before it would have told that they are gone.
+        """
         versions = self._versions.pop(destination, _Versions())
-        for epoch in {*self._in_use(destination), *versions.draining, versions.building} - {None}:
+        current = self.epoch(destination)
+        for epoch in {*self._in_use(destination), *versions.draining, versions.building} - {None, current}:
             self._routes.drop(destination, int(epoch or 0))
+        self._routes.empty(destination, current)
         self._postponed.pop(destination, None)
         self._changed[destination] = None
 

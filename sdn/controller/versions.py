@@ -66,10 +66,15 @@ class VersionedRoutes:
 
     def drop(self, destination: Dpid, epoch: int) -> None:
         """A version is not needed any more. O(switches)."""
+        self.empty(destination, epoch)
+        name = version(destination, epoch)
+        self.set_repairs([(dpid, name, None) for dpid in self.switches(destination)])
+
+    def empty(self, destination: Dpid, epoch: int) -> None:
+        """A version has no routes any more; repair hops stay, for the routes that may come. O(switches)."""
         name = version(destination, epoch)
         self.dropped.add(name)
         self.set([(dpid, name, None) for dpid, _ in self.holders(name)])
-        self.set_repairs([(dpid, name, None) for dpid in self.switches(destination)])
 
 
 def item(dpid: Dpid, name: Dpid, hops: NextHops | None, *, stamped: bool) -> VersionReroute:
