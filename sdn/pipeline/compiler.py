@@ -13,7 +13,7 @@ from dataclasses import replace
 from sdn.model.ids import Dpid
 from sdn.model.program import Entries, Entry, FlowKey, Unit
 from sdn.model.route import Leg, NextHops, Repair, RouteKey, VersionReroute
-from sdn.pipeline import attach, base, circuit, endpoint, fabric, flood, probes, router, static, steer
+from sdn.pipeline import attach, base, circuit, endpoint, fabric, flood, probes, router, static, steer, strays
 from sdn.pipeline.facts import (
     ConnectionFacts,
     EdgeFacts,
@@ -33,7 +33,7 @@ Changes = dict[int, list[Entry]]
 """By datapath id: entries that are new, different or gone."""
 
 BASE, WIRING, FABRIC, CONNECTION, EDGE = "base", "wiring", "fabric", "connection", "edge"
-PROBES = "probes"
+PROBES, STRAYS = "probes", "strays"
 ATTACH, ENDPOINT, FLOOD, ROUTER, STATIC = "attach", "endpoint", "flood", "router", "static"
 
 
@@ -90,6 +90,7 @@ class Compiler:
             self._mark(BASE, switch_object(dpid), dpid)
             self._mark(FABRIC, switch_object(dpid), dpid)
             self._mark(PROBES, probes.owner(dpid), dpid)
+            self._mark(STRAYS, strays.owner(dpid), dpid)
             self._dirty.update(self._waiting.pop(dpid, {}))
         for number in {*facts.links, *facts.probes, *self._wiring[dpid]}:
             self.set_wiring(dpid, number, link=number in facts.links, probe=number in facts.probes)
@@ -421,6 +422,8 @@ class Compiler:
         if feature == WIRING:
             number = port_number(name)
             return fabric.compile_wiring(number, *self._wiring[dpid].get(number, (False, False)))
+        if feature == STRAYS:
+            return strays.compile_strays()
         return probes.compile_probes() if feature == PROBES else base.compile_base()
 
     def _make_endpoint(self, unit: Unit) -> Entries:

@@ -10,7 +10,7 @@ from sdn.model.program import Meter
 from sdn.model.route import Path
 from sdn.pipeline import Compiler
 from sdn.pipeline.facts import Ceiling, ClassFacts, ConnectionFacts, EdgeFacts, SideFacts, SwitchFacts, Way
-from sdn.pipeline.layout import PROBE_METER, Table
+from sdn.pipeline.layout import STRAY_METER, Table
 
 NAME = "tenants/t/connections/c"
 WAY = Way(Path((Dpid(1), Dpid(2)), ((7, 8),)), 5, 6)
@@ -41,7 +41,7 @@ def shown(compiler: Compiler, dpid: int) -> list[str]:
 
 def ceilings(compiler: Compiler, dpid: int) -> dict[int, Meter]:
     """The meters that are no ports' and not that of probes."""
-    return {number: meter for number, meter in compiler.programs[dpid].meters.items() if number > PROBE_METER}
+    return {number: meter for number, meter in compiler.programs[dpid].meters.items() if number > STRAY_METER}
 
 
 TO_12, TO_11 = "dl_dst=00:00:00:00:00:0c/00:00:00:ff:ff:ff", "dl_dst=00:00:00:00:00:0b/00:00:00:ff:ff:ff"
