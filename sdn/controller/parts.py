@@ -36,8 +36,8 @@ from sdn.model.ids import Dpid, format_dpid
 from sdn.model.program import Unit
 from sdn.model.topology import DeclaredTopology
 from sdn.pipeline import Compiler, probes
-from sdn.pipeline.compiler import PROBES
 from sdn.pipeline.salts import GROUPS, SaltTable
+from sdn.pipeline.units import PROBES
 from sdn.routing import ShortestPaths
 from sdn.store import Store
 from sdn.topology import End, TopologyState
