@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Mapping
 
 from sdn.controller.announcements import HOLDERS
 from sdn.controller.attachments import CLAIMS, claim_order
-from sdn.controller.connections import PATHS
 from sdn.controller.effects import Effect, Publish
 from sdn.controller.epochs import EPOCHS
 from sdn.controller.events import Audit, BridgesSeen, Event, Fly, Maintain, ManagerDown, Request, Tick
@@ -19,6 +18,7 @@ from sdn.controller.lives import LIVES
 from sdn.controller.maintaining import Maintaining
 from sdn.controller.notices import NOTICES
 from sdn.controller.parts import DAMPING, LINKS, Parts, Records
+from sdn.controller.pathkeeping import PATHS
 from sdn.controller.plugs import PLUGS
 from sdn.controller.requests import Requests
 from sdn.controller.settings import Settings
@@ -241,7 +241,7 @@ class Controller:
     def _keep_records(self) -> None:
         """What all parts want to find again after a restart."""
         outcome = self.parts.outcome
-        outcome.keep(PATHS, self.connections.records().items())
+        outcome.keep(PATHS, self.connections.records.changes().items())
         outcome.keep(LIVES, self.parts.lives.records().items())
         outcome.keep(GROUPS, self.compiler.salts.records())
         outcome.keep(CLAIMS, self.attachments.records().items())

@@ -8,7 +8,7 @@ from sdn.controller.announcements import HOLDERS, Announcements
 from sdn.controller.attachments import Attachments
 from sdn.controller.audits import Audits
 from sdn.controller.confirmation import Confirmation
-from sdn.controller.connections import PATHS, Connections
+from sdn.controller.connections import Connections
 from sdn.controller.convergence import Convergence
 from sdn.controller.epochs import EPOCHS, Epochs
 from sdn.controller.faultwatch import FaultWatch
@@ -20,6 +20,7 @@ from sdn.controller.logical import Logical
 from sdn.controller.managers import Managers
 from sdn.controller.notices import NOTICES, Notices
 from sdn.controller.outcome import Outcome
+from sdn.controller.pathkeeping import PATHS
 from sdn.controller.plugs import PLUGS, Plugs
 from sdn.controller.prober import Prober
 from sdn.controller.progress import Progress
