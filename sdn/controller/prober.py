@@ -32,7 +32,7 @@ _CAME = (Table.FABRIC, Table.OUTPUT, Table.PUNT)
 class Errand:
     """A probe to be sent: where it enters, which registers hold what beside PROBE, and the frame around its content.
 
-    watch: PROBE_QUIET or PROBE_HOPS.
+    watch: PROBE_QUIET or PROBE_HOPS. in_port: OpenFlow port by which it is to have come in, None for none.
     """
 
     dpid: Dpid
@@ -40,6 +40,7 @@ class Errand:
     registers: tuple[tuple[int, int], ...]
     frame: Callable[[bytes], bytes]
     watch: int
+    in_port: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,8 @@ class Prober:
         registers = (*errand.registers, (_PROBE, PROBE_MARK | errand.watch))
         frame = errand.frame(pathprobe.seal(self._key, self._counter, random_bytes(8)))
         token = _TOKENS | self._counter
-        return flight, SendPacket(session, TABLE, frame, token, entrance=Entrance(errand.table, registers))
+        entrance = Entrance(errand.table, registers)
+        return flight, SendPacket(session, TABLE, frame, token, in_port=errand.in_port, entrance=entrance)
 
     def expire(self, now: float) -> None:
         """Forget probes that are lost. O(those)."""
