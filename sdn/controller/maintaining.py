@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from sdn.controller.effects import Maintained
 from sdn.controller.events import Maintain
 from sdn.controller.parts import MAINTENANCE, Parts
+from sdn.controller.staying import staying
 from sdn.model.errors import InvalidInput, NotFound, Refused, SdnError, Thing
 from sdn.model.ids import Dpid
 from sdn.model.maintenance import MaintenanceView, Target
@@ -84,8 +85,8 @@ class Maintaining:
         if not drained:
             return MaintenanceView(named, drained, cost, settled)
         needed = sorted(map(self._topology.name_of, self._needed_by(found)))
-        staying = connections.staying(self._topology.avoided(), MAX_NAMED)
-        return MaintenanceView(named, drained, cost, settled, tuple(needed[:MAX_NAMED]), tuple(staying))
+        on_it = staying(connections.placer, connections.placed_as, self._topology.avoided(), MAX_NAMED)
+        return MaintenanceView(named, drained, cost, settled, tuple(needed[:MAX_NAMED]), tuple(on_it))
 
     # ---- inside --------------------------------------------------------------------------------------------------
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sdn.controller.prober import Errand, Flight
+from sdn.controller.errands import Errand
+from sdn.controller.prober import Flight
 from sdn.controller.steering import Target
 from sdn.model.ids import Dpid
 from sdn.model.topology import LinkEnd
 from sdn.pipeline.facts import CircuitFacts
-from sdn.pipeline.layout import PROBE_MAC_PREFIX, SOURCE, Table, path_label
+from sdn.pipeline.layout import PROBE_FREE, PROBE_MAC_PREFIX, SOURCE, Table, path_label
 
 ENTRANCE = Table.PATH
 """Where what a connection's end sends is led to its path. STEER, before it, counts and meters, which probes are not."""
@@ -84,8 +85,8 @@ def _into_circuit(end: CircuitFacts, watch: int) -> Errand:
     """A frame that an end of a circuit takes, from its port on: what wraps frames is probed with the rest."""
     tag = _TAG + end.vlan.to_bytes(2, "big") if end.vlan else b""
     head = PROBE_MAC_PREFIX + b"\0" + PROBE_MAC_PREFIX + bytes([watch]) + tag + _ETHER_TYPE
-    size, dpid = _CONTENT - len(tag), Dpid(end.dpid)
-    return Errand(dpid, Table.CLASSIFY, (), lambda content: head + content.ljust(size, b"\0"), watch, end.ofport)
+    size, dpid, free = _CONTENT - len(tag), Dpid(end.dpid), watch | PROBE_FREE
+    return Errand(dpid, Table.CLASSIFY, (), lambda content: head + content.ljust(size, b"\0"), free, end.ofport)
 
 
 def missing(target: Target, back: bool | int, flight: Flight) -> Missing | None:

@@ -14,6 +14,7 @@ from sdn.model.program import Entries, Meter
 from sdn.pipeline.layout import (
     PATH_PROBES_PER_SECOND,
     PROBE,
+    PROBE_FREE,
     PROBE_HOPS,
     PROBE_MAC_PREFIX,
     PROBE_MARK,
@@ -44,7 +45,7 @@ def compile_probes() -> Entries:
     arrived = [move(ETH_DST, PROBE, 24, source_bit=24), load(PROBE, 31, 1, 1), resubmit(Table.DELIVER)]
     hop = PROBE_MAC_PREFIX + bytes([PROBE_HOPS])
     flows = {
-        Match(Table.STEER, UNCOUNTED, (PROBE, PROBE_MARK, PROBE_MARK))(): Body(goto=Table.PATH)(),
+        Match(Table.STEER, UNCOUNTED, (PROBE, PROBE_FREE, PROBE_FREE))(): Body(goto=Table.PATH)(),
         # It goes on to another switch: from here on its MAC says what it is.
         Match(Table.FABRIC, 210, (PROBE, PROBE_MARK, PROBE_MARK))(): Body(leaving)(),
         Match(Table.FABRIC, 200, (ETH_SRC, hop), (PROBE, 0))(): Body(
