@@ -12,7 +12,8 @@ from sdn.model.ids import Dpid
 class Errand:
     """A probe to be sent: where it enters, which registers hold what beside PROBE, and the frame around its content.
 
-    watch: PROBE_QUIET or PROBE_HOPS.
+    watch: PROBE_QUIET or PROBE_HOPS, with PROBE_FREE if STEER is to let it pass. in_port: OpenFlow port by which it
+    is to have come in, None for none.
     """
 
     dpid: Dpid
@@ -20,6 +21,7 @@ class Errand:
     registers: tuple[tuple[int, int], ...]
     frame: Callable[[bytes], bytes]
     watch: int
+    in_port: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,8 @@ class Prober:
         registers = (*errand.registers, (_PROBE, PROBE_MARK | errand.watch))
         frame = errand.frame(pathprobe.seal(self._key, self._counter, random_bytes(8)))
         token = _TOKENS | self._counter
-        return flight, SendPacket(session, TABLE, frame, token, entrance=Entrance(errand.table, registers))
+        entrance = Entrance(errand.table, registers)
+        return flight, SendPacket(session, TABLE, frame, token, in_port=errand.in_port, entrance=entrance)
 
     def expire(self, now: float) -> None:
         """Forget probes that are lost. O(those)."""

@@ -63,6 +63,8 @@ PROBE = REG[7]
 PROBE_MARK, PROBE_SEEN = 1 << 31, 1 << 30
 """In PROBE: never to a host, but to the controller; told of by this switch. Below them: what DELIVER keeps of the
 label (its first three octets), and where a probe enters, the last octet of its MAC."""
+PROBE_FREE = 1 << 29
+"""In PROBE of one that enters before STEER: it is neither counted nor held to a ceiling."""
 PROBE_QUIET, PROBE_HOPS = 1, 2
 """That octet: the probe is told of where it arrives, or by every switch that it passes."""
 PROBE_MAC_PREFIX = b"\x06\x00\x01\x00\x00"

@@ -320,11 +320,11 @@ class Session(Secured):
             self.packets_dropped += 1
             return
         try:
+            in_port = wire.PORT_CONTROLLER if effect.in_port is None else effect.in_port
             if effect.entrance is not None:
                 where = effect.entrance
-                self._outbox.put_into(where.table, where.registers, effect.data, effect.token)
+                self._outbox.put_into(where.table, where.registers, effect.data, in_port, effect.token)
                 return
-            in_port = wire.PORT_CONTROLLER if effect.in_port is None else effect.in_port
             self._outbox.put(effect.out_port, effect.data, in_port, effect.token)
         except MessageTooLong as error:
             log.warning("packet-out refused", extra={"fields": self.fields | {"reason": str(error)}})
