@@ -170,6 +170,7 @@ class LargeLab:
             version=version,  # type: ignore[arg-type]
             expected=expected,
             pairs=pairs,
+            timeout=DEADLINE,
         )
         lines = found.explain(expected).splitlines()
         assert not lines, "\n".join([f"{len(lines)} differences", *lines[:20]])
