@@ -243,14 +243,16 @@ class Engine:
         """Which failures are repaired without the controller. Raises Unavailable."""
         return await self._surveys.resilience()
 
-    async def maintain(self, target: Target, drained: bool | None, cost: int | None) -> MaintenanceView:
+    async def maintain(
+        self, target: Target, drained: bool | None, cost: int | None, oversubscription: float | None = None
+    ) -> MaintenanceView:
         """Drain a link or switch (or end that), or give a link another cost. Raises SdnError."""
         if self._failed is not None:
             raise self._failed
         self._token += 1
         future: asyncio.Future[MaintenanceView] = asyncio.get_running_loop().create_future()
         self._maintained[self._token] = future
-        self.emit(Maintain(self._token, target, drained, cost))
+        self.emit(Maintain(self._token, target, drained, cost, oversubscription))
         return await future
 
     async def audit(self, switch: str) -> AuditReport:
