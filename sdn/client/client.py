@@ -248,9 +248,10 @@ class Client:
             raise ApiError.of(error, self.address) from None
 
     def trace(self, source: str, destination: str = "", **fields: Any) -> xpb.TracePacketResponse:
-        """What would become of a packet from a port (full name) to a port, an address or a MAC; nothing is sent.
+        """What would become of a packet from a port (full name) to a port, an address or a MAC.
 
-        fields: of TracePacketRequest, as ``protocol="TCP", port=80``. Raises ApiError, or ValueError for other names.
+        fields: of TracePacketRequest, as ``protocol="TCP", port=80``; ``live=True`` sends it as a probe too. Raises
+        ApiError, or ValueError for other names.
         """
         request = xpb.TracePacketRequest(source=source, destination=destination, **fields)
         answer: xpb.TracePacketResponse = self.invoke(self._trace.TracePacket, request)

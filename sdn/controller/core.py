@@ -13,7 +13,7 @@ from sdn.controller.announcements import HOLDERS
 from sdn.controller.attachments import CLAIMS, claim_order
 from sdn.controller.effects import Effect, Publish
 from sdn.controller.epochs import EPOCHS
-from sdn.controller.events import Audit, BridgesSeen, Event, Maintain, ManagerDown, Request, Tick
+from sdn.controller.events import Audit, BridgesSeen, Event, Fly, Maintain, ManagerDown, Request, Tick
 from sdn.controller.lives import LIVES
 from sdn.controller.maintaining import Maintaining
 from sdn.controller.notices import NOTICES
@@ -142,6 +142,8 @@ class Controller:
                     self.parts.outcome.emit(answer)
             case Maintain():
                 self.maintaining.take(event)
+            case Fly():
+                self.parts.outcome.emit(self.parts.flights.want(event, now, self._random_bytes))
             case Tick():
                 self._tick(now)
             case _:
@@ -177,6 +179,7 @@ class Controller:
             self.parts.outcome.emit(*self.fleet.batches())
             self.parts.outcome.emit(*self.learning.release(now))
         self.maintaining.answer()
+        self.parts.outcome.emit(*self.parts.flights.settle(now))
         self._publish(now)
 
     def _follow(self, now: float) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sdn.controller.errands import Seen
 from sdn.controller.events import Session
 from sdn.model.command import TransactionResult
 from sdn.model.errors import SdnError
@@ -99,6 +100,14 @@ class Maintained:
 
 
 @dataclass(frozen=True, slots=True)
+class Flown:
+    """What was seen of the probe of a Fly, in the order of its way, or the error to give to its caller."""
+
+    token: int
+    result: tuple[Seen, ...] | SdnError
+
+
+@dataclass(frozen=True, slots=True)
 class Publish:
     """An object or its status changed, for watchers. revision: of the store.
 
@@ -122,4 +131,4 @@ class Log:
 
 
 SwitchEffect = SendBatch | SendPacket | RequestReadBack | CloseSession
-Effect = SwitchEffect | Persist | Reply | Audited | Maintained | Publish | Log
+Effect = SwitchEffect | Persist | Reply | Audited | Maintained | Flown | Publish | Log

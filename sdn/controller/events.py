@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sdn.controller.errands import Errand
 from sdn.model.command import Transaction
 from sdn.model.ids import Dpid
 from sdn.model.maintenance import Target
@@ -144,6 +145,15 @@ class Maintain:
 
 
 @dataclass(frozen=True, slots=True)
+class Fly:
+    """Somebody wants to know the way of a probe. token: repeated in effects.Flown; ends: copies that are to arrive."""
+
+    token: int
+    errand: Errand
+    ends: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class BridgesSeen:
     """A switch's database tells of its bridges. manager: number of the connection, never reused; peer: for people.
 
@@ -172,4 +182,4 @@ class Tick:
 
 ManagerEvent = BridgesSeen | ManagerDown
 SwitchEvent = SwitchUp | SwitchDown | SessionRefused | PortChanged | PacketIn | PacketsSent | BatchDone | ReadBack
-Event = SwitchEvent | ManagerEvent | Request | Audit | Maintain | Tick
+Event = SwitchEvent | ManagerEvent | Request | Audit | Maintain | Fly | Tick

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sdn.controller.prober import Errand, Flight
+from sdn.controller.errands import Errand
+from sdn.controller.prober import Flight
 from sdn.controller.steering import Target
 from sdn.model.ids import Dpid
 from sdn.model.topology import LinkEnd

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from sdn.controller.errands import Seen
+from sdn.controller.livetrace import Wish
 from sdn.model.command import Transaction, TransactionResult
 from sdn.model.errors import Violation
 from sdn.model.ids import Dpid, Kind
@@ -221,6 +223,14 @@ class Reader(Protocol):
         """What would become of a packet. Raises sdn.model.errors.InvalidInput too, naming the field."""
         ...
 
+    def prepare_trace(self, asked: TraceQuestion) -> tuple[TraceView, Wish | None]:
+        """As ``trace``, and the probe to be sent; None if there can be none, and then the answer is whole."""
+        ...
+
+    def finish_trace(self, view: TraceView, wish: Wish, seen: Sequence[Seen]) -> TraceView:
+        """The answer with what was seen of the probe."""
+        ...
+
     def system(self) -> SystemView:
         """The daemon at a glance."""
         ...
@@ -270,6 +280,13 @@ class Backend(Protocol):
         """Read a switch (name or datapath id) back, compare it with its program and repair it; what was found.
 
         Raises NotFound, or Unavailable when it is not connected.
+        """
+        ...
+
+    async def trace_live(self, asked: TraceQuestion) -> TraceView:
+        """What would become of a packet, and what becomes of a probe that is made of it.
+
+        Raises as Reader.trace, and Exhausted when too many are asked for, Unavailable when its switch goes away.
         """
         ...
 
