@@ -19,7 +19,7 @@ from sdn.pipeline.facts import (
     SwitchFacts,
     Way,
 )
-from sdn.pipeline.layout import PROBE_METER, Table
+from sdn.pipeline.layout import STRAY_METER, Table
 from sdn.pipeline.probes import UNCOUNTED as PROBES
 
 NAME = "tenants/t/connections/c"
@@ -51,7 +51,7 @@ def shown(compiler: Compiler, dpid: int) -> list[str]:
 
 def ceilings(compiler: Compiler, dpid: int) -> dict[int, Meter]:
     """The meters that are no ports' and not that of probes."""
-    return {number: meter for number, meter in compiler.programs[dpid].meters.items() if number > PROBE_METER}
+    return {number: meter for number, meter in compiler.programs[dpid].meters.items() if number > STRAY_METER}
 
 
 TO_12, TO_11 = "dl_dst=00:00:00:00:00:0c/00:00:00:ff:ff:ff", "dl_dst=00:00:00:00:00:0b/00:00:00:ff:ff:ff"
