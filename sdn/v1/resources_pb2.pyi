@@ -308,6 +308,7 @@ class ProbeCounts(_message.Message):
     LATENCY_US_FIELD_NUMBER: _builtins.int
     LATENCY_ERROR_US_FIELD_NUMBER: _builtins.int
     VERIFIED_TIME_FIELD_NUMBER: _builtins.int
+    JITTER_US_FIELD_NUMBER: _builtins.int
     sent: _builtins.int
     lost: _builtins.int
     loss: _builtins.float
@@ -316,6 +317,10 @@ class ProbeCounts(_message.Message):
     """One way, estimated: the mean of both directions. 0: not known yet."""
     latency_error_us: _builtins.int
     """What that may be wrong by."""
+    jitter_us: _builtins.int
+    """By how much one probe's time differs from that of the one before, in the same direction: the mean of the last 8
+    differences, and of both directions (RFC 3393). 0: not known yet, or less than a microsecond.
+    """
     @_builtins.property
     def verified_time(self) -> _timestamp_pb2.Timestamp:
         """When probes came back along the path last."""
@@ -329,10 +334,11 @@ class ProbeCounts(_message.Message):
         latency_us: _builtins.int = ...,
         latency_error_us: _builtins.int = ...,
         verified_time: _timestamp_pb2.Timestamp | None = ...,
+        jitter_us: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["verified_time", b"verified_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["latency_error_us", b"latency_error_us", "latency_us", b"latency_us", "loss", b"loss", "lost", b"lost", "sent", b"sent", "verified_time", b"verified_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["jitter_us", b"jitter_us", "latency_error_us", b"latency_error_us", "latency_us", b"latency_us", "loss", b"loss", "lost", b"lost", "sent", b"sent", "verified_time", b"verified_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
