@@ -30,10 +30,15 @@ TABLE = 0xFFFFFFF9
 
 @dataclass(frozen=True, slots=True)
 class Entrance:
-    """Where a frame enters a switch's tables, with what registers (number, value) hold there."""
+    """Where a frame enters a switch's tables, with what registers (number, value) hold there.
+
+    in_port: by which the flow of that table is chosen, None: that of the controller. What the flow does, and all that
+    follows, is as for a frame of the controller: nothing is sent back to that port.
+    """
 
     table: int
     registers: tuple[tuple[int, int], ...] = ()
+    in_port: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

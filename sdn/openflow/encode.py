@@ -120,15 +120,18 @@ def packet_out(xid: int, out_port: int, frame: bytes, in_port: int = wire.PORT_C
     return _PACKET_OUT.pack(*head, 0, 16, out_port, 0) + frame
 
 
-def packet_into(xid: int, table: int, registers: Iterable[tuple[int, int]], frame: bytes) -> bytes:
+def packet_into(
+    xid: int, table: int, registers: Iterable[tuple[int, int]], frame: bytes, in_port: int | None = None
+) -> bytes:
     """Send a frame through a switch's tables from ``table`` on, with registers (number 0 to 7, value) set.
 
+    in_port: for the look-up in ``table`` alone; what is found there is carried out as for a frame of the controller.
     NXAST_REG_LOAD and NXAST_RESUBMIT_TABLE (ovs-actions(7)): what OFPP_TABLE cannot say. Raises MessageTooLong.
     """
     actions = b"".join(
         _REG_LOAD.pack(0xFFFF, 24, _NICIRA, 7, 31, 0x00010004 | number << 9, value) for number, value in registers
     )
-    actions += _RESUBMIT.pack(0xFFFF, 16, _NICIRA, 14, 0xFFF8, table)
+    actions += _RESUBMIT.pack(0xFFFF, 16, _NICIRA, 14, 0xFFF8 if in_port is None else in_port, table)
     length = _PACKET_INTO.size + len(actions) + len(frame)
     if length > wire.MAX_MESSAGE:
         raise MessageTooLong(f"frame of {len(frame)} bytes is too long for a packet-out")

@@ -322,7 +322,7 @@ class Session(Secured):
         try:
             if effect.entrance is not None:
                 where = effect.entrance
-                self._outbox.put_into(where.table, where.registers, effect.data, effect.token)
+                self._outbox.put_into(where.table, where.registers, effect.data, effect.token, where.in_port)
                 return
             in_port = wire.PORT_CONTROLLER if effect.in_port is None else effect.in_port
             self._outbox.put(effect.out_port, effect.data, in_port, effect.token)
