@@ -254,10 +254,13 @@ class Connections:
         return self._steerings.moving(name)
 
     def target(self, name: str) -> Target | None:
-        """The path that traffic takes, to be probed; None while it is not where it should be, and for circuits."""
+        """The path that traffic takes, to be probed; None while it is not where it should be."""
         connection, target = self._connection(name), self._steerings.target(name)
-        if connection is None or target is None or is_circuit_end(connection.a):
+        if connection is None or target is None:
             return None
+        if is_circuit_end(connection.a):
+            circuit = self.ends.attached_circuit(connection)
+            return None if circuit is None else replace(target, circuit=circuit)
         return replace(target, classified=True) if connection.classifier is not None else target
 
     def steered_hops(self, connection: Connection) -> tuple[PathHop, ...]:

@@ -32,13 +32,13 @@ TABLE = 0xFFFFFFF9
 class Entrance:
     """Where a frame enters a switch's tables, with what registers (number, value) hold there.
 
-    in_port: by which the flow of that table is chosen, None: that of the controller. What the flow does, and all that
-    follows, is as for a frame of the controller: nothing is sent back to that port.
+    look_up: port by which the flow of that table is chosen, None: that by which the frame comes. What the flow does,
+    and all that follows, is as the frame comes: nothing is sent back to ``look_up``.
     """
 
     table: int
     registers: tuple[tuple[int, int], ...] = ()
-    in_port: int | None = None
+    look_up: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

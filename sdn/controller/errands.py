@@ -15,8 +15,9 @@ from sdn.trace.packet import IPV4, IPV6
 class Errand:
     """A probe to be sent: where it enters, which registers hold what beside PROBE, and the frame around its content.
 
-    watch: PROBE_QUIET or PROBE_HOPS. in_port: see effects.Entrance. out_port: not through the tables, but right out of
-    this port.
+    watch: PROBE_QUIET or PROBE_HOPS, with PROBE_FREE if STEER is to let it pass. in_port: OpenFlow port by which it
+    is to have come in, None for none. look_up: see effects.Entrance. out_port: not through the tables, but right out
+    of this port.
     """
 
     dpid: Dpid
@@ -25,6 +26,7 @@ class Errand:
     frame: Callable[[bytes], bytes]
     watch: int
     in_port: int | None = None
+    look_up: int | None = None
     out_port: int | None = None
 
 

@@ -55,7 +55,7 @@ def wish(start: Place, frame: bytes, found: Trace | None, parts: Parts) -> Wish 
         reason = "takes no probes now: not connected, or the entries for probes are not confirmed"
         return LiveTrace(LiveVerdict.NOT_SENT, f"{names} {reason}")
     seal = partial(sealed, frame)
-    errand = Errand(Dpid(start[0]), Table.CLASSIFY, (), seal, PROBE_HOPS, in_port=start[1])
+    errand = Errand(Dpid(start[0]), Table.CLASSIFY, (), seal, PROBE_HOPS, look_up=start[1])
     return Wish(errand, start, frame, found)
 
 

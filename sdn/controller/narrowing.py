@@ -64,7 +64,7 @@ class Narrowing:
                 continue
             frame = partial(sealed, far.frame[:6] + _MAC + far.frame[12:])
             over = Errand(Dpid(hop.dpid), Table.CLASSIFY, (), frame, PROBE_HOPS, out_port=onward.out)
-            into = Errand(Dpid(far.dpid), Table.CLASSIFY, (), frame, PROBE_HOPS, in_port=far.in_port)
+            into = Errand(Dpid(far.dpid), Table.CLASSIFY, (), frame, PROBE_HOPS, look_up=far.in_port)
             looks.append(Look(onward, far, over, into))
         return looks
 

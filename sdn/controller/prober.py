@@ -82,8 +82,8 @@ class Prober:
         token = _TOKENS | self._counter
         if errand.out_port is not None:
             return flight, SendPacket(session, errand.out_port, frame, token)
-        entrance = Entrance(errand.table, registers, errand.in_port)
-        return flight, SendPacket(session, TABLE, frame, token, entrance=entrance)
+        entrance = Entrance(errand.table, registers, errand.look_up)
+        return flight, SendPacket(session, TABLE, frame, token, in_port=errand.in_port, entrance=entrance)
 
     def expire(self, now: float) -> None:
         """Forget probes that are lost. O(those)."""

@@ -16,7 +16,7 @@ from dataclasses import replace
 from sdn.model.ids import Dpid
 from sdn.model.program import Entries, Entry, FlowKey, Unit
 from sdn.model.route import Leg, NextHops, Repair, RouteKey, VersionReroute
-from sdn.pipeline import probes, steer
+from sdn.pipeline import probes, steer, strays
 from sdn.pipeline.dirty import Dirty
 from sdn.pipeline.facts import (
     ConnectionFacts,
@@ -33,7 +33,7 @@ from sdn.pipeline.making import Maker
 from sdn.pipeline.program import SwitchProgram
 from sdn.pipeline.routes import COMPILED_FORM, ROUTE, Form, Routes, destination_of, switch_object
 from sdn.pipeline.salts import SaltTable
-from sdn.pipeline.units import BASE, CONNECTION, EDGE, FABRIC, PROBES, WIRING, port_object
+from sdn.pipeline.units import BASE, CONNECTION, EDGE, FABRIC, PROBES, STRAYS, WIRING, port_object
 from sdn.pipeline.writing import Changes, Writer
 
 
@@ -70,6 +70,7 @@ class Compiler:
             self._dirty.mark(BASE, switch_object(dpid), dpid)
             self._dirty.mark(FABRIC, switch_object(dpid), dpid)
             self._dirty.mark(PROBES, probes.owner(dpid), dpid)
+            self._dirty.mark(STRAYS, strays.owner(dpid), dpid)
             self._dirty.came(dpid)
         for number in {*facts.links, *facts.probes, *self._inputs.wiring[dpid]}:
             self.set_wiring(dpid, number, link=number in facts.links, probe=number in facts.probes)

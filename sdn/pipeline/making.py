@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sdn.model.program import Entries, Unit
-from sdn.pipeline import attach, base, circuit, endpoint, fabric, flood, probes, router, static, steer, units
+from sdn.pipeline import attach, base, circuit, endpoint, fabric, flood, probes, router, static, steer, strays, units
 from sdn.pipeline.dirty import Dirty
 from sdn.pipeline.facts import PortFacts
 from sdn.pipeline.inputs import Inputs
@@ -48,6 +48,8 @@ class Maker:
         if feature == units.WIRING:
             number = units.port_number(name)
             return fabric.compile_wiring(number, *self._inputs.wiring[dpid].get(number, (False, False)))
+        if feature == units.STRAYS:
+            return strays.compile_strays()
         return probes.compile_probes() if feature == units.PROBES else base.compile_base()
 
     def _endpoint(self, unit: Unit) -> Entries:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sdn.pipeline.routes import switch_object
 
 BASE, WIRING, FABRIC, CONNECTION, EDGE = "base", "wiring", "fabric", "connection", "edge"
-PROBES = "probes"
+PROBES, STRAYS = "probes", "strays"
 ATTACH, ENDPOINT, FLOOD, ROUTER, STATIC = "attach", "endpoint", "flood", "router", "static"
 
 

@@ -320,11 +320,12 @@ class Session(Secured):
             self.packets_dropped += 1
             return
         try:
+            in_port = wire.PORT_CONTROLLER if effect.in_port is None else effect.in_port
             if effect.entrance is not None:
                 where = effect.entrance
-                self._outbox.put_into(where.table, where.registers, effect.data, effect.token, where.in_port)
+                into = where.table, where.registers, effect.data, in_port, effect.token, where.look_up
+                self._outbox.put_into(*into)
                 return
-            in_port = wire.PORT_CONTROLLER if effect.in_port is None else effect.in_port
             self._outbox.put(effect.out_port, effect.data, in_port, effect.token)
         except MessageTooLong as error:
             log.warning("packet-out refused", extra={"fields": self.fields | {"reason": str(error)}})

@@ -49,7 +49,8 @@ class Links(Inventory):
     def _refuse(self, sender: End, receiver: End) -> tuple[str, str] | None:
         """Why a genuine probe makes no link between these two ports."""
         if receiver in self._bound:
-            return "bound-port", f"a probe of {sender} at the bound port {receiver}: somebody relays it"
+            why = "it is wired to a switch, or somebody relays it"
+            return "bound-port", f"a probe of {sender} at the bound port {receiver}: {why}"
         if receiver in self._hosts:
             return "host-port", f"a probe of {sender} at {receiver}, where a host is: somebody relays it"
         if receiver == sender:

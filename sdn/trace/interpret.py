@@ -46,12 +46,12 @@ class Limits:
 class Entrance:
     """Where a frame that the controller sends enters the tables of the first switch, and what registers hold there.
 
-    in_port: by which the flow of that table is chosen, 0: as it came in; what follows is as it came in.
+    look_up: port by which the flow of that table is chosen, 0: as it came in; what follows is as it came in.
     """
 
     table: int = 0
     registers: Mapping[str, int] = field(default_factory=dict)
-    in_port: int = 0
+    look_up: int = 0
 
 
 def trace(
@@ -112,7 +112,7 @@ class _Visit:
     dpid: int
     packet: Packet
     resubmits: int = 0
-    choose_by: int = 0
+    look_up: int = 0
     """Port by which the next flow is chosen, and no other; 0: that by which the frame came in."""
 
 
@@ -180,7 +180,7 @@ class _Tracer:
         values = {**packet.fields, "in_port": step.port}
         entrance = self._entrance if step.number == 0 else Entrance()
         values.update(entrance.registers)
-        visit = _Visit(switch, step.dpid, packet, choose_by=entrance.in_port)
+        visit = _Visit(switch, step.dpid, packet, look_up=entrance.look_up)
         self._tables(visit, values, entrance.table, step.number, 0)
 
     def _tables(self, visit: _Visit, values: Values, table: int | None, after: int, depth: int) -> None:
@@ -193,7 +193,7 @@ class _Tracer:
 
     def _table(self, visit: _Visit, values: Values, table: int, after: int, depth: int) -> tuple[int, int | None]:
         """The step made, and the table that the flow leads to."""
-        chosen_by, visit.choose_by = visit.choose_by or values["in_port"], 0
+        chosen_by, visit.look_up = visit.look_up or values["in_port"], 0
         keys, sure = visit.switch.match(table, {**values, "in_port": chosen_by})
         bodies = {visit.switch.flows[key] for key in keys}
         key = keys[0] if keys else None

@@ -31,10 +31,10 @@ class Probed(Simulation):
         if device is None or packet.data[12:14] == LLDP:
             return super()._carry(packet)
         self.frames.append(packet)
-        start, entrance = (int(device.dpid), CONTROLLER), Entrance()
+        start, entrance = (int(device.dpid), packet.in_port or CONTROLLER), Entrance()
         if packet.entrance is not None:
             registers = {f"reg{n}": value for n, value in packet.entrance.registers}
-            entrance = Entrance(packet.entrance.table, registers, packet.entrance.in_port or 0)
+            entrance = Entrance(packet.entrance.table, registers, packet.entrance.look_up or 0)
         else:
             switch = self._world(int(device.dpid))
             assert switch is not None
