@@ -48,6 +48,7 @@ def lab(shared: CloudLab) -> Iterator[CloudLab]:
         shared.network.ofctl(switch, "del-flows", f"{ALIEN}/-1")
         shared.client.audit(switch)
     shared.ready()
+    shared.forget_caches()
 
 
 def live(lab: CloudLab, source: str, target: str, **fields: Any) -> pb.TracePacketResponse:
@@ -125,6 +126,8 @@ def test_a_flow_deleted_by_hand_is_told_where_it_is_missing(lab: CloudLab, where
     assert {steps[number].switch for number in found.live.loss.steps} == {switch}, "what should have happened there"
     report = lab.client.audit(switch)
     assert report.missing, "the remedy that is told"
+    lab.ready()
+    lab.forget_caches()
     assert live(lab, source, target, protocol="TCP", port=80).live.verdict == Live.ARRIVED
 
 

@@ -108,6 +108,7 @@ def test_what_is_lost_in_a_switch_is_lost_there(lab: CloudLab) -> None:
     b, _ = peers(lab, "h1")
     first, spine, last = switches(live(lab, "h1", b))
     lab.network.ofctl(spine, "add-flow", f"{ALIEN},table=36,priority=65535,actions=drop")
+    lab.forget_caches()
     answer = live(lab, "h1", b)
     assert answer.verdict == pb.TracePacketResponse.DELIVERED
     assert answer.live.verdict == Live.LOST
@@ -116,6 +117,7 @@ def test_what_is_lost_in_a_switch_is_lost_there(lab: CloudLab) -> None:
     assert (answer.live.loss.before, answer.live.loss.switch) == (spine, spine)
     lab.network.ofctl(spine, "del-flows", f"{ALIEN}/-1")
     lab.network.ofctl(last, "add-flow", f"{ALIEN},table=40,priority=65535,actions=drop")
+    lab.forget_caches()
     answer = live(lab, "h1", b)
     assert (answer.live.verdict, switches(answer)[-1]) == (Live.LOST, last)
     goal = f"it was seen last in {last}, which should have sent it to {lab.port_of(b)}"
@@ -123,6 +125,7 @@ def test_what_is_lost_in_a_switch_is_lost_there(lab: CloudLab) -> None:
     assert (answer.live.loss.after, answer.live.loss.switch) == (last, last)
     lab.network.ofctl(last, "del-flows", f"{ALIEN}/-1")
     lab.network.ofctl(first, "add-flow", f"{ALIEN},table=20,priority=65535,actions=drop")
+    lab.forget_caches()
     answer = live(lab, "h1", b)
     assert (answer.live.verdict, [hop.event for hop in answer.live.hops]) == (Live.LOST, ["sent"])
     assert answer.live.reason.startswith(f"it was seen last in {first}, which should have sent it to spine")
@@ -137,6 +140,7 @@ def test_what_strays_is_seen_where_it_must_not_be(lab: CloudLab) -> None:
     port = lab.network.ports(spine)[interface]
     stray = f"{ALIEN},table=0,priority=65535,dl_src=06:00:01:00:00:02,actions=output:{port}"
     lab.network.ofctl(spine, "add-flow", stray)
+    lab.forget_caches()
     answer = live(lab, "h1", b)
     assert answer.live.verdict == Live.DETOURED, answer.live
     assert next(hop.switch for hop in answer.live.hops if not hop.expected) == other.switch
