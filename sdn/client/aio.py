@@ -218,10 +218,17 @@ class AsyncClient:
         return status
 
     async def set_maintenance(
-        self, target: tpb.MaintenanceTarget, *, drained: bool | None = None, cost: int | None = None
+        self,
+        target: tpb.MaintenanceTarget,
+        *,
+        drained: bool | None = None,
+        cost: int | None = None,
+        oversubscription: float | None = None,
     ) -> tpb.Maintenance:
         """Drain a link or switch (or end that), or give a link another cost, 0 for its own; None: as before."""
-        request = tpb.SetMaintenanceRequest(target=target, drained=drained, cost=cost)
+        request = tpb.SetMaintenanceRequest(
+            target=target, drained=drained, cost=cost, oversubscription=oversubscription
+        )
         answer: tpb.Maintenance = await self.invoke(self._topology.SetMaintenance, request)
         return answer
 

@@ -263,10 +263,18 @@ class Client:
         return status
 
     def set_maintenance(
-        self, target: tpb.MaintenanceTarget, *, drained: bool | None = None, cost: int | None = None
+        self,
+        target: tpb.MaintenanceTarget,
+        *,
+        drained: bool | None = None,
+        cost: int | None = None,
+        oversubscription: float | None = None,
     ) -> tpb.Maintenance:
-        """Drain a link or switch (or end that), or give a link another cost, 0 for its own; None: as before."""
-        request = tpb.SetMaintenanceRequest(target=target, drained=drained, cost=cost)
+        """Drain a link or switch (or end that), or give a link another cost (0: its own) or oversubscription (0: that
+        of all links); None: as before."""
+        request = tpb.SetMaintenanceRequest(
+            target=target, drained=drained, cost=cost, oversubscription=oversubscription
+        )
         answer: tpb.Maintenance = self.invoke(self._topology.SetMaintenance, request)
         return answer
 

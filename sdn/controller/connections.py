@@ -358,7 +358,10 @@ class Connections:
         pin = self._lives.pin(connection.name)
         if not pin:
             return connection
-        return replace(connection, constraints=replace(connection.constraints, explicit_path=pin, via=()))
+        rest = connection.constraints
+        # What the path was to pass or use is on it; what it was to avoid may have come to it since.
+        free = replace(rest, via=(), include_switches=(), include_links=(), include_risk_groups=())
+        return replace(connection, constraints=replace(free, explicit_path=pin))
 
     def _take_from_others(self, connection: Connection, a: Dpid, b: Dpid) -> bool:
         """Paths for a connection that does not fit, where others of less priority can go; whether there are any."""

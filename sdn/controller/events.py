@@ -134,13 +134,14 @@ class Audit:
 class Maintain:
     """An operator says something about a link or switch. token: repeated in effects.Maintained; None: as before.
 
-    cost: of a link, 0 for that which it has by itself.
+    cost: of a link, 0 for that which it has by itself. oversubscription: of a link, 0 for that of all.
     """
 
     token: int
     target: Target
     drained: bool | None = None
     cost: int | None = None
+    oversubscription: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

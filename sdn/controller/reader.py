@@ -53,7 +53,7 @@ class LinkView:
     """One link; ends are (switch name, interface name). reserved: bits/s from a to b and from b to a.
 
     away, damped, drained, unused: see sdn.topology.state.LinkState. measured: latency one way and its error in
-    microseconds, and the number of samples; None while it is not known.
+    microseconds, and the number of samples; None while it is not known. oversubscription: 0 for that of all links.
     """
 
     a: tuple[str, str]
@@ -69,6 +69,7 @@ class LinkView:
     drained: bool = False
     unused: bool = False
     measured: tuple[int, int, int] | None = None
+    oversubscription: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,7 +270,9 @@ class Backend(Protocol):
         """Which failures are repaired without the controller, by what is in the programs. Raises Unavailable."""
         ...
 
-    async def maintain(self, target: Target, drained: bool | None, cost: int | None) -> MaintenanceView:
+    async def maintain(
+        self, target: Target, drained: bool | None, cost: int | None, oversubscription: float | None = None
+    ) -> MaintenanceView:
         """Drain a link or switch (or end that), or give a link another cost; None: as before. Raises SdnError."""
         ...
 

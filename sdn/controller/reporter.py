@@ -224,6 +224,13 @@ class Reporter:
         message = f"The {what} has the cost {cost} by an operator." if cost else f"The {what} has its own cost again."
         self._tell(_INFO, "LinkCostSet", "", message, "link cost set", {"target": what, "cost": cost})
 
+    def oversubscription_set(self, what: str, share: float) -> None:
+        """An operator let connections reserve more or less of a link, or (0) as much as of all others."""
+        told = f"{share:g} times the capacity of" if share else "the usual share of"
+        message = f"Connections may reserve {told} the {what}, by an operator."
+        details: Details = {"target": what, "oversubscription": f"{share:g}"}
+        self._tell(_INFO, "LinkOversubscriptionSet", "", message, "link oversubscription set", details)
+
     def damped(self, change: DampingChange) -> None:
         """A link that was lost too often is avoided, or used again."""
         a, b = change.ends

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sdn.controller.asking import REASONS, WITHOUT
+from sdn.controller.asking import WITHOUT, reason_of
 from sdn.controller.lives import Lives
 from sdn.model.errors import SdnError
 from sdn.model.intent import Connection
@@ -33,7 +33,7 @@ class Troubles:
         """Why a connection has no path."""
         state = State.DEGRADED if self._lives.admitted(connection.name) else WITHOUT[connection.no_path]
         violation = error.violations[0]
-        reason = REASONS.get(violation.field.partition(".")[0], "NotPossible")
+        reason = reason_of(violation.field)
         message = f"{violation.reason}. {violation.remedy}"
         by = self._lives.displaced(connection.name)
         if by and self._ledger.held(by) is not None:

@@ -138,6 +138,7 @@ class Views:
             away=state.away,
             damped=state.damped,
             drained=state.drained,
+            oversubscription=0.0 if link is None else link.oversubscription,
             unused=state.unused,
             measured=(found.microseconds, found.error, found.samples) if (found := state.measured) else None,
         )

@@ -240,9 +240,11 @@ class Engine:
         """Which failures are repaired without the controller. Raises Unavailable."""
         return await self._surveys.resilience()
 
-    async def maintain(self, target: Target, drained: bool | None, cost: int | None) -> MaintenanceView:
+    async def maintain(
+        self, target: Target, drained: bool | None, cost: int | None, oversubscription: float | None = None
+    ) -> MaintenanceView:
         """Drain a link or switch (or end that), or give a link another cost. Raises SdnError."""
-        told: MaintenanceView = await self._ask(lambda token: Maintain(token, target, drained, cost))
+        told: MaintenanceView = await self._ask(lambda token: Maintain(token, target, drained, cost, oversubscription))
         return told
 
     async def audit(self, switch: str) -> AuditReport:

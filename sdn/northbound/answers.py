@@ -136,6 +136,7 @@ def _link(view: LinkView) -> tpb.Link:
         damped=view.damped,
         drained=view.drained,
         unused=view.unused,
+        oversubscription=view.oversubscription,
         measured=_measured(*view.measured) if view.measured else None,
     )
 

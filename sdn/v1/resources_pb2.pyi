@@ -960,6 +960,9 @@ class Constraints(_message.Message):
     DIVERSITY_FIELD_NUMBER: _builtins.int
     EXPLICIT_PATH_FIELD_NUMBER: _builtins.int
     AFFINE_TO_FIELD_NUMBER: _builtins.int
+    INCLUDE_SWITCHES_FIELD_NUMBER: _builtins.int
+    INCLUDE_LINKS_FIELD_NUMBER: _builtins.int
+    INCLUDE_RISK_GROUPS_FIELD_NUMBER: _builtins.int
     PINNED_FIELD_NUMBER: _builtins.int
     max_latency_us: _builtins.int
     """Sum of the links' latencies, in microseconds, that is never exceeded."""
@@ -1001,6 +1004,17 @@ class Constraints(_message.Message):
     def affine_to(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Other connections of the tenant (full name or id) along whose links this one goes as far as it can."""
 
+    @_builtins.property
+    def include_switches(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What the path uses, in any order, at most 4 in all three lists together: these switches, these links (SWITCH:INTERFACE
+        of either end), and of each of these shared-risk groups at least one link. A backup path is free. Not beside
+        explicit_path.
+        """
+
+    @_builtins.property
+    def include_links(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def include_risk_groups(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
@@ -1017,11 +1031,14 @@ class Constraints(_message.Message):
         diversity: Global___Scope.ValueType = ...,
         explicit_path: _abc.Iterable[_builtins.str] | None = ...,
         affine_to: _abc.Iterable[_builtins.str] | None = ...,
+        include_switches: _abc.Iterable[_builtins.str] | None = ...,
+        include_links: _abc.Iterable[_builtins.str] | None = ...,
+        include_risk_groups: _abc.Iterable[_builtins.str] | None = ...,
         pinned: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["affine_to", b"affine_to", "diverse_from", b"diverse_from", "diversity", b"diversity", "exclude_links", b"exclude_links", "exclude_risk_groups", b"exclude_risk_groups", "exclude_switches", b"exclude_switches", "explicit_path", b"explicit_path", "max_cost", b"max_cost", "max_hops", b"max_hops", "max_latency_us", b"max_latency_us", "pinned", b"pinned", "strategy", b"strategy", "target_latency_us", b"target_latency_us", "via", b"via"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["affine_to", b"affine_to", "diverse_from", b"diverse_from", "diversity", b"diversity", "exclude_links", b"exclude_links", "exclude_risk_groups", b"exclude_risk_groups", "exclude_switches", b"exclude_switches", "explicit_path", b"explicit_path", "include_links", b"include_links", "include_risk_groups", b"include_risk_groups", "include_switches", b"include_switches", "max_cost", b"max_cost", "max_hops", b"max_hops", "max_latency_us", b"max_latency_us", "pinned", b"pinned", "strategy", b"strategy", "target_latency_us", b"target_latency_us", "via", b"via"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -168,9 +168,17 @@ class FakeBackend:
         )
         return Resilience(True, False, (link,), (FailureCoverage((("spine1", ""),), True, Coverage(2, 0, 0, 0), ()),))
 
-    async def maintain(self, target: Target, drained: bool | None, cost: int | None) -> MaintenanceView:
+    async def maintain(
+        self, target: Target, drained: bool | None, cost: int | None, oversubscription: float | None = None
+    ) -> MaintenanceView:
         self.fake.maintained = MaintenanceView(
-            target, bool(drained), cost or 0, True, ("leaf2",), (("tenants/t/connections/c", "no other way"),)
+            target,
+            bool(drained),
+            cost or 0,
+            True,
+            ("leaf2",),
+            (("tenants/t/connections/c", "no other way"),),
+            oversubscription or 0.0,
         )
         return self.fake.maintenance(target)
 
