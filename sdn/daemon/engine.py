@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from sdn.controller.core import Controller
-from sdn.controller.effects import Audited, Effect, Log, Maintained, Persist, Publish, Reply, SwitchEffect
+from sdn.controller.effects import Audited, Effect, Log, Maintained, OutwardEffect, Persist, Publish, Reply
 from sdn.controller.events import Audit, Event, Maintain, Request, Tick
 from sdn.controller.reader import Reader, Watched
 from sdn.controller.staging import Staged
@@ -73,7 +73,7 @@ class Engine:
         controller: Controller,
         reader: Reader,
         journal: Journal,
-        perform: Callable[[SwitchEffect], None],
+        perform: Callable[[OutwardEffect], None],
         tell: Tell = lambda error: None,
         first: int = 0,
         *,

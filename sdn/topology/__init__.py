@@ -19,6 +19,6 @@ state.py      the whole: names, ports, links for routing, wiring faults
 from sdn.topology.adjacency import End
 from sdn.topology.damping import DampingRule
 from sdn.topology.discovery import Discovery, Reject
-from sdn.topology.state import PENALTY, DampingChange, TopologyState
+from sdn.topology.state import PENALTY, DampingChange, SilenceChange, TopologyState
 
-__all__ = ["PENALTY", "DampingChange", "DampingRule", "Discovery", "End", "Reject", "TopologyState"]
+__all__ = ["PENALTY", "DampingChange", "DampingRule", "Discovery", "End", "Reject", "SilenceChange", "TopologyState"]

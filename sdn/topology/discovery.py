@@ -9,6 +9,8 @@ Rules
   intervals and has not been heard yet. So forged, old, replayed and reflected probes make no link. A probe that is not
   believed leaves its nonce as it was: who relays it cannot take it from the port that it is meant for.
 - A port of a host never takes part: one that is bound (``set_bound``), or that sent tenant frames (``host_seen``).
+- A port that is up and not live (BFD found its cable silent) keeps what was heard at it, and is probed; its link is
+  not usable meanwhile.
 - A port that goes down or away takes its link with it at once. Otherwise a link ends after ``misses`` probes in a row
   were sent over it and not heard. What counts is probes sent, not time that passed, so a controller that was busy for
   some seconds does not tear down the network.
@@ -123,6 +125,7 @@ class Discovery(Inventory):
             switch.add(port)
         else:
             known.port = port
+            switch.tells_live = switch.tells_live or (port.up and port.live)
         if not port.up:
             self._unplugged(End(dpid, port.name))
         elif came_up:
@@ -268,6 +271,14 @@ class Discovery(Inventory):
     def link_at(self, end: End) -> tuple[End, End] | None:
         """The link at a port, if there is one that is up."""
         return self._adjacency.link_at(end)
+
+    def usable(self, link: tuple[End, End]) -> bool:
+        """Whether a link is up, and no end's switch says that the cable carries nothing."""
+        return self.link_at(link[0]) == link and not any(map(self.silent, link))
+
+    def silent_links(self) -> list[tuple[End, End]]:
+        """Links whose probes are, or were a moment ago, heard at both ends, and that carry nothing. O(L log L)."""
+        return [link for link in self.links() if not self.usable(link)]
 
     def take_touched(self) -> list[End]:
         """Ports, and with them those at their other ends, that may have changed since the last call."""

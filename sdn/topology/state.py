@@ -66,6 +66,18 @@ class DampingChange:
     penalty: int
 
 
+@dataclass(frozen=True, slots=True)
+class SilenceChange:
+    """Both ports of a link are up, and from now on it carries nothing (BFD), or it does again. ends: for people.
+
+    at: of the ends, those whose switches say so.
+    """
+
+    ends: tuple[str, str]
+    silent: bool
+    at: tuple[str, ...] = ()
+
+
 class TopologyState:
     """Discovery and declaration together.
 
@@ -105,6 +117,8 @@ class TopologyState:
         self._latency: dict[wiring.SeenLink, int] = {}
         """As measured when it was taken over, in microseconds."""
         self.latencies = Latencies()
+        self._silent: set[wiring.SeenLink] = set()
+        self._silence_changes: dict[wiring.SeenLink, SilenceChange] = {}
         self._damping_changes: dict[wiring.SeenLink, DampingChange] = {}
         self._pairs: dict[End, wiring.SeenLink] = {}
         self._plain: dict[wiring.SeenLink, Link] = {}
@@ -272,11 +286,19 @@ class TopologyState:
         return tuple(sorted(states, key=lambda state: (state.a, state.b)))
 
     def faults(self) -> tuple[WiringFault, ...]:
-        """Where the network differs from its declaration (see declared.faults), and OneWayLink. O(L log L)."""
+        """Where the network differs from its declaration (see declared.faults), SilentLink, OneWayLink. O(L log L)."""
         self._refresh()
         found = []
         if self.declared is not None:
             found = wiring.faults(self.declared, self._wiring.matching(), self.discovery, self._show, self.name_of)
+        silent = []
+        for pair in self.discovery.silent_links():
+            at = " and ".join(self._show(end) for end in pair if self.discovery.silent(end))
+            message = f"the cable between {self._show(pair[0])} and {self._show(pair[1])} carries nothing: {at} says so"
+            silent.append(WiringFault("SilentLink", f"{message} (BFD)", (self._named(pair[0]), self._named(pair[1]))))
+        explained = {frozenset(fault.ends) for fault in silent}
+        found = [fault for fault in found if fault.kind != "MissingLink" or frozenset(fault.ends) not in explained]
+        found += silent
         for sender, receiver in self.discovery.one_way(self._now - self._patience):
             message = f"{self._show(receiver)} hears {self._show(sender)}, but is not heard by it"
             ends = self._named(sender), self._named(receiver)
@@ -288,7 +310,31 @@ class TopologyState:
         changes, self._damping_changes = self._damping_changes, {}
         return tuple(changes.values())
 
+    def fabric(self) -> list[wiring.SeenLink]:
+        """Links that are used, or would be if they were not silent: confirmed, and declared if they must be."""
+        links = self.discovery.links()
+        return [pair for pair in links if not self._only_declared or self._wiring.declared(pair) is not None]
+
+    def take_silence_changes(self) -> tuple[SilenceChange, ...]:
+        """Links that carry nothing while their ports are up, or do again, since the last call."""
+        changes, self._silence_changes = self._silence_changes, {}
+        return tuple(changes.values())
+
     # Inside
+
+    def _note_silence(self, pair: wiring.SeenLink) -> None:
+        """What is silent is told until the link is usable again: a port that went down meanwhile tells of itself."""
+        discovery = self.discovery
+        ends = self._show(pair[0]), self._show(pair[1])
+        if discovery.usable(pair):
+            if pair in self._silent:
+                self._silent.remove(pair)
+                self._silence_changes[pair] = SilenceChange(ends, silent=False)
+        elif pair in self._plain and pair not in self._silent:
+            at = tuple(self._show(end) for end in pair if discovery.silent(end))
+            if at and discovery.link_at(pair[0]) == pair:
+                self._silent.add(pair)
+                self._silence_changes[pair] = SilenceChange(ends, silent=True, at=at)
 
     def _link_state(self, pair: wiring.SeenLink, link: Link) -> LinkState:
         return LinkState(
@@ -325,12 +371,13 @@ class TopologyState:
             return
         found = (self._pairs.get(end) for end in touched), map(self.discovery.link_at, touched)
         for pair in dict.fromkeys(pair for pairs in found for pair in pairs if pair is not None):
-            up = self.discovery.link_at(pair[0]) == pair
+            up = self.discovery.usable(pair)
             for end in pair:
                 if up:
                     self._pairs[end] = pair
                 elif self._pairs.get(end) == pair:
                     del self._pairs[end]
+            self._note_silence(pair)
             if not up and self._plain.pop(pair, None) is not None and self._damping.lost(pair, self._now):
                 self._note_damping(pair, damped=True)
             if not up:
@@ -338,7 +385,7 @@ class TopologyState:
                 self._latency.pop(pair, None)
             for other in self._wiring.update(pair, up):
                 # One that is gone as well has its own turn in this loop.
-                if self.discovery.link_at(other[0]) == other:
+                if self.discovery.usable(other):
                     self._plain[other] = self._link(other, self._wiring.declared(other))
                 self._use(other)
 
