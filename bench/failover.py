@@ -277,7 +277,10 @@ def measure_silent(spec: str, rate: int, window: float, interval: int, *, alive:
             found["floor"] = made.series(stream, plan, client, fail=False)
         for running in (client, None) if alive else (None,):
             if running is None:
+                made.await_watched()
                 client.wait_ready(_PATIENCE)
+                for link, flow in plan.items():  # all routes are back, before nobody can bring them back
+                    made.await_flow(flow, link)
                 made.daemon.stop(kill=True)
             for silent in SILENT:
                 made.silent = silent

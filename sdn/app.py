@@ -231,6 +231,7 @@ class _Daemon:
             *(self._controller, self._reader, self.engine, self._counting),
             lambda: self._southbound.load,
             per_port=not self._settings.metrics_without_ports,
+            per_connection=not self._settings.metrics_without_connections,
         )
 
     def _tell(self, trouble: WriteRefused | None) -> None:

@@ -40,6 +40,12 @@ def constraint_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 "--avoid", multiple=True, metavar="SWITCH|SWITCH:INTERFACE|risk:GROUP", help="May be repeated."
             ),
             click.option(
+                "--use",
+                multiple=True,
+                metavar="SWITCH|SWITCH:INTERFACE|risk:GROUP",
+                help="The path uses it, wherever; may be repeated.",
+            ),
+            click.option(
                 "--along", multiple=True, metavar="SWITCH[:INTERFACE]", help="The whole path; once for every switch."
             ),
             click.option("--via", multiple=True, metavar="SWITCH", help="To pass; in order, if repeated."),
@@ -63,13 +69,10 @@ def constraints_of(options: _Options) -> m.Constraints:
     result.max_hops, result.max_cost = options["hops"] or 0, options["cost"] or 0
     if options["strategy"]:
         result.strategy = m.PathStrategy.Value(options["strategy"].upper())
-    for text in options["avoid"]:
-        if text.startswith("risk:"):
-            result.exclude_risk_groups.append(text.removeprefix("risk:"))
-        elif ":" in text:
-            result.exclude_links.append(text)
-        else:
-            result.exclude_switches.append(text)
+    for option, field in (("avoid", "exclude"), ("use", "include")):
+        for text in options[option]:
+            kind = "risk_groups" if text.startswith("risk:") else "links" if ":" in text else "switches"
+            getattr(result, f"{field}_{kind}").append(text.removeprefix("risk:"))
     return result
 
 
@@ -169,6 +172,7 @@ def connect(session: Session, /, wait: float, **options: Any) -> None:
     sdnctl connect h1 h2 -t red --bandwidth 100M --wait
     sdnctl connect h1 h2 -t red --bandwidth 200M --latency 5ms --protect link
     sdnctl connect tenants/red/ports/h1 tenants/red/ports/h2 --bandwidth 1.5G --name gold --avoid spine1
+    sdnctl connect h1 h2 -t red --bandwidth 10M --use spine2 --use risk:duct-7
     sdnctl connect h3 h4 -t red --bandwidth 10M --apart-from gold --apart-by switch
     sdnctl connect h5 h6 -t red --bandwidth 10M --ceiling 50M --reverse-ceiling 50M
     sdnctl connect h1 h2 -t red --bandwidth 5M --name voice --protocol udp --dscp 46

@@ -151,11 +151,12 @@ def _paths(status: Any) -> Iterator[Line]:
 
 
 def probes_text(probes: Any) -> str:
-    """1.2 ms one way (estimated, +-0.3 ms), 2.5 % of the last lost, verified 2026-01-01T00:00:00Z."""
+    """1.2 ms one way (estimated, +-0.3 ms), jitter 0.1 ms, 2.5 % of the last lost, verified 2026-01-01T00:00:00Z."""
     parts = [f"{100 * probes.loss:.1f} % of the last lost"]
     if probes.latency_us:
         error = f"+-{probes.latency_error_us / 1000:.2f} ms"
-        parts.insert(0, f"{probes.latency_us / 1000:.2f} ms one way (estimated, {error})")
+        jitter = f", jitter {probes.jitter_us / 1000:.2f} ms" if probes.jitter_us else ""
+        parts.insert(0, f"{probes.latency_us / 1000:.2f} ms one way (estimated, {error}){jitter}")
     if probes.HasField("verified_time"):
         parts.append(f"verified {probes.verified_time.ToJsonString()}")
     return ", ".join(parts)

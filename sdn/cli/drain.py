@@ -1,4 +1,4 @@
-"""drain, undrain, topology cost: links and switches that operators take out of use, or weigh otherwise."""
+"""drain, undrain, topology cost and oversubscription: what operators say about links and switches."""
 
 from __future__ import annotations
 
@@ -79,6 +79,25 @@ def cost(session: Session, a: str, b: str, cost: int, seconds: float | None) -> 
     _show(session, _set(session, a, b, seconds, cost=cost), seconds)
 
 
+@topology.command()
+@click.argument("a", shell_complete=complete.switches)
+@click.argument("b", shell_complete=complete.switches)
+@click.argument("times", type=click.FloatRange(0, 1000))
+@click.option("--wait", "seconds", type=DurationType(), metavar="TIME", help=_HELP)
+@common
+@pass_session
+def oversubscription(session: Session, a: str, b: str, times: float, seconds: float | None) -> None:
+    """Let connections reserve so many TIMES the capacity of the link between A and B (each SWITCH or SWITCH:INTERFACE).
+
+    \b
+    sdnctl topology oversubscription chic nycm 1.5
+    sdnctl topology oversubscription chic nycm 0
+
+    0: as of all links (sdnd --oversubscription). Connections that do not fit any more look for other paths.
+    """
+    _show(session, _set(session, a, b, seconds, oversubscription=times), seconds)
+
+
 def _set(session: Session, place: str, other: str, seconds: float | None, **wish: Any) -> Any:
     """Say it, and wait until it has become true if that is wished."""
     target = maintenance_target(place, other)
@@ -102,5 +121,6 @@ def _text(found: Any) -> str:
     name = target.switch or f"{target.a.switch}:{target.a.interface} - {target.b.switch}:{target.b.interface}"
     words = ["drained" if found.drained else "in use"]
     words += [f"cost {found.cost}"] if found.cost else []
+    words += [f"oversubscription {found.oversubscription:g}"] if found.oversubscription else []
     words.append("traffic has moved" if found.settled else "traffic is moving")
     return f"{name}: {', '.join(words)}"

@@ -13,7 +13,7 @@ from sdn.cli.render import as_json, as_yaml, clean
 from sdn.client import DEFAULT_ADDRESS, ApiError, Client, Credentials, ManifestError
 from sdn.client.call import DEFAULT_TIMEOUT
 
-EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_UNREACHABLE, EXIT_UNCERTAIN = 0, 1, 2, 3, 4
+EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_UNREACHABLE, EXIT_UNCERTAIN, EXIT_DIFFERS = range(6)
 EXIT_INTERRUPTED = 130
 _NO_ANSWER = ("UNAVAILABLE", "DEADLINE_EXCEEDED")
 

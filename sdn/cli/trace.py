@@ -1,4 +1,4 @@
-"""trace: what would become of a packet, as a tree."""
+"""trace: what would become of a packet, as a tree; and what became of a probe."""
 
 from __future__ import annotations
 
@@ -14,12 +14,21 @@ from sdn.cli import complete
 from sdn.cli.objects import tenant_option
 from sdn.cli.progress import working
 from sdn.cli.render import clean, enum_word, plain
-from sdn.cli.session import EXIT_FAILED, EXIT_OK, EXIT_UNCERTAIN, Session, common_names, pass_session
+from sdn.cli.session import EXIT_DIFFERS, EXIT_FAILED, EXIT_OK, EXIT_UNCERTAIN, Session, common_names, pass_session
 from sdn.cli.words import full_name
 from sdn.client import KINDS
 
 _MAC = re.compile(r"[0-9A-Fa-f]{2}([:-])[0-9A-Fa-f]{2}(?:\1[0-9A-Fa-f]{2}){4}")
 _VERDICTS = {"DELIVERED": EXIT_OK, "NOT_DELIVERED": EXIT_FAILED}
+_LIVE = {
+    "ARRIVED": (EXIT_OK, "the probe arrived"),
+    "ENDED": (EXIT_FAILED, "the probe ended"),
+    "LOST": (EXIT_DIFFERS, "the probe was lost"),
+    "DETOURED": (EXIT_DIFFERS, "the probe strayed"),
+    "NOT_SENT": (EXIT_UNCERTAIN, "no probe was sent"),
+    "UNSURE": (EXIT_UNCERTAIN, "what the probe did is not sure"),
+}
+"""Exit code and words by verdict."""
 _WORDS = {
     "DELIVERED": "delivered",
     "NOT_DELIVERED": "not delivered",
@@ -43,6 +52,7 @@ _WORDS = {
 @click.option("--size", type=click.IntRange(0, 65535), default=0, metavar="BYTES", help="Of the IP packet.")
 @click.option("--ttl", type=click.IntRange(1, 255), default=64, show_default=True, metavar="HOPS", help="Hops to live.")
 @click.option("--frame", default="", metavar="HEX", help="A whole Ethernet frame instead of all this.")
+@click.option("--live", is_flag=True, help="Send it as a probe too, which no host gets, and compare.")
 @click.option("-v", "--verbose", is_flag=True, help="With the actions of every flow.")
 @common_names
 @pass_session
@@ -60,14 +70,16 @@ def trace(
     size: int,
     ttl: int,
     frame: str,
+    live: bool,
     verbose: bool,
 ) -> None:
-    """Follow a packet of the port SRC to DST (a port, an address or a MAC) on paper; nothing is sent.
+    """Follow a packet of the port SRC to DST (a port, an address or a MAC) on paper, and with --live in the switches.
 
     \b
     sdnctl trace h1 h5 -t red                          an echo request
     sdnctl trace h1 h5 -t red --tcp 443 -6
     sdnctl trace tenants/red/ports/h1 10.0.2.7 --udp 53
+    sdnctl trace h1 h5 -t red --tcp 443 --live         and do switches do so?
     sdnctl trace h1 10.0.1.1 -t red --arp              does the gateway answer?
     sdnctl trace h1 10.0.1.9 -t red --from-address 10.0.1.66    is a forged address refused?
     sdnctl trace h1 ff:ff:ff:ff:ff:ff -t red           who gets a broadcast?
@@ -77,11 +89,16 @@ def trace(
     and choices between equal ways (a select group) fork. Where SRC must ask for a MAC first, the question is followed
     too. Drops tell the reason.
 
+    --live sends the packet through the tables of the switches, from behind the first one (what SRC may send is not
+    tried) to where it would leave for a host. Each switch on the way tells of it, and the way is held against the
+    programs: where it was lost, or strayed. Not for --arp, --frame, groups and gateways.
+
     \b
     Exit codes:
-      0  delivered, whichever way it takes
-      1  not delivered, or the question was refused
+      0  delivered, whichever way it takes; with --live: the probe arrived
+      1  not delivered, or the question was refused; with --live: the probe did not arrive, as the programs say
       4  delivered on some ways only, or it cannot be told
+      5  the probe was lost or strayed, against the programs
     """
     if bool(destination) == bool(frame):
         raise click.UsageError("give either DST, or --frame HEX.")
@@ -92,10 +109,19 @@ def trace(
         fields = {"frame": _bytes(frame)}
     target = destination if _is_address(destination) or not destination else full_name(port, destination, tenant)
     with session.client() as client, working("following the packet"):
-        found = client.trace(full_name(port, source, tenant), target, **fields)
+        found = client.trace(full_name(port, source, tenant), target, live=live, **fields)
     verdict = enum_word(found.DESCRIPTOR.fields_by_name["verdict"].enum_type, found.verdict)
     session.show(lambda: plain(found), lambda: _text(found, verdict, verbose), lambda: _receivers(found))
-    raise click.exceptions.Exit(_VERDICTS.get(verdict, EXIT_UNCERTAIN))
+    raise click.exceptions.Exit(_exit_code(found, verdict))
+
+
+def _exit_code(found: Any, verdict: str) -> int:
+    return _LIVE[_live_word(found)][0] if found.HasField("live") else _VERDICTS.get(verdict, EXIT_UNCERTAIN)
+
+
+def _live_word(found: Any) -> str:
+    word = enum_word(found.live.DESCRIPTOR.fields_by_name["verdict"].enum_type, found.live.verdict)
+    return word if word in _LIVE else "UNSURE"
 
 
 def _fields(protocol: str, tcp: int | None, udp: int | None) -> dict[str, Any]:
@@ -129,7 +155,18 @@ def _receivers(found: Any) -> list[str]:
 
 def _text(found: Any, verdict: str, verbose: bool) -> str:
     parts = ["\n".join([clean(part.title), *Tree(part.steps, verbose).lines()]) for part in found.parts]
-    return "\n\n".join([*parts, f"{_WORDS.get(verdict, verdict)}: {clean(found.reason)}"])
+    parts.append(f"{_WORDS.get(verdict, verdict)}: {clean(found.reason)}")
+    if found.HasField("live"):
+        parts.append("\n".join(["probe", *map(_hop, found.live.hops)]))
+        parts.append(f"{_LIVE[_live_word(found)][1]}: {clean(found.live.reason)}")
+    return "\n\n".join(parts)
+
+
+def _hop(hop: Any) -> str:
+    time = f"{hop.after_us / 1000:7.2f} ms +-{hop.error_us / 1000:.2f}" if hop.HasField("after_us") else "?"
+    where = f" by {hop.interface}" if hop.interface else f" for {hop.port}" if hop.port else ""
+    strange = "" if hop.expected else "  * not by the programs"
+    return f"  {time:18}  {clean(hop.switch)}: {clean(hop.event)}{clean(where)}{strange}"
 
 
 class Tree:

@@ -203,9 +203,10 @@ class AsyncClient:
             raise ApiError.of(error, self.address) from None
 
     async def trace(self, source: str, destination: str = "", **fields: Any) -> xpb.TracePacketResponse:
-        """What would become of a packet from a port (full name) to a port, an address or a MAC; nothing is sent.
+        """What would become of a packet from a port (full name) to a port, an address or a MAC.
 
-        fields: of TracePacketRequest, as ``protocol="TCP", port=80``. Raises ApiError, or ValueError for other names.
+        fields: of TracePacketRequest, as ``protocol="TCP", port=80``; ``live=True`` sends it as a probe too. Raises
+        ApiError, or ValueError for other names.
         """
         request = xpb.TracePacketRequest(source=source, destination=destination, **fields)
         answer: xpb.TracePacketResponse = await self.invoke(self._trace.TracePacket, request)
@@ -217,10 +218,17 @@ class AsyncClient:
         return status
 
     async def set_maintenance(
-        self, target: tpb.MaintenanceTarget, *, drained: bool | None = None, cost: int | None = None
+        self,
+        target: tpb.MaintenanceTarget,
+        *,
+        drained: bool | None = None,
+        cost: int | None = None,
+        oversubscription: float | None = None,
     ) -> tpb.Maintenance:
         """Drain a link or switch (or end that), or give a link another cost, 0 for its own; None: as before."""
-        request = tpb.SetMaintenanceRequest(target=target, drained=drained, cost=cost)
+        request = tpb.SetMaintenanceRequest(
+            target=target, drained=drained, cost=cost, oversubscription=oversubscription
+        )
         answer: tpb.Maintenance = await self.invoke(self._topology.SetMaintenance, request)
         return answer
 

@@ -22,8 +22,16 @@ REASONS = {
     "max_cost": "CostTooHigh",
     "exclude": "Excluded",
     "via": "WaypointsNotPossible",
+    "include_switches": "NotIncluded",
+    "include_links": "NotIncluded",
+    "include_risk_groups": "NotIncluded",
 }
-"""By the first part of the field that stands in the way."""
+"""By the first part of the field that stands in the way, without an index."""
+
+
+def reason_of(field: str) -> str:
+    """Why a connection has no path, in one word."""
+    return REASONS.get(field.partition(".")[0].partition("[")[0], "NotPossible")
 
 
 def asks_anew(change: Change) -> bool:
@@ -47,11 +55,19 @@ _FIELDS = {
     "via": "constraints.via",
     "path_numbers": "",
     "explicit_path": "constraints.explicit_path",
+    "include_switches": "constraints.include_switches",
+    "include_links": "constraints.include_links",
+    "include_risk_groups": "constraints.include_risk_groups",
 }
 """Fields of a PathRequest as those of a connection; others are called the same."""
 
 
 def placed(error: SdnError, prefix: str) -> SdnError:
     """An error of a search with its fields as those of the connection, behind a prefix."""
-    violations = (v.at((prefix + _FIELDS.get(v.field, v.field)).rstrip(".")) for v in error.violations)
+    violations = (v.at((prefix + _field(v.field)).rstrip(".")) for v in error.violations)
     return type(error)(*violations)
+
+
+def _field(field: str) -> str:
+    name, bracket, index = field.partition("[")
+    return _FIELDS.get(name, name) + bracket + index

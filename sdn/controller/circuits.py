@@ -57,6 +57,12 @@ class Ends:
         ]
         return (facts[0], facts[1]) if len(facts) == 2 else None
 
+    def attached_circuit(self, connection: Connection) -> tuple[CircuitFacts, CircuitFacts] | None:
+        """Of a bare circuit; None while an end is attached nowhere, or the number of its port is not known."""
+        a, b = self.facts(connection)
+        found = None if a is None or b is None else self.circuit(connection, a, b)
+        return None if found is None or any(end.ofport is None for end in found) else found
+
     def away(self, connection: Connection) -> str:
         """Which ends are not attached, and why not where that is known."""
         parts = []

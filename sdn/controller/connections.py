@@ -11,26 +11,24 @@ How traffic is moved from one path to another: ``steering.py``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 
-from sdn.controller import pathrecords
 from sdn.controller.admission import Admission
-from sdn.controller.asking import REASONS, WITHOUT, asks_anew
+from sdn.controller.asking import asks_anew
 from sdn.controller.attachments import Attachments
 from sdn.controller.calendars import Calendars
 from sdn.controller.circuits import Ends
 from sdn.controller.displacing import displace
 from sdn.controller.edges import Edges, SetEdge
 from sdn.controller.lives import Lives
+from sdn.controller.pathkeeping import Records
 from sdn.controller.pathnames import PathNames
-from sdn.controller.pathrecords import Saved
 from sdn.controller.placing import NOT_NOW, Grant, Placer, Routes, backup_of, holder_of, recovery_order
-from sdn.controller.steering import Confirmed, Steerings, Target, Wish, keys
+from sdn.controller.steering import Confirmed, Steerings, Target, Wish
+from sdn.controller.troubles import Trouble, Troubles, iso
 from sdn.model.calendar import ALWAYS, active
 from sdn.model.circuit import is_circuit_end
-from sdn.model.errors import Exhausted, Refused, SdnError
+from sdn.model.errors import Exhausted, Refused
 from sdn.model.ids import Dpid, Kind
 from sdn.model.intent import Connection
 from sdn.model.request import Exclusion
@@ -42,23 +40,11 @@ from sdn.routing import Ledger
 from sdn.store import Change, Store
 from sdn.topology import TopologyState
 
-PATHS = "paths"
-"""Bucket: key the connection's name, value see ``pathrecords``."""
-
 SEARCHES = 250
 """Searches for paths in one turn; the others come in the next ones."""
 DISPLACING = 25
 """What a search for somebody to displace counts for."""
 SetFacts = Callable[[str, ConnectionFacts | None], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """Why a connection has no path, or not all that it asked for."""
-
-    state: State
-    reason: str
-    message: str
 
 
 class Connections:
@@ -82,7 +68,6 @@ class Connections:
     ) -> None:
         self._store = store
         self._topology = topology
-        self._saved = dict(saved)
         self._ledger = Ledger(oversubscription)
         self.placer = Placer(store, topology, self._ledger)
         self._steerings = Steerings(store.numbers, set_facts, generation, confirmed)
@@ -93,10 +78,11 @@ class Connections:
         self._trouble: dict[str, Trouble] = {}
         self._changed: dict[str, None] = {}
         self._lives = lives
+        self._troubles = Troubles(self._ledger, lives)
+        self.records = Records(store, topology, self.placer, self._steerings, lives, saved)
         self._calendars = Calendars()
         self._left = 0
         """Searches that this turn may still make."""
-        self._unsaved: dict[str, None] = {}
         self._avoiding: dict[str, float] = {}
         """Until when connections keep off the links that ``Demands.avoided`` has."""
 
@@ -111,13 +97,7 @@ class Connections:
         """Look at all connections of the store: the daemon has started."""
         self._edges.load()
         self._changed.update(dict.fromkeys(self._store.names(Kind.CONNECTION)))
-        for name in [name for name in self._saved if name not in self._store.objects]:
-            # Deleted just before the end of an earlier life; switches that still have its path are told when adopted.
-            saved = pathrecords.read(self._saved.pop(name), self._topology.port_number)
-            for slot in saved.slots if saved else ():
-                for key in keys(name, slot):
-                    self._store.numbers.release("path", key)
-            self._unsaved[name] = None
+        self.records.forget_deleted()
         for name in self._lives.names():
             if name not in self._store.objects:
                 self._lives.forget(name)
@@ -128,7 +108,7 @@ class Connections:
         self._changed.update((change.name, None) for change in changes if isinstance(change.new, Connection))
         for change in asking:
             self._withdraw(change.name)
-            self._saved.pop(change.name, None)
+            self.records.drop(change.name)
             self._lives.set_pin(change.name, ())
             self._changed[change.name] = None
             self._avoid_no_more(change.name)
@@ -179,18 +159,10 @@ class Connections:
             self._ledger.release(key)
             self._changed[holder_of(key)] = None
 
-    def staying(self, avoided: Exclusion, limit: int) -> list[tuple[str, str]]:
-        """Connections that are on what is drained, and why. At most so many. O(reservations + searches)."""
-        names = {key for key, held in self._ledger.items() if key in self._store.objects}
-        on_it = sorted(n for n in names if (r := self.placer.routes(n)) and self.placer.uses(r.primary, avoided))
-        return [(name, self._why_staying(name)) for name in on_it[:limit]]
-
-    def _why_staying(self, name: str) -> str:
-        connection, routes = self._store.objects.get(name), self.placer.routes(name)
-        if not isinstance(connection, Connection) or routes is None:
-            return ""
-        ends = routes.primary.switches[0], routes.primary.switches[-1]
-        return self.placer.why_not_elsewhere(self.placer.demands.of(self.as_placed(connection), *ends))
+    def placed_as(self, name: str) -> Connection | None:
+        """A connection as its path is sought; None where there is none."""
+        connection = self._connection(name)
+        return None if connection is None else self.as_placed(connection)
 
     @property
     def resting(self) -> bool:
@@ -206,7 +178,7 @@ class Connections:
             self._pass_time(name)
         later: dict[str, None] = {}
         if not self.placer.now:  # what has a path keeps it; calendars, and those that seek room, come in the first turn
-            later = {name: None for name in self._changed if name not in self._saved or self._has_calendar(name)}
+            later = {name: None for name in self._changed if name not in self.records or self._has_calendar(name)}
             self._changed = {name: None for name in self._changed if name not in later}
         told: dict[str, None] = {}
         self._left = SEARCHES
@@ -222,7 +194,7 @@ class Connections:
         told.update(dict.fromkeys(name for name in self._changed if self._waits_its_turn(name)))
         self._changed.update(later)
         moved = self._steerings.step(now)
-        self._unsaved.update(dict.fromkeys([*told, *moved]))
+        self.records.stale([*told, *moved])
         told.update(dict.fromkeys(name for name in moved if name in self._store.objects))
         return list(told)
 
@@ -243,11 +215,11 @@ class Connections:
     def _order(self, name: str) -> tuple[bool, int, str]:
         """What was there before a restart comes first; then by service level."""
         connection = self._connection(name)
-        return (name not in self._saved, *((0, name) if connection is None else recovery_order(connection)))
+        return (name not in self.records, *((0, name) if connection is None else recovery_order(connection)))
 
     def _waits_its_turn(self, name: str) -> bool:
         """Whether it is news that a connection has to wait for the next turn, without a path."""
-        if name in self._trouble or self._ledger.held(name) is not None or name in self._saved:
+        if name in self._trouble or self._ledger.held(name) is not None or name in self.records:
             return False
         state = State.DEGRADED if self._lives.admitted(name) else State.PENDING
         self._trouble[name] = Trouble(state, "Rerouting", "Those of a higher service level are served first.")
@@ -257,11 +229,6 @@ class Connections:
         before = list(self.placer.held(name)), self._trouble.get(name)
         self._place(name)
         return before != (list(self.placer.held(name)), self._trouble.get(name)) or not before[0]
-
-    def records(self) -> dict[str, str | None]:
-        """Records to put (None: delete) in the bucket ``paths`` since the last call."""
-        unsaved, self._unsaved = self._unsaved, {}
-        return {name: self._text(name) for name in unsaved if name not in self._saved}
 
     # Questions
 
@@ -287,10 +254,13 @@ class Connections:
         return self._steerings.moving(name)
 
     def target(self, name: str) -> Target | None:
-        """The path that traffic takes, to be probed; None while it is not where it should be, and for circuits."""
+        """The path that traffic takes, to be probed; None while it is not where it should be."""
         connection, target = self._connection(name), self._steerings.target(name)
-        if connection is None or target is None or is_circuit_end(connection.a):
+        if connection is None or target is None:
             return None
+        if is_circuit_end(connection.a):
+            circuit = self.ends.attached_circuit(connection)
+            return None if circuit is None else replace(target, circuit=circuit)
         return replace(target, classified=True) if connection.classifier is not None else target
 
     def steered_hops(self, connection: Connection) -> tuple[PathHop, ...]:
@@ -325,9 +295,9 @@ class Connections:
         windows = self.placer.windows(connection)
         self._calendars.watch(name, windows)
         if not windows and connection.calendar != ALWAYS:
-            self._saved.pop(name, None)
+            self.records.drop(name)
             self._edges.place(connection, None, None)
-            self._lose(name, Trouble(State.EXPIRED, "TimeOver", f"It ended at {_iso(connection.calendar.end)}."))
+            self._lose(name, Trouble(State.EXPIRED, "TimeOver", f"It ended at {iso(connection.calendar.end)}."))
             return
         a, b = self.ends.facts(connection)
         if a is None or b is None:
@@ -343,26 +313,13 @@ class Connections:
             routes = self._routes(connection, Dpid(a.dpid), Dpid(b.dpid))
             self._steerings.want(name, None if waiting else Wish(a.service, b.service, *routes))
         except NOT_NOW as error:
-            self._lose(name, self._why(connection, error))
+            self._lose(name, self._troubles.why(connection, error))
             return
         self._lives.admit(name)
         if connection.constraints.pinned and not self._lives.pin(name):
             self._lives.set_pin(name, tuple(self.names.given(routes.primary)))
         if waiting:
-            self._trouble[name] = Trouble(State.ADMITTED, "NotYet", f"It begins at {_iso(windows[0][0])}.")
-
-    def _why(self, connection: Connection, error: SdnError) -> Trouble:
-        """Why a connection has no path."""
-        state = State.DEGRADED if self._lives.admitted(connection.name) else WITHOUT[connection.no_path]
-        violation = error.violations[0]
-        reason = REASONS.get(violation.field.partition(".")[0], "NotPossible")
-        message = f"{violation.reason}. {violation.remedy}"
-        by = self._lives.displaced(connection.name)
-        if by and self._ledger.held(by) is not None:
-            return Trouble(
-                state, "Preempted", f"Its bandwidth was taken by {by}, which has a higher priority. {message}"
-            )
-        return Trouble(state, reason, message)
+            self._trouble[name] = Trouble(State.ADMITTED, "NotYet", f"It begins at {iso(windows[0][0])}.")
 
     def _displace(self, keys: Iterable[str], by: str) -> None:
         """Others give back what a connection of higher priority needs."""
@@ -379,7 +336,7 @@ class Connections:
     def _routes(self, connection: Connection, a: Dpid, b: Dpid) -> Routes:
         """Its paths, reserved: those it has, as far as they are there; raises as NOT_NOW says."""
         name = connection.name
-        self._restore(connection)
+        self.records.restore(connection)
         connection = self.as_placed(connection)
         held = self.placer.routes(name)
         if held is None or (held.backup is None and connection.protection.mode != "NONE"):
@@ -401,7 +358,10 @@ class Connections:
         pin = self._lives.pin(connection.name)
         if not pin:
             return connection
-        return replace(connection, constraints=replace(connection.constraints, explicit_path=pin, via=()))
+        rest = connection.constraints
+        # What the path was to pass or use is on it; what it was to avoid may have come to it since.
+        free = replace(rest, via=(), include_switches=(), include_links=(), include_risk_groups=())
+        return replace(connection, constraints=replace(free, explicit_path=pin))
 
     def _take_from_others(self, connection: Connection, a: Dpid, b: Dpid) -> bool:
         """Paths for a connection that does not fit, where others of less priority can go; whether there are any."""
@@ -428,42 +388,3 @@ class Connections:
         """Give the paths back; others that wait for room are tried."""
         if self.placer.release(name):
             self._changed.update(dict.fromkeys(self._trouble))
-
-    # Inside: records
-
-    def _text(self, name: str) -> str | None:
-        slots, steered = self._steerings.installed(name)
-        routes = self.placer.routes(name)
-        if not slots and routes is None:
-            return None
-        paths = {path: slot for slot, path in slots.items()}
-        primary, backup = (
-            paths.get(held.path) if (held := self._ledger.held(key)) is not None else None
-            for key in (name, backup_of(name))
-        )
-        return pathrecords.write(
-            Saved(slots, steered, primary, backup, routes or ()), self._topology.discovery.interface
-        )
-
-    def _restore(self, connection: Connection) -> None:
-        """The paths of before a restart, as far as they exist and have room."""
-        name = connection.name
-        text = self._saved.pop(name, None)
-        if text is None:
-            return
-        if not self._lives.admitted(name):
-            self._lives.admit(name)  # records of earlier versions say it by being there
-        saved = pathrecords.read(text, self._topology.port_number)
-        if saved is None:
-            return
-        self._steerings.restore(name, saved.slots, saved.steered)
-        slots = (None if slot is None else saved.slots[slot] for slot in (saved.primary, saved.backup))
-        booked = (*saved.booked, None, None)
-        for key, path, other in zip((name, backup_of(name)), slots, booked, strict=False):
-            if path is not None or other is not None:
-                with suppress(Refused):
-                    self.placer.reserve_one(key, connection, path or other)  # type: ignore[arg-type]
-
-
-def _iso(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")

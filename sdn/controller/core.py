@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterable, Mapping
 
 from sdn.controller.announcements import HOLDERS
 from sdn.controller.attachments import CLAIMS, claim_order
-from sdn.controller.connections import PATHS
 from sdn.controller.effects import Effect, Publish
 from sdn.controller.epochs import EPOCHS
-from sdn.controller.events import Audit, BridgesSeen, Event, Maintain, ManagerDown, Request, Tick
+from sdn.controller.events import Audit, BridgesSeen, Event, Fly, Maintain, ManagerDown, Request, Tick
 from sdn.controller.lives import LIVES
 from sdn.controller.maintaining import Maintaining
 from sdn.controller.notices import NOTICES
 from sdn.controller.parts import DAMPING, LINKS, Parts, Records
+from sdn.controller.pathkeeping import PATHS
 from sdn.controller.plugs import PLUGS
 from sdn.controller.requests import Requests
 from sdn.controller.settings import Settings
@@ -142,6 +142,8 @@ class Controller:
                     self.parts.outcome.emit(answer)
             case Maintain():
                 self.maintaining.take(event)
+            case Fly():
+                self.parts.outcome.emit(self.parts.flights.want(event, now, self._random_bytes))
             case Tick():
                 self._tick(now)
             case _:
@@ -178,6 +180,7 @@ class Controller:
             self.parts.outcome.emit(*self.fleet.batches())
             self.parts.outcome.emit(*self.learning.release(now))
         self.maintaining.answer()
+        self.parts.outcome.emit(*self.parts.flights.settle(now))
         self._publish(now)
 
     def _follow(self, now: float) -> None:
@@ -239,7 +242,7 @@ class Controller:
     def _keep_records(self) -> None:
         """What all parts want to find again after a restart."""
         outcome = self.parts.outcome
-        outcome.keep(PATHS, self.connections.records().items())
+        outcome.keep(PATHS, self.connections.records.changes().items())
         outcome.keep(LIVES, self.parts.lives.records().items())
         outcome.keep(GROUPS, self.compiler.salts.records())
         outcome.keep(CLAIMS, self.attachments.records().items())

@@ -9,7 +9,7 @@ from itertools import pairwise
 from sdn.model.errors import InvalidInput, SdnError
 from sdn.model.ids import Dpid
 from sdn.model.intent import Connection, Protection
-from sdn.model.request import Exclusion, PathRequest, Protect, Strategy
+from sdn.model.request import Exclusion, Inclusion, PathRequest, Protect, Strategy
 from sdn.model.route import Path
 from sdn.model.topology import LinkEnd
 from sdn.routing import Ledger
@@ -63,9 +63,9 @@ class Demands:
         wish = connection.constraints
         exclude = Exclusion(
             switches=frozenset(self._switches("exclude_switches", wish.exclude_switches)),
-            links=frozenset(self._links(wish.exclude_links))
+            links=frozenset(self._links("exclude_links", wish.exclude_links))
             | (self.avoided.get(connection.name, frozenset()) if avoiding else frozenset()),
-            risk_groups=frozenset(self._risks(wish.exclude_risk_groups)),
+            risk_groups=frozenset(self._risks("exclude_risk_groups", wish.exclude_risk_groups)),
         )
         for others, scope in self._others(connection, beside):
             for path in others:
@@ -84,6 +84,11 @@ class Demands:
             max_cost=wish.max_cost or None,
             exclude=exclude,
             via=via,
+            include=Inclusion(
+                switches=tuple(self._switches("include_switches", wish.include_switches)),
+                links=tuple(self._links("include_links", wish.include_links)),
+                risk_groups=tuple(self._risks("include_risk_groups", wish.include_risk_groups)),
+            ),
             strategy=Strategy(wish.strategy),
             only=only,
             prefer=frozenset(self._of_others(wish.affine_to)),
@@ -108,15 +113,16 @@ class Demands:
                 raise _unknown(f"{field}[{index}]", f"switch {name}", "Name a switch as 'sdnctl topology' shows it.")
             yield dpid
 
-    def _links(self, names: tuple[str, ...], field: str = "") -> Iterator[LinkEnd]:
-        for index, name in enumerate(names):
-            switch, _, interface = name.rpartition(":")
-            dpid = self._topology.resolve(switch) if switch else None
-            port = self._topology.port_number(dpid, interface) if dpid is not None else None
-            if dpid is None or port is None:
-                remedy = "Name one end of a link as SWITCH:INTERFACE."
-                raise _unknown(field or f"exclude_links[{index}]", f"interface {name}", remedy)
-            yield LinkEnd(dpid, port)
+    def _links(self, field: str, names: tuple[str, ...]) -> Iterator[LinkEnd]:
+        return (self._link(f"{field}[{index}]", name) for index, name in enumerate(names))
+
+    def _link(self, field: str, name: str) -> LinkEnd:
+        switch, _, interface = name.rpartition(":")
+        dpid = self._topology.resolve(switch) if switch else None
+        port = self._topology.port_number(dpid, interface) if dpid is not None else None
+        if dpid is None or port is None:
+            raise _unknown(field, f"interface {name}", "Name one end of a link as SWITCH:INTERFACE.")
+        return LinkEnd(dpid, port)
 
     def _explicit(self, names: tuple[str, ...], a: Dpid, b: Dpid) -> tuple[tuple[Dpid, ...], frozenset[LinkEnd]]:
         """The switches between the ends, and both ends of the links that are there from each to the next."""
@@ -139,14 +145,14 @@ class Demands:
         dpid = self._topology.resolve(name)
         if dpid is not None:
             return dpid, None
-        (end,) = self._links((name,), field)
+        end = self._link(field, name)
         return end.dpid, end.port
 
-    def _risks(self, names: tuple[str, ...]) -> Iterator[str]:
+    def _risks(self, field: str, names: tuple[str, ...]) -> Iterator[str]:
         for index, name in enumerate(names):
             if not self._ledger.mesh.has_risk(name):
                 remedy = "Name a shared-risk group of the topology file."
-                raise _unknown(f"exclude_risk_groups[{index}]", f"risk group {name}", remedy)
+                raise _unknown(f"{field}[{index}]", f"risk group {name}", remedy)
             yield name
 
     def _others(self, connection: Connection, beside: Iterable[Connection]) -> Iterator[tuple[Iterable[Path], Protect]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sdn.controller.errands import Seen
 from sdn.controller.events import Session
 from sdn.model.command import TransactionResult
 from sdn.model.errors import SdnError
@@ -112,6 +113,14 @@ class Maintained:
 
 
 @dataclass(frozen=True, slots=True)
+class Flown:
+    """What was seen of the probe of a Fly, in the order of its way, or the error to give to its caller."""
+
+    token: int
+    result: tuple[Seen, ...] | SdnError
+
+
+@dataclass(frozen=True, slots=True)
 class Publish:
     """An object or its status changed, for watchers. revision: of the store.
 
@@ -136,4 +145,4 @@ class Log:
 
 SwitchEffect = SendBatch | SendPacket | RequestReadBack | CloseSession
 OutwardEffect = SwitchEffect | SetWatching
-Effect = OutwardEffect | Persist | Reply | Audited | Maintained | Publish | Log
+Effect = OutwardEffect | Persist | Reply | Audited | Maintained | Flown | Publish | Log

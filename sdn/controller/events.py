@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sdn.controller.errands import Errand
 from sdn.model.command import Transaction
 from sdn.model.ids import Dpid
 from sdn.model.maintenance import Target
@@ -133,13 +134,23 @@ class Audit:
 class Maintain:
     """An operator says something about a link or switch. token: repeated in effects.Maintained; None: as before.
 
-    cost: of a link, 0 for that which it has by itself.
+    cost: of a link, 0 for that which it has by itself. oversubscription: of a link, 0 for that of all.
     """
 
     token: int
     target: Target
     drained: bool | None = None
     cost: int | None = None
+    oversubscription: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fly:
+    """Somebody wants to know the way of a probe. token: repeated in effects.Flown; ends: copies that are to arrive."""
+
+    token: int
+    errand: Errand
+    ends: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,4 +182,4 @@ class Tick:
 
 ManagerEvent = BridgesSeen | ManagerDown
 SwitchEvent = SwitchUp | SwitchDown | SessionRefused | PortChanged | PacketIn | PacketsSent | BatchDone | ReadBack
-Event = SwitchEvent | ManagerEvent | Request | Audit | Maintain | Tick
+Event = SwitchEvent | ManagerEvent | Request | Audit | Maintain | Fly | Tick

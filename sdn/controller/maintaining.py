@@ -10,11 +10,12 @@ from collections.abc import Iterable
 from sdn.controller.effects import Maintained
 from sdn.controller.events import Maintain
 from sdn.controller.parts import MAINTENANCE, Parts
+from sdn.controller.staying import staying
 from sdn.model.errors import InvalidInput, NotFound, Refused, SdnError, Thing
 from sdn.model.ids import Dpid
 from sdn.model.maintenance import MaintenanceView, Target
 from sdn.topology import End
-from sdn.topology.maintenance import MAX_COST, LinkWish
+from sdn.topology.maintenance import MAX_COST, MAX_OVERSUBSCRIPTION, MIN_OVERSUBSCRIPTION, LinkWish
 
 MAX_NAMED = 100
 """Switches and connections that are named in one answer."""
@@ -50,8 +51,9 @@ class Maintaining:
     def _carry_out(self, event: Maintain, found: Dpid | _Ends) -> None:
         reporter, shown = self._parts.reporter, self._shown(found)
         if not isinstance(found, tuple):
-            if event.cost is not None:
-                raise InvalidInput.of("cost", "a switch has no cost", "Name a link, or drain the switch.")
+            for field in ("cost", "oversubscription"):
+                if getattr(event, field) is not None:
+                    raise InvalidInput.of(field, f"a switch has no {field}", "Name a link, or drain the switch.")
             if event.drained is not None and self._topology.drain_switch(found, drained=event.drained):
                 reporter.drained(shown, drained=event.drained)
         else:
@@ -59,12 +61,18 @@ class Maintaining:
             cost = before.cost if event.cost is None else event.cost
             if not 0 <= cost <= MAX_COST:
                 raise InvalidInput.of("cost", f"{cost} is not a cost", f"Give 1 to {MAX_COST}, or 0 for its own.")
-            wish = LinkWish(before.drained if event.drained is None else event.drained, cost)
+            wish = LinkWish(
+                before.drained if event.drained is None else event.drained,
+                cost,
+                before.oversubscription if event.oversubscription is None else _checked(event.oversubscription),
+            )
             self._topology.set_link(found, wish)
             if wish.drained != before.drained:
                 reporter.drained(shown, drained=wish.drained)
             if wish.cost != before.cost:
                 reporter.cost_set(shown, wish.cost)
+            if wish.oversubscription != before.oversubscription:
+                reporter.oversubscription_set(shown, wish.oversubscription)
         self._parts.connections.leave(self._topology.avoided())
 
     def view(self, target: Target) -> MaintenanceView:
@@ -75,17 +83,18 @@ class Maintaining:
         maintenance, connections = self._topology.maintenance, self._parts.connections
         settled = self._parts.statuses.started and self._parts.convergence.settled and connections.resting
         if not isinstance(found, tuple):
-            drained, named, cost = maintenance.drained_switch(found), Target(self._topology.name_of(found)), 0
+            drained, named = maintenance.drained_switch(found), Target(self._topology.name_of(found))
+            cost, more = 0, 0.0
         else:
             wish = maintenance.of(found)
-            drained, cost = wish.drained, wish.cost
+            drained, cost, more = wish.drained, wish.cost, wish.oversubscription
             a, b = ((self._topology.name_of(end.dpid), end.interface) for end in found)
             named = Target(a=a, b=b)
         if not drained:
-            return MaintenanceView(named, drained, cost, settled)
+            return MaintenanceView(named, drained, cost, settled, oversubscription=more)
         needed = sorted(map(self._topology.name_of, self._needed_by(found)))
-        staying = connections.staying(self._topology.avoided(), MAX_NAMED)
-        return MaintenanceView(named, drained, cost, settled, tuple(needed[:MAX_NAMED]), tuple(staying))
+        on_it = staying(connections.placer, connections.placed_as, self._topology.avoided(), MAX_NAMED)
+        return MaintenanceView(named, drained, cost, settled, tuple(needed[:MAX_NAMED]), tuple(on_it), more)
 
     # ---- inside --------------------------------------------------------------------------------------------------
 
@@ -144,6 +153,13 @@ class Maintaining:
                         stack.append(far)
             if needed:
                 yield destination
+
+
+def _checked(oversubscription: float) -> float:
+    if oversubscription and not MIN_OVERSUBSCRIPTION <= oversubscription <= MAX_OVERSUBSCRIPTION:
+        remedy = f"Give {MIN_OVERSUBSCRIPTION:g} to {MAX_OVERSUBSCRIPTION:g}, or 0 for that of all links."
+        raise InvalidInput.of("oversubscription", f"{oversubscription:g} is out of range", remedy)
+    return oversubscription
 
 
 def _fits(pair: _Ends, a: tuple[Dpid, str], b: tuple[Dpid, str]) -> bool:

@@ -19,8 +19,8 @@ _ETHERNET_HEADER = 14
 
 
 def is_probe(event: PacketIn) -> bool:
-    """Whether a frame came from the table that punts LLDP and nothing else."""
-    return event.table == Table.CLASSIFY
+    """Whether a frame came from a table that punts LLDP and nothing else."""
+    return event.table in (Table.CLASSIFY, Table.SOURCE)
 
 
 def answer_routed(store: Store, event: PacketIn) -> SendPacket | None:

@@ -9,17 +9,19 @@ from sdn.controller.attachments import Attachments
 from sdn.controller.audits import Audits
 from sdn.controller.bfd import Bfd
 from sdn.controller.confirmation import Confirmation
-from sdn.controller.connections import PATHS, Connections
+from sdn.controller.connections import Connections
 from sdn.controller.convergence import Convergence
 from sdn.controller.epochs import EPOCHS, Epochs
 from sdn.controller.faultwatch import FaultWatch
 from sdn.controller.fleet import Fleet
+from sdn.controller.flights import Flights
 from sdn.controller.learning import Learning, Write
 from sdn.controller.lives import LIVES, Lives
 from sdn.controller.logical import Logical
 from sdn.controller.managers import Managers
 from sdn.controller.notices import NOTICES, Notices
 from sdn.controller.outcome import Outcome
+from sdn.controller.pathkeeping import PATHS
 from sdn.controller.plugs import PLUGS, Plugs
 from sdn.controller.prober import Prober
 from sdn.controller.progress import Progress
@@ -32,15 +34,15 @@ from sdn.controller.statuses import Statuses
 from sdn.controller.timing import Timing
 from sdn.controller.underlay import Underlay
 from sdn.controller.verification import Verification
-from sdn.model.ids import format_dpid
+from sdn.model.ids import Dpid, format_dpid
 from sdn.model.program import Unit
 from sdn.model.topology import DeclaredTopology
 from sdn.pipeline import Compiler, probes
-from sdn.pipeline.compiler import PROBES
 from sdn.pipeline.salts import GROUPS, SaltTable
+from sdn.pipeline.units import PROBES
 from sdn.routing import ShortestPaths
 from sdn.store import Store
-from sdn.topology import TopologyState
+from sdn.topology import End, TopologyState
 
 LINKS = "links"
 """Bucket: links as learned (TopologyState.records)."""
@@ -110,6 +112,7 @@ class Parts:
         )
         self.logical = Logical(self.store, self.compiler)
         self.prober = Prober(key, self.fleet.session, self._is_ready, self.topology.latencies)
+        self.flights = Flights(self.prober, self._far, self.topology.name_of)
         self.verification = Verification(
             self.prober,
             self.compiler.label,
@@ -150,6 +153,13 @@ class Parts:
             session=self.fleet.session,
             waiting=self.confirmation.is_waiting,
         )
+
+    def _far(self, dpid: Dpid, port: int) -> Dpid | None:
+        """The switch at the other end of a link."""
+        name = self.topology.discovery.interface(dpid, port)
+        end = End(dpid, name or "")
+        link = self.topology.discovery.link_at(end)
+        return None if link is None else (link[1] if link[0] == end else link[0]).dpid
 
     def _is_ready(self, dpid: int) -> bool:
         """Whether a switch is known to hold its entries for probes."""

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sdn.controller.prober import Errand, Flight
+from sdn.controller.errands import Errand
+from sdn.controller.prober import Flight
 from sdn.controller.steering import Target
 from sdn.model.ids import Dpid
 from sdn.model.topology import LinkEnd
-from sdn.pipeline.layout import PROBE_MAC_PREFIX, SOURCE, Table, path_label
+from sdn.pipeline.facts import CircuitFacts
+from sdn.pipeline.layout import PROBE_FREE, PROBE_MAC_PREFIX, SOURCE, Table, path_label
 
 ENTRANCE = Table.PATH
 """Where what a connection's end sends is led to its path. STEER, before it, counts and meters, which probes are not."""
+_TAG = b"\x81\x00"
+_CONTENT = 46
+"""Bytes that a frame without a tag has at least behind its header."""
 _ETHER_TYPE = b"\x88\xb5"
 """IEEE 802 local experimental EtherType."""
 _SOURCE = int(SOURCE.name.removeprefix("reg"))
@@ -61,8 +66,10 @@ def errand(target: Target, back: bool, transport_of: Callable[[int], int], watch
     """A probe as the entry of a connection's end would lead a packet; back: from b to a.
 
     Which packets a classifier means is not known of a single one, as others may come first: where there is one, the
-    probe begins behind that choice, with the label of the path.
+    probe begins behind that choice, with the label of the path. That of a circuit is a frame as it comes in there.
     """
+    if target.circuit is not None:
+        return _into_circuit(target.circuit[1 if back else 0], watch)
     switches = target.way.path.switches
     start, end = (switches[-1], switches[0]) if back else (switches[0], switches[-1])
     sender, receiver = (target.b, target.a) if back else (target.a, target.b)
@@ -71,7 +78,15 @@ def errand(target: Target, back: bool, transport_of: Callable[[int], int], watch
         table = Table.STAMP if len(switches) == 1 else Table.FABRIC
         label = label if len(switches) == 1 else path_label(target.way.backward if back else target.way.forward)
     head = label + receiver.to_bytes(3, "big") + PROBE_MAC_PREFIX + bytes([watch]) + _ETHER_TYPE
-    return Errand(start, table, ((_SOURCE, sender),), lambda content: head + content.ljust(46, b"\0"), watch)
+    return Errand(start, table, ((_SOURCE, sender),), lambda content: head + content.ljust(_CONTENT, b"\0"), watch)
+
+
+def _into_circuit(end: CircuitFacts, watch: int) -> Errand:
+    """A frame that an end of a circuit takes, from its port on: what wraps frames is probed with the rest."""
+    tag = _TAG + end.vlan.to_bytes(2, "big") if end.vlan else b""
+    head = PROBE_MAC_PREFIX + b"\0" + PROBE_MAC_PREFIX + bytes([watch]) + tag + _ETHER_TYPE
+    size, dpid, free = _CONTENT - len(tag), Dpid(end.dpid), watch | PROBE_FREE
+    return Errand(dpid, Table.CLASSIFY, (), lambda content: head + content.ljust(size, b"\0"), free, end.ofport)
 
 
 def missing(target: Target, back: bool | int, flight: Flight) -> Missing | None:

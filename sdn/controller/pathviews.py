@@ -13,7 +13,7 @@ from sdn.model.command import Put, Transaction
 from sdn.model.errors import Exhausted, InvalidInput, Refused
 from sdn.model.ids import Dpid, Kind
 from sdn.model.intent import Connection, Port
-from sdn.model.request import Exclusion, PathRequest, Protect
+from sdn.model.request import Exclusion, Inclusion, PathRequest, Protect
 from sdn.model.route import Path
 from sdn.model.topology import LinkEnd
 from sdn.routing import Finder
@@ -133,7 +133,7 @@ def _disjoint(finder: Finder, request: PathRequest, protect: Protect) -> Iterato
         for path in paths:
             exclude |= finder.shared(path, protect)
         try:
-            paths = [finder.path(replace(request, via=(), exclude=request.exclude | exclude))]
+            paths = [finder.path(replace(request, via=(), include=Inclusion(), exclude=request.exclude | exclude))]
         except (Refused, Exhausted):
             return
         yield from paths

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from sdn.controller.effects import TABLE, Entrance, SendPacket
+from sdn.controller.errands import Errand, Sighting
 from sdn.controller.events import PacketIn, PacketsSent, Session
 from sdn.model.ids import Dpid
 from sdn.pipeline.layout import DESTINATION, PROBE, PROBE_MARK, Table
@@ -26,36 +27,6 @@ _TOKENS = 1 << 62
 """Tokens of these probes are above; those of LLDP probes are below."""
 _PROBE, _DESTINATION = (int(register.name.removeprefix("reg")) for register in (PROBE, DESTINATION))
 _CAME = (Table.FABRIC, Table.OUTPUT, Table.PUNT)
-
-
-@dataclass(frozen=True, slots=True)
-class Errand:
-    """A probe to be sent: where it enters, which registers hold what beside PROBE, and the frame around its content.
-
-    watch: PROBE_QUIET or PROBE_HOPS.
-    """
-
-    dpid: Dpid
-    table: int
-    registers: tuple[tuple[int, int], ...]
-    frame: Callable[[bytes], bytes]
-    watch: int
-
-
-@dataclass(frozen=True, slots=True)
-class Sighting:
-    """Where a probe was seen. table: FABRIC: it passed; OUTPUT: it arrived; PUNT: a router gave it up.
-
-    label: the first three octets of its label, 0 where it never had one. receiver: service number for which it arrived.
-    at: seconds, 0 if that is not known.
-    """
-
-    dpid: Dpid
-    table: int
-    in_port: int
-    label: int
-    receiver: int
-    at: float
 
 
 @dataclass(slots=True)
@@ -109,7 +80,8 @@ class Prober:
         registers = (*errand.registers, (_PROBE, PROBE_MARK | errand.watch))
         frame = errand.frame(pathprobe.seal(self._key, self._counter, random_bytes(8)))
         token = _TOKENS | self._counter
-        return flight, SendPacket(session, TABLE, frame, token, entrance=Entrance(errand.table, registers))
+        entrance = Entrance(errand.table, registers)
+        return flight, SendPacket(session, TABLE, frame, token, in_port=errand.in_port, entrance=entrance)
 
     def expire(self, now: float) -> None:
         """Forget probes that are lost. O(those)."""
@@ -140,15 +112,18 @@ class Prober:
         return True
 
     def way(self, flight: Flight) -> tuple[float, float] | None:
-        """Seconds one way to where a probe arrived, and the error: half of what the ways to both switches may add.
+        """Seconds one way to where a probe arrived; see ``after``."""
+        return None if flight.arrival is None else self.after(flight, flight.arrival)
 
-        None while it is not known when it left, or how long the way to the switch where it arrived takes.
+    def after(self, flight: Flight, sighting: Sighting) -> tuple[float, float] | None:
+        """Seconds from when a probe left to when it was seen, and the error: half of the round trips to both switches.
+
+        None while it is not known when it left, or how long the way to the switch where it was seen takes.
         """
-        arrival = flight.arrival
-        trip = self._latencies.trip(arrival.dpid) if arrival is not None else None
-        if arrival is None or trip is None or flight.sent is None or not arrival.at:
+        trip = self._latencies.trip(sighting.dpid)
+        if trip is None or flight.sent is None or not sighting.at:
             return None
-        return arrival.at - flight.sent - (flight.trip + trip) / 2, (flight.trip + trip) / 2
+        return sighting.at - flight.sent - (flight.trip + trip) / 2, (flight.trip + trip) / 2
 
 
 def _sighting(event: PacketIn) -> Sighting:

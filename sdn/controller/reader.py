@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from sdn.controller.errands import Seen
+from sdn.controller.livetrace import Wish
 from sdn.model.command import Transaction, TransactionResult
 from sdn.model.errors import Violation
 from sdn.model.ids import Dpid, Kind
@@ -51,7 +53,7 @@ class LinkView:
     """One link; ends are (switch name, interface name). reserved: bits/s from a to b and from b to a.
 
     away, damped, drained, unused: see sdn.topology.state.LinkState. measured: latency one way and its error in
-    microseconds, and the number of samples; None while it is not known.
+    microseconds, and the number of samples; None while it is not known. oversubscription: 0 for that of all links.
     """
 
     a: tuple[str, str]
@@ -67,6 +69,7 @@ class LinkView:
     drained: bool = False
     unused: bool = False
     measured: tuple[int, int, int] | None = None
+    oversubscription: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +223,14 @@ class Reader(Protocol):
         """What would become of a packet. Raises sdn.model.errors.InvalidInput too, naming the field."""
         ...
 
+    def prepare_trace(self, asked: TraceQuestion) -> tuple[TraceView, Wish | None]:
+        """As ``trace``, and the probe to be sent; None if there can be none, and then the answer is whole."""
+        ...
+
+    def finish_trace(self, view: TraceView, wish: Wish, seen: Sequence[Seen]) -> TraceView:
+        """The answer with what was seen of the probe."""
+        ...
+
     def system(self) -> SystemView:
         """The daemon at a glance."""
         ...
@@ -259,7 +270,9 @@ class Backend(Protocol):
         """Which failures are repaired without the controller, by what is in the programs. Raises Unavailable."""
         ...
 
-    async def maintain(self, target: Target, drained: bool | None, cost: int | None) -> MaintenanceView:
+    async def maintain(
+        self, target: Target, drained: bool | None, cost: int | None, oversubscription: float | None = None
+    ) -> MaintenanceView:
         """Drain a link or switch (or end that), or give a link another cost; None: as before. Raises SdnError."""
         ...
 
@@ -267,6 +280,13 @@ class Backend(Protocol):
         """Read a switch (name or datapath id) back, compare it with its program and repair it; what was found.
 
         Raises NotFound, or Unavailable when it is not connected.
+        """
+        ...
+
+    async def trace_live(self, asked: TraceQuestion) -> TraceView:
+        """What would become of a packet, and what becomes of a probe that is made of it.
+
+        Raises as Reader.trace, and Exhausted when too many are asked for, Unavailable when its switch goes away.
         """
         ...
 

@@ -224,13 +224,20 @@ class Reporter:
         message = f"The {what} has the cost {cost} by an operator." if cost else f"The {what} has its own cost again."
         self._tell(_INFO, "LinkCostSet", "", message, "link cost set", {"target": what, "cost": cost})
 
+    def oversubscription_set(self, what: str, share: float) -> None:
+        """An operator let connections reserve more or less of a link, or (0) as much as of all others."""
+        told = f"{share:g} times the capacity of" if share else "the usual share of"
+        message = f"Connections may reserve {told} the {what}, by an operator."
+        details: Details = {"target": what, "oversubscription": f"{share:g}"}
+        self._tell(_INFO, "LinkOversubscriptionSet", "", message, "link oversubscription set", details)
+
     def silent(self, change: SilenceChange) -> None:
         """A link carries nothing while both its ports are up, or does again."""
         a, b = change.ends
         details: Details = {"a": a, "b": b}
         if change.silent:
             details["at"] = _some(change.at)
-            message = f"The link {a} - {b} carries nothing, though its ports are up: {details['at']} says so (BFD)."
+            message = f"The link {a} - {b} carries nothing, though its ports are up; seen by {details['at']} (BFD)."
             self._tell(_WARNING, "LinkSilent", "", message, "link silent", details)
         else:
             self._tell(_INFO, "LinkHeard", "", f"The link {a} - {b} carries frames again.", "link heard", details)

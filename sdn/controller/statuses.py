@@ -20,8 +20,8 @@ from sdn.model.intent import Connection, Network, Port, Resource, Router, Subnet
 from sdn.model.program import Unit
 from sdn.model.status import IN_PLACE, State, Status
 from sdn.pipeline import Compiler
-from sdn.pipeline.compiler import port_object
 from sdn.pipeline.routes import switch_object
+from sdn.pipeline.units import port_object
 from sdn.store import Store
 
 DONE = Status(State.PROGRAMMED)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from sdn.model.errors import Exhausted, SdnError
 from sdn.model.ids import Dpid
 from sdn.model.route import Path
-from sdn.pipeline.facts import ConnectionFacts, Way
+from sdn.pipeline.facts import CircuitFacts, ConnectionFacts, Way
 from sdn.store.numbers import RANGES, Numbers
 
 GRACE = 1.0
@@ -45,13 +45,15 @@ class Wish:
 class Target:
     """What traffic of a connection meets. way: the path that it takes; a, b: service numbers of its ends.
 
-    classified: only some of what the ends send to each other takes it.
+    classified: only some of what the ends send to each other takes it. circuit: the ends a and b of a bare one, whose
+    port numbers are known.
     """
 
     way: Way
     a: int
     b: int
     classified: bool = False
+    circuit: tuple[CircuitFacts, CircuitFacts] | None = None
 
 
 @dataclass(slots=True)

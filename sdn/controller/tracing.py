@@ -1,20 +1,24 @@
 """What would become of a packet: the question as frames, the programs of all switches, and the answer in words.
 
-Nothing is sent and nothing changes. Costs: the flows of each table visited are looked at once for each packet, and all
-links once.
+Nothing is sent here and nothing changes. Costs: the flows of each table visited are looked at once for each packet, and
+all links once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
+from sdn.controller import livetrace
 from sdn.controller.core import Controller
+from sdn.controller.errands import Seen
+from sdn.controller.livetrace import Comparison, Wish
 from sdn.controller.tracing_plan import Plan, Planner, packed_mac, pair_of, title_of_question
 from sdn.controller.tracing_words import Place, World, Writer
-from sdn.model.errors import NotFound
+from sdn.model.errors import InvalidInput, NotFound
 from sdn.model.intent import Port
 from sdn.model.program import Entry, Unit
-from sdn.model.tracing import Protocol, TracePart, TraceQuestion, TraceView, Verdict
+from sdn.model.tracing import LiveTrace, Protocol, TracePart, TraceQuestion, TraceView, Verdict
 from sdn.trace import Doing, Limits, Step, Trace, Why, trace
 from sdn.trace.build import answer_of
 
@@ -22,6 +26,16 @@ OwnerOf = Callable[[tuple[Unit, ...]], tuple[str, str]]
 StateOf = Callable[[int], Callable[[Entry], str]]
 _LIMITS = Limits(steps=5000)
 """More than anybody reads; a broadcast to 100 switches through three tiers has about 3,000."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Followed:
+    """An answer, and what it is about: where the packet enters, the frame and its way, if there is a packet."""
+
+    view: TraceView
+    start: Place
+    frame: bytes = b""
+    found: Trace | None = None
 
 
 class Tracing:
@@ -33,13 +47,31 @@ class Tracing:
 
     def answer(self, asked: TraceQuestion) -> TraceView:
         """Raises InvalidInput or NotFound, naming the field."""
+        return self._follow(asked).view
+
+    def prepare(self, asked: TraceQuestion) -> tuple[TraceView, Wish | None]:
+        """The same, and the probe to be sent; None if there can be none: then the view says why."""
+        followed = self._follow(asked, live=True)
+        made = livetrace.wish(followed.start, followed.frame, followed.found, self._controller.parts)
+        if isinstance(made, LiveTrace):
+            return replace(followed.view, live=made), None
+        return followed.view, made
+
+    def compare(self, wish: Wish, seen: Sequence[Seen]) -> LiveTrace:
+        """What was seen of a probe beside what the programs say, which are looked at again."""
+        now = trace(World(self._controller), wish.start, wish.frame, _LIMITS)
+        return Comparison(wish, self._controller.parts).judge(seen, now)
+
+    def _follow(self, asked: TraceQuestion, *, live: bool = False) -> _Followed:
         port, start = self._sender(asked.source)
         known = self._controller.parts
         plan = Planner(known.store, port, known.attachments.facts, known.announcements.announcer).plan(asked)
+        if live:
+            _check_live(asked, plan)
         world = World(self._controller)
         writer = Writer(self._controller, world, self._owner_of, self._state_of)
         if plan.refusal:
-            return TraceView(Verdict.NOT_DELIVERED, plan.refusal, ())
+            return _Followed(TraceView(Verdict.NOT_DELIVERED, plan.refusal, ()), start)
         parts: list[TracePart] = []
         mac = b""
         if plan.ask is not None and asked.protocol is not Protocol.ARP:
@@ -49,13 +81,13 @@ class Tracing:
             if told is None:
                 reason = f"nobody answers {title_of_question(plan.ask)}"
                 verdict = Verdict.NOT_DELIVERED if found.sure else Verdict.UNSURE
-                return TraceView(verdict, _joined(reason, writer.ends(found)), tuple(parts))
+                return _Followed(TraceView(verdict, _joined(reason, writer.ends(found)), tuple(parts)), start)
             mac = told
         frame = plan.frame(mac)
         found = trace(world, start, frame, _LIMITS)
         parts.append(writer.part(plan.title, frame, found))
         verdict, reason = self._judge(found, plan, start, writer)
-        return TraceView(verdict, reason, tuple(parts))
+        return _Followed(TraceView(verdict, reason, tuple(parts)), start, frame, found)
 
     def _sender(self, name: str) -> tuple[Port, Place]:
         port = self._controller.store.objects.get(name)
@@ -128,6 +160,22 @@ class Tracing:
         if len(plan.targets) > 1:
             return f"it reaches all {len(plan.targets)} other members of the network"
         return f"it reaches {plan.targets[0]}; {switches} switch{'es' if switches != 1 else ''} may take part"
+
+
+def _check_live(asked: TraceQuestion, plan: Plan) -> None:
+    """Raises InvalidInput for what cannot be a probe: the answers of switches, and copies to several ports."""
+    what = ""
+    if asked.frame:
+        what = "a whole frame"
+    elif asked.protocol is Protocol.ARP:
+        what = "the question for a MAC, which the first switch answers,"
+    elif plan.back:
+        what = "a packet to a gateway, which the first switch answers,"
+    elif plan.frame(bytes(6))[0] & 1:
+        what = "a packet to a group"
+    if what:
+        remedy = "Send a packet to a single port, or leave live out."
+        raise InvalidInput.of("live", f"{what} cannot be sent as a probe", remedy)
 
 
 def _place_of(step: Step) -> Place | None:

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from statistics import median
+from itertools import pairwise
+from statistics import mean, median
 from zlib import crc32
 
 from sdn.controller.effects import SendPacket
@@ -56,6 +57,16 @@ class _Watch:
     doubt: float = 0.0
     next_move: float = 0.0
     moves: int = 0
+
+
+def jitter(ways: Iterable[Sequence[float]]) -> int | None:
+    """Microseconds by which one-way times differ from those before them (RFC 3393): the mean of all, of both ways.
+
+    ways: seconds of each direction, in order; None unless each has two.
+    """
+    means = [mean(abs(b - a) for a, b in pairwise(times)) if len(times) > 1 else None for times in ways]
+    known = [value for value in means if value is not None]
+    return round(mean(known) * 1e6) if known and len(known) == len(means) else None
 
 
 class Verification:
@@ -178,6 +189,7 @@ class Verification:
             latency_us=max(1, latency) if len(ways) == 2 else 0,
             latency_error_us=error,
             verified_at=watch.proved_at,
+            jitter_us=jitter(watch.ways),
         )
 
     def names(self) -> Iterator[str]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from sdn.controller.core import Controller
+from sdn.controller.errands import Seen
+from sdn.controller.livetrace import Wish
 from sdn.controller.pathviews import PathViews
 from sdn.controller.reader import (
     CheckedConnection,
@@ -45,6 +47,7 @@ class Views:
         self._controller = controller
         self.version = version
         self._started = started
+        self._tracing = Tracing(controller, _owner, lambda dpid: self._state_of(Dpid(dpid)))
         self._paths = PathViews(controller.store, controller.connections, self._place)
 
     # Objects
@@ -135,6 +138,7 @@ class Views:
             away=state.away,
             damped=state.damped,
             drained=state.drained,
+            oversubscription=0.0 if link is None else link.oversubscription,
             unused=state.unused,
             measured=(found.microseconds, found.error, found.samples) if (found := state.measured) else None,
         )
@@ -213,7 +217,15 @@ class Views:
 
     def trace(self, asked: TraceQuestion) -> TraceView:
         """What would become of a packet; raises InvalidInput or NotFound."""
-        return Tracing(self._controller, _owner, lambda dpid: self._state_of(Dpid(dpid))).answer(asked)
+        return self._tracing.answer(asked)
+
+    def prepare_trace(self, asked: TraceQuestion) -> tuple[TraceView, Wish | None]:
+        """The same, and the probe to be sent, if there is one."""
+        return self._tracing.prepare(asked)
+
+    def finish_trace(self, view: TraceView, wish: Wish, seen: Sequence[Seen]) -> TraceView:
+        """The answer with what was seen of the probe."""
+        return replace(view, live=self._tracing.compare(wish, seen))
 
     def _state_of(self, dpid: Dpid) -> Callable[[Entry], str]:
         switch = self._controller.fleet.get(dpid)

@@ -128,6 +128,9 @@ class Config:
     metrics_without_ports: bool = field(
         default=False, metadata={"help": "no series for single ports, only for networks, links and switches"}
     )
+    metrics_without_connections: bool = field(
+        default=False, metadata={"help": "no series for single connections, only for networks, links and switches"}
+    )
     quota_networks: int = field(
         default=DEFAULT_QUOTA.networks,
         metadata={"help": "networks that a tenant may have by default", "range": (1, 1e6)},

@@ -11,11 +11,12 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sdn.controller.core import Controller
-from sdn.controller.effects import Audited, Effect, Log, Maintained, OutwardEffect, Persist, Publish, Reply
-from sdn.controller.events import Audit, Event, Maintain, Request, Tick
+from sdn.controller.effects import Audited, Effect, Flown, Log, Maintained, OutwardEffect, Persist, Publish, Reply
+from sdn.controller.errands import Seen
+from sdn.controller.events import Audit, Event, Fly, Maintain, Request, Tick
 from sdn.controller.reader import Reader, Watched
 from sdn.controller.staging import Staged
 from sdn.daemon.durable import Durable, Journal, Tell
@@ -33,6 +34,7 @@ from sdn.model.plan import Plan
 from sdn.model.resilience import Resilience
 from sdn.model.selector import EVERYTHING, Selector
 from sdn.model.status import ChangeType
+from sdn.model.tracing import TraceQuestion, TraceView
 
 TICK_SECONDS = 0.1
 _log = logging.getLogger("sdn.controller")
@@ -92,8 +94,8 @@ class Engine:
         self._token = 0
         self._replies: dict[int, asyncio.Future[TransactionResult]] = {}
         self._waiters: dict[_Waiter, None] = {}
-        self._audits: dict[int, asyncio.Future[AuditReport]] = {}
-        self._maintained: dict[int, asyncio.Future[MaintenanceView]] = {}
+        self._asking: dict[int, asyncio.Future[Any]] = {}
+        """Those who wait for what becomes of an event that is no Request, by its token."""
         self._hub = WatchHub(first)
         self._notices = NoticeHub(controller.notices.page)
         self._rehearsals = Rehearsals(controller)
@@ -167,10 +169,8 @@ class Engine:
                     pass
                 case Reply():
                     _answer(self._replies.pop(effect.token, None), effect.result)
-                case Audited():
-                    _answer(self._audits.pop(effect.token, None), effect.result)
-                case Maintained():
-                    _answer(self._maintained.pop(effect.token, None), effect.result)
+                case Audited() | Maintained() | Flown():
+                    _answer(self._asking.pop(effect.token, None), effect.result)
                 case Publish():
                     self._hub.publish(effect)
                     self._latency.published(effect, self._asked_at, now)
@@ -187,13 +187,10 @@ class Engine:
         self._failed = Unavailable.of("", first, "See the daemon's log; ask again when it runs.")
         for future in self._replies.values():
             _answer(future, self._failed)
-        for audit in self._audits.values():
-            _answer(audit, self._failed)
-        for maintained in self._maintained.values():
-            _answer(maintained, self._failed)
+        for asking in self._asking.values():
+            _answer(asking, self._failed)
         self._replies.clear()
-        self._audits.clear()
-        self._maintained.clear()
+        self._asking.clear()
 
     @property
     def objects(self) -> Mapping[str, Resource]:
@@ -243,29 +240,39 @@ class Engine:
         """Which failures are repaired without the controller. Raises Unavailable."""
         return await self._surveys.resilience()
 
-    async def maintain(self, target: Target, drained: bool | None, cost: int | None) -> MaintenanceView:
+    async def maintain(
+        self, target: Target, drained: bool | None, cost: int | None, oversubscription: float | None = None
+    ) -> MaintenanceView:
         """Drain a link or switch (or end that), or give a link another cost. Raises SdnError."""
-        if self._failed is not None:
-            raise self._failed
-        self._token += 1
-        future: asyncio.Future[MaintenanceView] = asyncio.get_running_loop().create_future()
-        self._maintained[self._token] = future
-        self.emit(Maintain(self._token, target, drained, cost))
-        return await future
+        told: MaintenanceView = await self._ask(lambda token: Maintain(token, target, drained, cost, oversubscription))
+        return told
 
     async def audit(self, switch: str) -> AuditReport:
         """Read a switch back and repair it; returns what was found. Raises SdnError."""
+        report: AuditReport = await self._ask(lambda token: Audit(token, switch))
+        return report
+
+    async def trace_live(self, asked: TraceQuestion) -> TraceView:
+        """What would become of a packet, and what becomes of a probe that is made of it. Raises SdnError."""
+        view, wish = self.reader.prepare_trace(asked)
+        if wish is None:
+            return view
+        errand, ends = wish.errand, wish.ends
+        seen: tuple[Seen, ...] = await self._ask(lambda token: Fly(token, errand, ends))
+        return self.reader.finish_trace(view, wish, seen)
+
+    async def _ask(self, make: Callable[[int], Event]) -> Any:
+        """Give the controller an event with a token and wait for the effect that bears it; its result, or SdnError."""
         if self._failed is not None:
             raise self._failed
         self._token += 1
         token = self._token
-        future: asyncio.Future[AuditReport] = asyncio.get_running_loop().create_future()
-        self._audits[token] = future
-        self.emit(Audit(token, switch))
+        future = self._asking[token] = asyncio.get_running_loop().create_future()
+        self.emit(make(token))
         try:
             return await future
         finally:
-            self._audits.pop(token, None)
+            self._asking.pop(token, None)
 
     async def wait_programmed(self, names: tuple[str, ...], timeout: float) -> None:  # noqa: ASYNC109 - see Backend
         """Return when all these are settled, or after ``timeout`` seconds."""

@@ -14,9 +14,10 @@ from sdn.controller.reader import LinkView, SwitchView, TopologyView
 from sdn.daemon.counting import Counting
 from sdn.daemon.engine import Engine
 from sdn.daemon.views import DaemonViews
+from sdn.model.calendar import active
 from sdn.model.counters import Counted
 from sdn.model.ids import Kind, parse_name
-from sdn.model.intent import Port
+from sdn.model.intent import Connection, Port
 from sdn.model.measures import (
     ConnectionMeasures,
     LinkMeasures,
@@ -33,7 +34,10 @@ _T = TypeVar("_T")
 
 
 class Measuring:
-    """per_port: whether ports have series of their own; openflow: (sessions, packets dropped) of the southbound."""
+    """per_port, per_connection: whether ports and connections have series of their own.
+
+    openflow: (sessions, packets dropped) of the southbound.
+    """
 
     def __init__(
         self,
@@ -44,20 +48,21 @@ class Measuring:
         openflow: Callable[[], tuple[int, int]],
         *,
         per_port: bool,
+        per_connection: bool = True,
     ) -> None:
         self._controller = controller
         self._reader = reader
         self._engine = engine
         self._counting = counting
         self._openflow = openflow
-        self._per_port = per_port
+        self._per_port, self._per_connection = per_port, per_connection
 
     async def measures(self) -> Measures:
         """All of it. O(ports + networks + connections + links + switches)."""
         store, statuses = self._controller.store, self._controller.statuses
         ports, ports_left_out = await self._series(Kind.PORT, self._port, self._per_port)
         networks, networks_left_out = await self._series(Kind.NETWORK, self._network, True)
-        connections, connections_left_out = await self._series(Kind.CONNECTION, self._connection, True)
+        connections, connections_left_out = await self._series(Kind.CONNECTION, self._connection, self._per_connection)
         topology = self._reader.topology()
         sessions, dropped = self._openflow()
         return Measures(
@@ -91,7 +96,8 @@ class Measuring:
         found: list[_T] = []
         for at, name in enumerate(names, 1):
             counted = self._counting.read(name)
-            item = make(name, counted) if counted is not None and counted.wall else None
+            seen = counted is not None and (counted.wall or kind is Kind.CONNECTION)
+            item = make(name, counted) if counted is not None and seen else None
             if item is not None:
                 found.append(item)
             if not at % _PIECE:
@@ -109,9 +115,16 @@ class Measuring:
         ref = parse_name(name)
         return NetworkMeasures(ref.tenant, ref.id, counted)
 
-    def _connection(self, name: str, counted: Counted) -> ConnectionMeasures:
+    def _connection(self, name: str, counted: Counted) -> ConnectionMeasures | None:
+        """Also of one that has not been counted: its state and what it has reserved are known."""
+        resource, connections = self._controller.store.objects.get(name), self._controller.connections
+        if not isinstance(resource, Connection):
+            return None
+        status, held = self._controller.statuses.of(resource), connections.ledger.held(name)
+        has_it = held is not None and (not held.windows or active(held.windows, connections.placer.now))
+        reserved = (held.forward, held.backward) if held is not None and has_it else (0, 0)
         ref = parse_name(name)
-        return ConnectionMeasures(ref.tenant, ref.id, counted)
+        return ConnectionMeasures(ref.tenant, ref.id, counted, status.state.value, reserved, status.probes)
 
     def _switch(self, view: SwitchView) -> SwitchMeasures:
         return SwitchMeasures(

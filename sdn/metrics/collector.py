@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 
 from sdn.model.counters import Counted, Counts
 from sdn.model.measures import ConnectionMeasures, LinkMeasures, Measures, SwitchMeasures
+from sdn.model.status import ProbeCounts
 
 _COUNTED: tuple[tuple[str, str, Callable[[Counts], int]], ...] = (
     ("receive_packets", "Packets that came into the network through {}.", lambda c: c.rx_packets),
@@ -47,6 +48,28 @@ _DIRECTIONS: tuple[tuple[str, str, Callable[[Counts, Counts], int]], ...] = (
 _SENT: tuple[tuple[str, str, Callable[[Counts], tuple[int, int]]], ...] = (
     ("packets", "Packets that the ends of a connection sent to each other.", lambda c: (c.rx_packets, c.tx_packets)),
     ("bytes", "Bytes that the ends of a connection sent to each other.", lambda c: (c.rx_bytes, c.tx_bytes)),
+)
+_AB = ("ab", "ba")
+_GROWING = ("probes", "lost_probes")
+_PROBED: tuple[tuple[str, str, Callable[[ProbeCounts], float | None]], ...] = (
+    ("probes", "Probes sent along the connection, both directions.", lambda p: p.sent),
+    ("lost_probes", "Of these, those that did not come back, or by another way.", lambda p: p.lost),
+    ("loss_ratio", "Share of the last 40 probes that were lost.", lambda p: p.loss),
+    (
+        "latency_seconds",
+        "Estimated time from one end to the other, the mean of both directions.",
+        lambda p: p.latency_us / 1e6 if p.latency_us else None,
+    ),
+    (
+        "latency_error_seconds",
+        "What this time may be wrong by.",
+        lambda p: p.latency_error_us / 1e6 if p.latency_us else None,
+    ),
+    (
+        "jitter_seconds",
+        "By how much this time differs from one probe to the next, on average.",
+        lambda p: p.jitter_us / 1e6 if p.jitter_us is not None else None,
+    ),
 )
 
 
@@ -154,8 +177,30 @@ def _connections(connections: Sequence[ConnectionMeasures]) -> Iterator[Metric]:
     for name, text, both in _SENT:
         family = CounterMetricFamily(f"sdn_connection_{name}", text, labels=["tenant", "connection", "direction"])
         for item in connections:
-            for direction, count in zip(("ab", "ba"), both(item.counted.counts), strict=True):
+            for direction, count in zip(_AB, both(item.counted.counts), strict=True) if item.counted.wall else ():
                 family.add_metric([item.tenant, item.connection, direction], count)
+        yield family
+    text = "Always 1; the label says what is reported of the connection."
+    states = GaugeMetricFamily("sdn_connection_state", text, labels=["tenant", "connection", "state"])
+    text = "What the connection has reserved on every link of its path."
+    labels = ["tenant", "connection", "direction"]
+    reserved = GaugeMetricFamily("sdn_connection_reserved_bytes_per_second", text, labels=labels)
+    for item in connections:
+        states.add_metric([item.tenant, item.connection, item.state], 1.0)
+        for direction, bits in zip(_AB, item.reserved, strict=True):
+            reserved.add_metric([item.tenant, item.connection, direction], bits / 8)
+    yield from (states, reserved)
+    yield from _probes(connections)
+
+
+def _probes(connections: Sequence[ConnectionMeasures]) -> Iterator[Metric]:
+    for name, text, read in _PROBED:
+        kind = CounterMetricFamily if name in _GROWING else GaugeMetricFamily
+        family = kind(f"sdn_connection_{name}", text, labels=["tenant", "connection"])
+        for item in connections:
+            value = None if item.probes is None else read(item.probes)
+            if value is not None:
+                family.add_metric([item.tenant, item.connection], value)
         yield family
 
 

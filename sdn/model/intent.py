@@ -134,7 +134,8 @@ class Constraints:
 
     max_latency_us: microseconds, never more; target_latency_us: not more if that is possible. max_hops: links;
     max_cost: sum of link costs. Switches by name or datapath id, links as ``SWITCH:INTERFACE`` of either end.
-    via: switches to pass, in this order. strategy: a name in ``sdn.model.request.Strategy``. diverse_from: connections
+    via: switches to pass, in this order. include_switches, include_links, include_risk_groups: to be used in any order,
+    of each group at least one link. strategy: a name in ``sdn.model.request.Strategy``. diverse_from: connections
     (full names) with whose paths nothing is shared that ``diversity`` names, a name in ``sdn.model.request.Protect``;
     it holds in both directions. explicit_path: all switches from the one of a to the one of b, each by name or, with
     the interface by which the path leaves it, as ``SWITCH:INTERFACE``. affine_to: connections whose links it shares
@@ -148,6 +149,9 @@ class Constraints:
     exclude_switches: tuple[str, ...] = ()
     exclude_links: tuple[str, ...] = ()
     exclude_risk_groups: tuple[str, ...] = ()
+    include_switches: tuple[str, ...] = ()
+    include_links: tuple[str, ...] = ()
+    include_risk_groups: tuple[str, ...] = ()
     via: tuple[str, ...] = ()
     strategy: str = "COST"
     diverse_from: tuple[str, ...] = ()

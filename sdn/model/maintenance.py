@@ -20,6 +20,7 @@ class Target:
 @dataclass(frozen=True, slots=True)
 class MaintenanceView:
     """target: by names. drained: it is to be left by traffic. cost: another one than declared, 0 for none.
+    oversubscription: of a link alone, 0 for that of all.
 
     settled: all routes and connections are what they should be, and what was on its way has arrived. needed_by:
     switches that others reach over it alone, so that their traffic stays. staying: connections that are on it, and why.
@@ -31,3 +32,4 @@ class MaintenanceView:
     settled: bool
     needed_by: tuple[str, ...] = ()
     staying: tuple[tuple[str, str], ...] = ()
+    oversubscription: float = 0.0

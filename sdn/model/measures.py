@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sdn.model.counters import Counted, LinkCounters
+from sdn.model.status import ProbeCounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +54,18 @@ class NetworkMeasures:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionMeasures:
-    """One connection of a tenant; ids, not full names."""
+    """One connection of a tenant; ids, not full names.
+
+    counted: its ``wall`` is 0 while nothing was. state: as in sdn.model.status. reserved: bits/s from a to b and from b
+    to a that it has now. probes: None where none were sent.
+    """
 
     tenant: str
     connection: str
     counted: Counted
+    state: str = ""
+    reserved: tuple[int, int] = (0, 0)
+    probes: ProbeCounts | None = None
 
 
 @dataclass(frozen=True, slots=True)

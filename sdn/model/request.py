@@ -46,12 +46,27 @@ class Exclusion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Inclusion:
+    """What a path must use, in any order: all of these switches, of these links (by either of their ends), and for each
+    shared-risk group at least one link that is in it. In the order in which they were named; few: ``routing.goals``.
+    """
+
+    switches: tuple[Dpid, ...] = ()
+    links: tuple[LinkEnd, ...] = ()
+    risk_groups: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.switches) + len(self.links) + len(self.risk_groups)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PathRequest:
     """A path from ``source`` to ``destination``.
 
     forward, backward: bits/s to be free in each direction (0: none is needed). max_latency: microseconds, max_hops:
     links, max_cost: sum of link costs; None: no bound. via: switches to pass, in this order.
-    only: both ends of all links that the path may use, None: any. prefer: ends of links that cost nothing.
+    include: to be used in any order, beside via. only: both ends of all links that the path may use, None: any.
+    prefer: ends of links that cost nothing.
     """
 
     source: Dpid
@@ -63,6 +78,7 @@ class PathRequest:
     max_cost: int | None = None
     exclude: Exclusion = field(default_factory=Exclusion)
     via: tuple[Dpid, ...] = ()
+    include: Inclusion = field(default_factory=Inclusion)
     strategy: Strategy = Strategy.COST
     only: frozenset[LinkEnd] | None = None
     prefer: frozenset[LinkEnd] = frozenset()

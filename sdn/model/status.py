@@ -59,7 +59,8 @@ class ProbeCounts:
 
     loss: share of the last 40 that were lost. latency_us: one way, estimated, the mean of both directions, 0 while it
     is not known; the error covers what the ways between controller and switches may add. verified_at: Unix time in
-    seconds when probes came back along the path last, 0: never.
+    seconds when probes came back along the path last, 0: never. jitter_us: by how much that time differs from one probe
+    to the next, the mean of the last ones and of both directions; None while it is not known.
     """
 
     sent: int
@@ -68,6 +69,7 @@ class ProbeCounts:
     latency_us: int
     latency_error_us: int
     verified_at: float
+    jitter_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

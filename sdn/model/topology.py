@@ -39,7 +39,8 @@ class LinkEnd:
 class Link:
     """A full-duplex link between two switches, ``a < b``.
 
-    cost: positive integer; capacity: bits/s per direction; latency: microseconds.
+    cost: positive integer; capacity: bits/s per direction; latency: microseconds. oversubscription: how much of the
+    capacity connections may reserve, 0: as of all links.
     """
 
     a: LinkEnd
@@ -48,6 +49,7 @@ class Link:
     capacity: int = DEFAULT_CAPACITY
     latency: int = 0
     risk_groups: frozenset[str] = frozenset()
+    oversubscription: float = 0.0
 
     def other(self, end: LinkEnd) -> LinkEnd:
         """The opposite end."""

@@ -114,10 +114,56 @@ class TracePart:
     deliveries: tuple[TraceDelivery, ...]
 
 
+class LiveVerdict(StrEnum):
+    """What became of a probe, against what the programs say.
+
+    ARRIVED: it came where they lead. ENDED: it did not come, and by them it must not, or need not. LOST: it must have
+    come. DETOURED: it was seen where they do not lead. NOT_SENT: it could not be sent. UNSURE: programs changed while
+    it was on its way, or what they do is not known.
+    """
+
+    ARRIVED = "ARRIVED"
+    ENDED = "ENDED"
+    LOST = "LOST"
+    DETOURED = "DETOURED"
+    NOT_SENT = "NOT_SENT"
+    UNSURE = "UNSURE"
+
+
+@dataclass(frozen=True, slots=True)
+class LiveHop:
+    """Where a probe was. event: sent, passed, arrived, or returned (a router gave it up).
+
+    interface: by which it came in, '' where it was sent and where it arrived; port: for whom it arrived, full name.
+    after: estimated microseconds since it was sent, and by how much that may be wrong, None if not known.
+    expected: whether the programs lead it here.
+    """
+
+    switch: str
+    event: str
+    interface: str = ""
+    port: str = ""
+    after: tuple[int, int] | None = None
+    expected: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class LiveTrace:
+    """What became of a probe. hops: in the order of the way, as far as that is known."""
+
+    verdict: LiveVerdict
+    reason: str
+    hops: tuple[LiveHop, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class TraceView:
-    """The answer. parts: the question for the next hop's MAC, if one is needed, and the packet, if it can be sent."""
+    """The answer. parts: the question for the next hop's MAC, if one is needed, and the packet, if it can be sent.
+
+    live: what became of a probe, where one was asked for.
+    """
 
     verdict: Verdict
     reason: str
     parts: tuple[TracePart, ...]
+    live: LiveTrace | None = None

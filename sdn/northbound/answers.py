@@ -66,6 +66,7 @@ def _probes(value: ProbeCounts) -> pb.ProbeCounts:
         loss=value.loss,
         latency_us=value.latency_us,
         latency_error_us=value.latency_error_us,
+        jitter_us=value.jitter_us or 0,
         verified_time=timestamp(value.verified_at) if value.verified_at else None,
     )
 
@@ -135,6 +136,7 @@ def _link(view: LinkView) -> tpb.Link:
         damped=view.damped,
         drained=view.drained,
         unused=view.unused,
+        oversubscription=view.oversubscription,
         measured=_measured(*view.measured) if view.measured else None,
     )
 

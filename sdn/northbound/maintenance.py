@@ -21,15 +21,18 @@ class MaintenanceCalls:
         self._backend = backend
 
     async def set(self, request: tpb.SetMaintenanceRequest, context: Context) -> Message:
-        """Drain, end that, or set a cost."""
+        """Drain, end that, or set a cost or an oversubscription."""
         problems = Problems()
         drained = request.drained if request.HasField("drained") else None
         cost = request.cost if request.HasField("cost") else None
-        if drained is None and cost is None:
-            problems.add("drained", "nothing is asked for", "Set drained, or the cost of a link.")
+        more = request.oversubscription if request.HasField("oversubscription") else None
+        if drained is None and cost is None and more is None:
+            problems.add(
+                "drained", "nothing is asked for", "Set drained, or the cost or the oversubscription of a link."
+            )
         target = _target(request.target, problems)
         problems.settle()
-        return _answer(await self._backend.maintain(target, drained, cost))
+        return _answer(await self._backend.maintain(target, drained, cost, more))
 
     async def get(self, request: tpb.GetMaintenanceRequest, context: Context) -> Message:
         """What is said about a link or switch, and what has become of it."""
@@ -64,6 +67,7 @@ def _answer(view: MaintenanceView) -> tpb.Maintenance:
     answer = tpb.Maintenance(
         target=target, drained=view.drained, cost=view.cost, settled=view.settled, needed_by=view.needed_by
     )
+    answer.oversubscription = view.oversubscription
     for name, reason in view.staying:
         answer.staying.add(name=name, reason=reason)
     return answer

@@ -34,7 +34,11 @@ _NETWORKS_OWN = {
     "Port": ("binding", "migration_target"),
     "Connection": tuple(
         f"constraints.{name}"
-        for name in ("exclude_switches", "exclude_links", "exclude_risk_groups", "via", "explicit_path")
+        for name in (
+            *(f"{word}_{what}" for word in ("exclude", "include") for what in ("switches", "links", "risk_groups")),
+            "via",
+            "explicit_path",
+        )
     ),
 }
 """Fields of objects that say where in the network something is."""

@@ -10,7 +10,16 @@ from google.protobuf.message import Message
 from sdn.controller.reader import Backend
 from sdn.model.ids import Kind
 from sdn.model.intent import Address
-from sdn.model.tracing import Protocol, TraceDelivery, TracePart, TraceQuestion, TraceStep, TraceView
+from sdn.model.tracing import (
+    LiveHop,
+    LiveTrace,
+    Protocol,
+    TraceDelivery,
+    TracePart,
+    TraceQuestion,
+    TraceStep,
+    TraceView,
+)
 from sdn.northbound import check, rpc
 from sdn.northbound.check import Problems
 from sdn.northbound.rpc import Context
@@ -37,11 +46,11 @@ class TraceService:
         return rpc.handler(pb.DESCRIPTOR.services_by_name["TraceService"], {"TracePacket": self.trace})
 
     async def trace(self, request: pb.TracePacketRequest, context: Context) -> Message:
-        """Follow a packet on paper."""
+        """Follow a packet on paper, and a probe in the data plane if that is asked for."""
         problems = Problems()
         asked = _question(request, problems)
         problems.settle()
-        return answer(self._backend.reader.trace(asked))
+        return answer(await self._backend.trace_live(asked) if request.live else self._backend.reader.trace(asked))
 
 
 def _question(request: pb.TracePacketRequest, problems: Problems) -> TraceQuestion:
@@ -120,7 +129,26 @@ def _within(number: int, field: str, most: int, problems: Problems) -> int:
 def answer(view: TraceView) -> pb.TracePacketResponse:
     """The answer as a message."""
     verdict = pb.TracePacketResponse.Verdict.Value(view.verdict.value)
-    return pb.TracePacketResponse(verdict=verdict, reason=view.reason, parts=[_part(part) for part in view.parts])
+    parts = [_part(part) for part in view.parts]
+    live = None if view.live is None else _live(view.live)
+    return pb.TracePacketResponse(verdict=verdict, reason=view.reason, parts=parts, live=live)
+
+
+def _live(live: LiveTrace) -> pb.LiveTrace:
+    verdict = pb.LiveTrace.Verdict.Value(live.verdict.value)
+    return pb.LiveTrace(verdict=verdict, reason=live.reason, hops=[_hop(hop) for hop in live.hops])
+
+
+def _hop(hop: LiveHop) -> pb.LiveHop:
+    return pb.LiveHop(
+        switch=hop.switch,
+        event=hop.event,
+        interface=hop.interface,
+        port=hop.port,
+        after_us=hop.after[0] if hop.after else None,
+        error_us=hop.after[1] if hop.after else 0,
+        expected=hop.expected,
+    )
 
 
 def _part(part: TracePart) -> pb.TracePart:

@@ -120,7 +120,9 @@ def packet_out(xid: int, out_port: int, frame: bytes, in_port: int = wire.PORT_C
     return _PACKET_OUT.pack(*head, 0, 16, out_port, 0) + frame
 
 
-def packet_into(xid: int, table: int, registers: Iterable[tuple[int, int]], frame: bytes) -> bytes:
+def packet_into(
+    xid: int, table: int, registers: Iterable[tuple[int, int]], frame: bytes, in_port: int = wire.PORT_CONTROLLER
+) -> bytes:
     """Send a frame through a switch's tables from ``table`` on, with registers (number 0 to 7, value) set.
 
     NXAST_REG_LOAD and NXAST_RESUBMIT_TABLE (ovs-actions(7)): what OFPP_TABLE cannot say. Raises MessageTooLong.
@@ -132,7 +134,7 @@ def packet_into(xid: int, table: int, registers: Iterable[tuple[int, int]], fram
     length = _PACKET_INTO.size + len(actions) + len(frame)
     if length > wire.MAX_MESSAGE:
         raise MessageTooLong(f"frame of {len(frame)} bytes is too long for a packet-out")
-    head = (wire.VERSION, wire.PACKET_OUT, length, xid, wire.NO_BUFFER, wire.PORT_CONTROLLER, len(actions))
+    head = (wire.VERSION, wire.PACKET_OUT, length, xid, wire.NO_BUFFER, in_port, len(actions))
     return _PACKET_INTO.pack(*head) + actions + frame
 
 

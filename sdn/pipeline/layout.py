@@ -63,12 +63,16 @@ PROBE = REG[7]
 PROBE_MARK, PROBE_SEEN = 1 << 31, 1 << 30
 """In PROBE: never to a host, but to the controller; told of by this switch. Below them: what DELIVER keeps of the
 label (its first three octets), and where a probe enters, the last octet of its MAC."""
+PROBE_FREE = 1 << 29
+"""In PROBE of one that enters before STEER: it is neither counted nor held to a ceiling."""
 PROBE_QUIET, PROBE_HOPS = 1, 2
 """That octet: the probe is told of where it arrives, or by every switch that it passes."""
 PROBE_MAC_PREFIX = b"\x06\x00\x01\x00\x00"
 """First octets of the source MAC of probes between switches; ports may not use what begins with three of them."""
 PROBE_METER = 0xFF01
 """Above all numbers of OpenFlow ports (OFPP_MAX is 0xff00), which other meters have."""
+STRAY_METER = 0xFF02
+"""Of probes from ports that are not listened to."""
 
 PUNT_TTL, PUNT_SIZE = 1, 2
 """REASON of a packet whose TTL expires at a router, and of one that is too large for the network where it goes."""
@@ -110,6 +114,8 @@ CEILING_BURST = (200, 400)
 
 PROBE_PACKETS_PER_SECOND = 50
 PUNT_PACKETS_PER_SECOND = 50
+STRAY_PROBES_PER_SECOND = 10
+"""Of a switch."""
 PATH_PROBES_PER_SECOND = 200
 """Of a switch; what the controller sends stays far below (sdn/controller/verification.py)."""
 

@@ -1,8 +1,9 @@
 """Probes of the data plane: packets of the controller that take the entries of tenants' packets, and come back to it.
 
-Four flows and a meter on every switch, whatever there is to be probed (docs/probes.md). A probe enters a switch by
+Five flows and a meter on every switch, whatever there is to be probed (docs/probes.md). A probe enters a switch by
 packet-out with PROBE marked, so nothing that a tenant sends is one; from switch to switch its source MAC says that it
-is one, which CLASSIFY takes from no host. Where it would go out to a host, OUTPUT hands it to the controller instead.
+is one, which CLASSIFY takes from no host; one for a circuit enters as its frames do, and is neither counted nor held to
+a ceiling. Where it would go out to a host, OUTPUT hands it to the controller instead.
 Every table that sends frames to hosts by another way than OUTPUT must give way to PROBE_MARK as well.
 """
 
@@ -13,6 +14,7 @@ from sdn.model.program import Entries, Meter
 from sdn.pipeline.layout import (
     PATH_PROBES_PER_SECOND,
     PROBE,
+    PROBE_FREE,
     PROBE_HOPS,
     PROBE_MAC_PREFIX,
     PROBE_MARK,
@@ -25,6 +27,8 @@ from sdn.pipeline.shapes import Body, Match, load, move, resubmit, set_field, to
 
 KEPT = 256
 """Bytes of a probe that come back."""
+UNCOUNTED = 0xFFF0
+"""Priority in STEER, above that of all connections."""
 _ANY_PROBE = b"\xff\xff\xff\xff\xff\x00"
 
 
@@ -41,6 +45,7 @@ def compile_probes() -> Entries:
     arrived = [move(ETH_DST, PROBE, 24, source_bit=24), load(PROBE, 31, 1, 1), resubmit(Table.DELIVER)]
     hop = PROBE_MAC_PREFIX + bytes([PROBE_HOPS])
     flows = {
+        Match(Table.STEER, UNCOUNTED, (PROBE, PROBE_FREE, PROBE_FREE))(): Body(goto=Table.PATH)(),
         # It goes on to another switch: from here on its MAC says what it is.
         Match(Table.FABRIC, 210, (PROBE, PROBE_MARK, PROBE_MARK))(): Body(leaving)(),
         Match(Table.FABRIC, 200, (ETH_SRC, hop), (PROBE, 0))(): Body(

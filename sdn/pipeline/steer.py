@@ -41,16 +41,20 @@ _COUNTED = Body(goto=Table.PATH)()
 _METERED = Body(goto=Table.PATH, meter=ARG)
 _STEERED = Body([load(ETH_DST, 24, 24, ARG)], goto=Table.FABRIC)
 _SHORTEST = Body(goto=Table.STAMP)()
+_THROUGH = Body(goto=Table.OUTPUT)()
+"""Between two ends of a circuit at one switch frames have no label; CLASSIFY has said who gets them."""
 
 
 def compile_edge(edge: EdgeFacts, steered: Way | None, dpid: int) -> Entries:
     """Entries on one switch where an end of a connection is. steered: the way that its traffic takes."""
     entries = Entries()
+    local = edge.circuit is not None and edge.circuit[0].dpid == edge.circuit[1].dpid
     for side, end in ((edge.there, 0), (edge.back, -1)):
         if dpid not in side.dpids:
             continue
-        counting, leading = _counting(side.ceiling, entries), _leading(steered, end, dpid)
-        for priority, fields in _matches(side):
+        counting = _counting(side.ceiling, entries)
+        leading = _THROUGH if local else _leading(steered, end, dpid)
+        for priority, fields in [(_ALL, [_sender(side)])] if local else _matches(side):
             entries.flows[Match(Table.STEER, priority, *fields)()] = counting
             entries.flows[Match(Table.PATH, priority, *fields)()] = leading
     return entries
@@ -60,9 +64,13 @@ def _matches(side: SideFacts) -> Iterator[tuple[int, list[_Condition]]]:
     """Priority and fields of each class of packets, in the order of sdn.model.oxm.FIELDS."""
     receiver = (ETH_DST, bytes(3) + side.receiver.to_bytes(3, "big"), _SERVICE)
     if not side.classes:
-        yield _ALL, [receiver, (SOURCE, side.sender)]
+        yield _ALL, [receiver, _sender(side)]
     for facts in side.classes:
-        yield _CLASSIFIED + side.precedence, [receiver, *_conditions(facts), (SOURCE, side.sender)]
+        yield _CLASSIFIED + side.precedence, [receiver, *_conditions(facts), _sender(side)]
+
+
+def _sender(side: SideFacts) -> _Condition:
+    return SOURCE, side.sender
 
 
 def _conditions(facts: ClassFacts) -> Iterator[_Condition]:

@@ -30,7 +30,7 @@ class Reservation(NamedTuple):
 class Ledger:
     """Reservations by id. A direction of a link is named by the end that sends.
 
-    oversubscription: how much of a link's capacity may be reserved; 1 is all of it.
+    oversubscription: how much of a link's capacity may be reserved where a link has no other; 1 is all of it.
     """
 
     def __init__(self, oversubscription: float = 1.0) -> None:
@@ -55,7 +55,7 @@ class Ledger:
                     del self._peers[end]
                     self._directions[end].set_limit(0)
         for link in changes.new:
-            limit = int(link.capacity * self._factor)
+            limit = int(link.capacity * (Fraction(str(link.oversubscription)) or self._factor))
             for end in (link.a, link.b):
                 self._directions.setdefault(end, Direction()).set_limit(limit)
                 self._peers[end] = link.other(end)

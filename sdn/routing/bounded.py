@@ -17,6 +17,7 @@ from heapq import heappop, heappush
 from sdn.model.errors import Exhausted
 from sdn.model.ids import Dpid
 from sdn.model.request import Exclusion, PathRequest, Strategy
+from sdn.routing.goals import Goals
 from sdn.routing.mesh import HOP, HOP_BITS, Arc, Mesh, Way
 
 MAX_LABELS = 20_000
@@ -28,12 +29,15 @@ Distances = dict[Dpid, int]
 
 
 class _Label:
-    """A way from the source. values: sums by metric; layer: how many waypoints are passed."""
+    """A way from the source. values: sums by metric; layer: how many waypoints are passed; left: goals not met yet."""
 
-    __slots__ = ("arc", "before", "layer", "switch", "values")
+    __slots__ = ("arc", "before", "layer", "left", "switch", "values")
 
-    def __init__(self, switch: Dpid, layer: int, values: tuple[int, ...], before: _Label | None, arc: Arc | None):
-        self.switch, self.layer, self.values, self.before, self.arc = switch, layer, values, before, arc
+    def __init__(
+        self, switch: Dpid, layer: int, values: tuple[int, ...], left: int, before: _Label | None, arc: Arc | None
+    ) -> None:
+        self.switch, self.layer, self.values, self.left = switch, layer, values, left
+        self.before, self.arc = before, arc
 
     def visits(self, switch: Dpid) -> bool:
         """Whether the way passes a switch."""
@@ -102,8 +106,12 @@ def usable_by(request: PathRequest, also: Exclusion | None = None) -> Usable:
 
 def distances(mesh: Mesh, target: Dpid, weight: Weight, usable: Usable) -> Distances:
     """From every switch that has a way to ``target``, the least sum of weights. O((N + L) log N)."""
+    return _distances(mesh, [(0, target)], weight, usable)
+
+
+def _distances(mesh: Mesh, heap: list[tuple[int, Dpid]], weight: Weight, usable: Usable) -> Distances:
+    """heap: targets, each with what is still to come behind it."""
     found: Distances = {}
-    heap = [(0, target)]
     arcs = mesh.arcs
     while heap:
         distance, switch = heappop(heap)
@@ -140,6 +148,9 @@ class Search:
                 self._limits.append(most)
         self._targets = (*request.via, request.destination)
         self._bounds: list[list[Distances]] = []
+        self._goals = Goals(mesh, request.include)
+        self._goal_bounds: list[list[Distances]] = []
+        """By metric, and by the goals that are left: see ``_collecting``."""
 
     def best(self) -> Way | None:
         """The best path; None when there is none. Raises Exhausted when MAX_LABELS were not enough to tell.
@@ -148,7 +159,7 @@ class Search:
         """
         if not self._prepare():
             return None
-        if not self._request.via:
+        if not self._request.via and not self._goals.all:
             return self._run(prune=True)
         # With waypoints a way that is dominated may be the only one that does not pass a switch twice.
         try:
@@ -172,23 +183,41 @@ class Search:
                     legs[index] = {switch: there + rest for switch, there in legs[index].items()}
                 rest = legs[index][stops[index]]
             self._bounds.append(legs)
-        return True
+            self._goal_bounds.append(self._collecting(weight, legs[-1]))
+        left = self._goals.at_start(self._request.source)
+        return all(self._request.source in bounds[left] for bounds in self._goal_bounds)
+
+    def _collecting(self, weight: Weight, rest: Distances) -> list[Distances]:
+        """For each set of goals, from every switch over all of them to the destination, in whatever order is least.
+
+        rest: without any. O(2^goals * distances).
+        """
+        found = [rest]
+        for left in range(1, self._goals.all + 1):
+            heap = []
+            for arc in self._goals.arcs(left):
+                behind = found[left & ~self._goals.met(arc)].get(arc.far)
+                if behind is not None and self._usable(arc):
+                    heap.append((weight(arc) + behind, arc.near))
+            found.append(_distances(self._mesh, sorted(heap), weight, self._usable))
+        return found
 
     def _run(self, prune: bool) -> Way | None:
-        start = self._at_waypoints(_Label(self._request.source, 0, (0,) * len(self._weights), None, None))
+        left = self._goals.at_start(self._request.source)
+        start = self._at_waypoints(_Label(self._request.source, 0, (0,) * len(self._weights), left, None, None))
         heap: list[tuple[int, int, _Label]] = [(0, 0, start)]
-        settled: dict[tuple[Dpid, int], list[tuple[int, ...]]] = {}
+        settled: _Settled = {}
         made = 0
         while heap:
             _, _, label = heappop(heap)
-            if label.layer == len(self._targets) - 1 and label.switch == self._request.destination:
+            if label.switch == self._request.destination:
                 return label.way()
             if prune and _dominated(label, settled):
                 continue
             # Those made last go first, and of these the first neighbour: the least sequence of (switch, port) wins.
             for follower in reversed(list(self._followers(label))):
                 made += 1
-                least = follower.values[0] + self._bounds[0][follower.layer][follower.switch]
+                least = follower.values[0] + self._rest(0, follower)
                 heappush(heap, (least, -made, follower))
             if made > MAX_LABELS:
                 raise _gave_up()
@@ -199,7 +228,8 @@ class Search:
             if not self._usable(arc) or label.visits(arc.far):
                 continue
             values = tuple(value + weight(arc) for value, weight in zip(label.values, self._weights, strict=True))
-            follower = self._at_waypoints(_Label(arc.far, label.layer, values, label, arc))
+            left = label.left & ~self._goals.met(arc)
+            follower = self._at_waypoints(_Label(arc.far, label.layer, values, left, label, arc))
             if self._promising(follower):
                 yield follower
 
@@ -209,11 +239,20 @@ class Search:
         return label
 
     def _promising(self, label: _Label) -> bool:
-        for value, limit, legs in zip(label.values, self._limits, self._bounds, strict=True):
-            least = legs[label.layer].get(label.switch)
-            if least is None or (limit is not None and value + least > limit):
+        if label.switch == self._request.destination and (label.left or label.layer < len(self._targets) - 1):
+            return False  # it ends here, and would have to come again
+        for metric, (value, limit) in enumerate(zip(label.values, self._limits, strict=True)):
+            there = label.switch in self._bounds[metric][label.layer]
+            if not there or label.switch not in self._goal_bounds[metric][label.left]:
+                return False
+            if limit is not None and value + self._rest(metric, label) > limit:
                 return False
         return True
+
+    def _rest(self, metric: int, label: _Label) -> int:
+        """At least so much is still to come."""
+        rest = self._bounds[metric][label.layer][label.switch]
+        return max(rest, self._goal_bounds[metric][label.left][label.switch]) if label.left else rest
 
 
 def _cost(arc: Arc) -> int:
@@ -228,8 +267,11 @@ def _hop(_: Arc) -> int:
     return HOP << HOP_BITS | HOP
 
 
-def _dominated(label: _Label, settled: dict[tuple[Dpid, int], list[tuple[int, ...]]]) -> bool:
-    before = settled.setdefault((label.switch, label.layer), [])
+_Settled = dict[tuple[Dpid, int, int], list[tuple[int, ...]]]
+
+
+def _dominated(label: _Label, settled: _Settled) -> bool:
+    before = settled.setdefault((label.switch, label.layer, label.left), [])
     for values in before:
         if all(other <= own for other, own in zip(values, label.values, strict=True)):
             return True
@@ -245,7 +287,8 @@ def _gave_up() -> Exception:
 def best_path(mesh: Mesh, request: PathRequest, also: Exclusion | None = None) -> Way | None:
     """The best path for a request, see ``Search.best``; the empty one when both switches are the same."""
     if request.source == request.destination:
-        return None if request.via and set(request.via) != {request.source} else []
+        stays = set(request.via) | set(request.include.switches) <= {request.source}
+        return [] if stays and not request.include.links and not request.include.risk_groups else None
     ends = {request.source, request.destination}
     if ends & (request.exclude.switches | (also.switches if also else frozenset())):
         return None

@@ -12,11 +12,12 @@ from dataclasses import replace
 
 from sdn.model.errors import Refused, SdnError, Violation
 from sdn.model.ids import Dpid, format_dpid
-from sdn.model.request import Exclusion, PathRequest, Protect, Strategy
+from sdn.model.request import Exclusion, Inclusion, PathRequest, Protect, Strategy
 from sdn.model.route import Path
 from sdn.model.topology import LinkEnd
 from sdn.routing.admission import check_bandwidth, plain
 from sdn.routing.bounded import best_path, total
+from sdn.routing.goals import single
 from sdn.routing.kpaths import best_paths
 from sdn.routing.mesh import Mesh, Way, path_of
 from sdn.routing.pairs import best_pair, together
@@ -59,7 +60,7 @@ class Finder:
     def beside(self, request: PathRequest, primary: Path, protect: Protect) -> Path:
         """The best path that protects another one, whatever waypoints that has; raises as ``path``."""
         check_bandwidth(request.forward, request.backward)
-        plain_request = replace(request, via=(), only=None)
+        plain_request = replace(request, via=(), include=Inclusion(), only=None)
         exclude = self._mesh.shared(primary, protect)
         way = best_path(self._mesh, plain_request, exclude)
         if way is None:
@@ -161,6 +162,7 @@ class Finder:
             if way is not None:
                 needed = ", ".join(self._excluded(request, way)[:_SHOWN])
                 yield Violation("exclude", f"every path needs something excluded, as {needed}", "Exclude less.")
+        yield from self._included(request)
         if request.only is not None and best_path(self._mesh, replace(request, via=(), only=None)) is not None:
             reason = "a link of the path that is given is not there, or it keeps no other constraint"
             yield Violation("explicit_path", reason, "Give another path, or wait until its links are up.")
@@ -169,6 +171,29 @@ class Finder:
             if way is not None:
                 names = ", ".join(self._switch(switch) for switch in request.via)
                 yield Violation("via", f"no path passes {names} in this order, and no switch twice", "Name others.")
+
+    def _included(self, request: PathRequest) -> Iterator[Violation]:
+        """What is to be used and stands in the way alone, each with the path that there is without it."""
+        without = replace(request, include=Inclusion())
+        if not len(request.include) or best_path(self._mesh, without) is None:
+            return
+        alone = False
+        for field, what, rest in single(request.include):
+            way = best_path(self._mesh, replace(request, include=rest))
+            if way is not None:
+                alone = True
+                shown = " - ".join(map(self._switch, (request.source, *(arc.far for arc in way))))
+                reason = f"no path that satisfies all else uses {self._goal(what)}, and no switch twice"
+                yield Violation(field, reason, f"Leave it out: the best path is {shown} then.")
+        if not alone:
+            named = ", ".join(self._goal(what) for _, what, _ in single(request.include))
+            first = next(single(request.include))[0]
+            yield Violation(first, f"no path uses {named} together, and no switch twice", "Name fewer of them.")
+
+    def _goal(self, what: LinkEnd | Dpid | str) -> str:
+        if isinstance(what, LinkEnd):
+            return f"the link at {self._show(what)}"
+        return f"a link of the risk group {what}" if isinstance(what, str) else f"the switch {self._switch(what)}"
 
     def _excluded(self, request: PathRequest, way: Way) -> list[str]:
         exclude = request.exclude
@@ -189,6 +214,7 @@ class Finder:
             "max_cost": request.max_cost is not None,
             "exclude": request.exclude != Exclusion(),
             "via": request.via,
+            "include": len(request.include),
         }
         names = ", ".join(name for name, wished in wishes.items() if wished)
         reason = f"no path satisfies {names} together, and none does if only one of them is left out"

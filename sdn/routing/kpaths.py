@@ -14,6 +14,7 @@ from sdn.model.ids import Dpid
 from sdn.model.request import Exclusion, PathRequest
 from sdn.model.topology import LinkEnd
 from sdn.routing.bounded import best_path, total, weight_of
+from sdn.routing.goals import still_to_use
 from sdn.routing.mesh import Mesh, Way
 
 
@@ -70,6 +71,7 @@ def _continuation(mesh: Mesh, request: PathRequest, root: Way, found: list[Way])
         request,
         source=passed[-1],
         via=_still_to_pass(request.via, passed),
+        include=still_to_use(request.include, request.source, root),
         max_cost=_less(request.max_cost, cost),
         max_latency=_less(request.max_latency, latency),
         max_hops=_less(request.max_hops, len(root)),

@@ -107,6 +107,10 @@ class Mesh:
         """The arcs that leave a switch, ordered by neighbour and port."""
         return self._arcs.get(switch, [])
 
+    def all_arcs(self) -> Iterator[Arc]:
+        """Every link in both directions. O(L)."""
+        return (arc for arcs in self._arcs.values() for arc in arcs)
+
     def rooms(self) -> Iterator[int]:
         """What is free, on each direction of every link. O(L)."""
         return (arc.room.free for arcs in self._arcs.values() for arc in arcs)

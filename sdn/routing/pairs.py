@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from sdn.model.errors import Exhausted
 from sdn.model.ids import Dpid
-from sdn.model.request import Exclusion, PathRequest, Protect
+from sdn.model.request import Exclusion, Inclusion, PathRequest, Protect
 from sdn.model.topology import LinkEnd
 from sdn.routing.bounded import best_path, distances, total, usable_by, weight_of
 from sdn.routing.mesh import Arc, Mesh, Way, path_of
@@ -31,13 +31,14 @@ Pair = tuple[Way, Way]
 
 
 def best_pair(mesh: Mesh, request: PathRequest, protect: Protect) -> Pair | None:
-    """Primary and protecting path, both satisfying the request (waypoints: the primary alone); None when there is none.
+    """Primary and protecting path, both satisfying the request (what is to be passed or used: the primary
+    alone); None when there is none.
 
     Raises Exhausted when MAX_SEARCHES were not enough to tell.
     """
     if request.source == request.destination:
         return None if best_path(mesh, request) is None else ([], [])
-    if not request.via and request.only is None:
+    if not request.via and not len(request.include) and request.only is None:
         pair = together(mesh, request, protect)
         if pair is None:
             return None
@@ -208,7 +209,7 @@ def _untangle(source: Dpid, first: Way, second: Way) -> list[Way]:
 def one_by_one(mesh: Mesh, request: PathRequest, protect: Protect) -> Pair | None:
     """The best primary that can be protected at all, and the best path that protects it; see ``best_pair``."""
     search = _Budget(mesh, MAX_SEARCHES)
-    plain = replace(request, via=(), only=None)
+    plain = replace(request, via=(), include=Inclusion(), only=None)
     weight = weight_of(request)
     heap: list[tuple[int, int, Exclusion, Way]] = []
     seen: set[Exclusion] = set()

@@ -37,9 +37,11 @@ class Outbox:
         """Send a frame at the end of this turn; token: not 0 if it is to be timed. Raises MessageTooLong."""
         self._put(encode.packet_out(self._take_xids(1), out_port, frame, in_port), token)
 
-    def put_into(self, table: int, registers: Iterable[tuple[int, int]], frame: bytes, token: int = 0) -> None:
+    def put_into(
+        self, table: int, registers: Iterable[tuple[int, int]], frame: bytes, in_port: int, token: int = 0
+    ) -> None:
         """As ``put``, but through the switch's tables: see encode.packet_into."""
-        self._put(encode.packet_into(self._take_xids(1), table, registers, frame), token)
+        self._put(encode.packet_into(self._take_xids(1), table, registers, frame, in_port), token)
 
     def _put(self, message: bytes, token: int) -> None:
         if token and len(self._echoes) < _MAX_OUTSTANDING:

@@ -1,24 +1,21 @@
 """One connection of a switch: bytes in, events out, effects in, bytes out. All methods belong to the event loop.
 
 Rules: whatever is wrong with the peer ends this session and nothing else. Batches and read-backs are done one after
-the other; their messages are encoded while the transport takes them. Nothing is queued without a bound.
+the other (jobs); their messages are encoded while the transport takes them. Nothing is queued without a bound.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Protocol
 
 from sdn.controller.effects import SendBatch, SendPacket
 from sdn.controller.events import (
-    BatchDone,
     PacketIn,
     PacketsSent,
     PortChanged,
-    ReadBack,
     SwitchDown,
     SwitchEvent,
     SwitchUp,
@@ -31,7 +28,6 @@ from sdn.openflow import (
     Handshake,
     MessageTooLong,
     ProtocolError,
-    Reading,
     State,
     decode,
     encode,
@@ -48,8 +44,8 @@ from sdn.openflow.messages import (
     PacketReceived,
     PortStatus,
 )
-from sdn.southbound.batch import BatchRun, Stage
 from sdn.southbound.convert import installed_of, port_of
+from sdn.southbound.jobs import Jobs
 from sdn.southbound.limits import Limits
 from sdn.southbound.outbox import Outbox
 from sdn.southbound.polling import Polling, PortPoll
@@ -105,13 +101,9 @@ class Session(Secured):
         self._handshake = Handshake(owner.claim)
         self._xid = Handshake.first_free_xid
         self._rate = Rate(self._limits.packet_ins_per_second)
-        self._jobs: deque[SendBatch | None] = deque()
-        """Batches that wait, None for a read-back."""
-        self._batch: tuple[int, BatchRun] | None = None
-        self._reading: Reading | None = None
         self._poll: PortPoll | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._born = self._heard_at = self._progress_at = self._loop.time()
+        self._born = self._heard_at = self._loop.time()
         self._echo_at: float | None = None
         self._life: asyncio.Future[bool] | None = None
         self._reported = 0
@@ -123,7 +115,8 @@ class Session(Secured):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._pump = Pump(transport, self._sent)
-        self._outbox = Outbox(transport.write, self._take_xids, self._packets_left)
+        self._outbox = Outbox(transport.write, self.take_xids, self._packets_left)
+        self._jobs = Jobs(self, self._pump.send, lambda event: self._owner.emit(event), self._loop.time)
         self.peer = peer_of(transport)
         transport.set_write_buffer_limits(high=_HIGH_WATER)
         if not self._owner.opened(self):
@@ -198,13 +191,13 @@ class Session(Secured):
                 return f"handshake not done within {limits.handshake_seconds:g} s"
         if self._echo_at is not None and now - self._echo_at >= limits.dead_seconds:
             return f"no reply to an echo request within {limits.dead_seconds:g} s"
-        if (self._batch or self._reading) and now - self._progress_at >= limits.reply_seconds:
-            return f"a {'batch' if self._batch else 'read-back'} stood still for {limits.reply_seconds:g} s"
+        if self._jobs.under_way and now - self._jobs.progress_at >= limits.reply_seconds:
+            return f"a {self._jobs.under_way} stood still for {limits.reply_seconds:g} s"
         return ""
 
     def _echo(self, now: float) -> None:
         if self._handshake.state not in (State.HELLO, State.FEATURES):
-            self._transport.write(encode.echo_request(self._take_xids(1)))
+            self._transport.write(encode.echo_request(self.take_xids(1)))
             self._echo_at = now
 
     async def shows_life(self, seconds: float) -> bool:
@@ -213,7 +206,7 @@ class Session(Secured):
             return False
         if self._life is None or self._life.done():
             self._life = self._loop.create_future()
-            self._transport.write(encode.echo_request(self._take_xids(1)))
+            self._transport.write(encode.echo_request(self.take_xids(1)))
         done, _ = await asyncio.wait([self._life], timeout=seconds)
         return bool(done) and self._life.result() and not self.ended
 
@@ -298,10 +291,8 @@ class Session(Secured):
                 self._owner.emit(PortChanged(self.number, self.dpid, port_of(message.port), message.removed))
             case Error() if (message.type, message.code) == wire.IS_SLAVE:
                 raise AnotherMaster("another controller has become its master, and nothing is written to it any more")
-            case MultipartReply() | Error() if self._reading is not None and self._reading.expects(message.xid):
-                self._read(self._reading, message)
-            case BarrierReply() | BundleReply() | Error() if self._batch and self._batch[1].owns(message.xid):
-                self._batch_reply(*self._batch, message)
+            case MultipartReply() | BarrierReply() | BundleReply() | Error() if self._jobs.expects(message):
+                self._jobs.take(message, self._heard_at)
             case MultipartReply() | Error() if self._poll is not None and self._poll.expects(message.xid):
                 self._poll.take(message)
             case Error():
@@ -316,14 +307,12 @@ class Session(Secured):
     def send_batch(self, effect: SendBatch) -> None:
         """Write a batch when those before it are done."""
         self._outbox.flush()
-        self._jobs.append(effect)
-        self._next_job()
+        self._jobs.put(effect)
 
     def read_back(self) -> None:
         """Read the whole switch when the batches before are done."""
         self._outbox.flush()
-        self._jobs.append(None)
-        self._next_job()
+        self._jobs.put(None)
 
     def send_packet(self, effect: SendPacket) -> None:
         """Packet-out at the end of this turn; dropped and counted when the switch does not take its bytes."""
@@ -331,11 +320,11 @@ class Session(Secured):
             self.packets_dropped += 1
             return
         try:
+            in_port = wire.PORT_CONTROLLER if effect.in_port is None else effect.in_port
             if effect.entrance is not None:
                 where = effect.entrance
-                self._outbox.put_into(where.table, where.registers, effect.data, effect.token)
+                self._outbox.put_into(where.table, where.registers, effect.data, in_port, effect.token)
                 return
-            in_port = wire.PORT_CONTROLLER if effect.in_port is None else effect.in_port
             self._outbox.put(effect.out_port, effect.data, in_port, effect.token)
         except MessageTooLong as error:
             log.warning("packet-out refused", extra={"fields": self.fields | {"reason": str(error)}})
@@ -343,64 +332,27 @@ class Session(Secured):
     @property
     def busy(self) -> bool:
         """Whether a batch or a read-back is on its way."""
-        return self._batch is not None or self._reading is not None
+        return bool(self._jobs.under_way)
 
     def ask(self, make: Callable[[int], bytes]) -> bool:
         """Send the message made with a free xid, unless the switch takes nothing for now."""
         if not self._pump.paused:
-            self._transport.write(make(self._take_xids(1)))
+            self._transport.write(make(self.take_xids(1)))
         return not self._pump.paused
 
-    def _take_xids(self, count: int) -> int:
-        """The first of ``count`` consecutive numbers."""
+    def take_xids(self, count: int) -> int:
+        """The first of ``count`` consecutive numbers that no message under way has."""
         if self._xid + count > _MAX_XID:
             self._xid = Handshake.first_free_xid
         first = self._xid
         self._xid += count
         return first
 
-    def _next_job(self) -> None:
-        while self._jobs and self._batch is None and self._reading is None and not self.ended:
-            self._progress_at = self._loop.time()
-            effect = self._jobs.popleft()
-            if effect is None:
-                self._reading = Reading(self._take_xids(Reading.size()), with_ports=False, with_bodies=True)
-                self._pump.send(iter([self._reading.requests()]))
-            else:
-                run = BatchRun(effect.batch, self._take_xids(BatchRun.size(effect.batch)))
-                self._batch = (effect.batch_id, run)
-                self._advance(effect.batch_id, run, run.begin())
-
-    def _batch_reply(self, batch_id: int, run: BatchRun, message: BarrierReply | BundleReply | Error) -> None:
-        self._progress_at = self._heard_at
-        self._advance(batch_id, run, run.receive(message))
-        self._next_job()
-
-    def _advance(self, batch_id: int, run: BatchRun, messages: Iterator[bytes]) -> None:
-        if run.stage is not Stage.DONE:
-            self._pump.send(messages)
-            return
-        self._batch = None
-        for text in run.leftovers:
-            log.warning("meter not deleted", extra={"fields": self.fields | {"error": text}})
-        self._owner.emit(BatchDone(self.number, self.dpid, batch_id, run.failures))
-
-    def _read(self, reading: Reading, message: MultipartReply | Error) -> None:
-        self._progress_at = self._heard_at
-        if isinstance(message, Error):
-            reading.refused(message)
-        else:
-            reading.reply(message)
-        if reading.complete:
-            self._reading = None
-            self._owner.emit(ReadBack(self.number, self.dpid, installed_of(reading.contents, with_bodies=True)))
-            self._next_job()
-
     def _packets_left(self, tokens: tuple[int, ...], at: float, round_trip: float) -> None:
         self._owner.emit(PacketsSent(self.number, self.dpid, tokens, at, round_trip))
 
     def _sent(self) -> None:
-        self._progress_at = self._loop.time()
+        self._jobs.progress_at = self._loop.time()
 
 
 def _shaken() -> Handshake:

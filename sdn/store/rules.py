@@ -53,7 +53,11 @@ PROTECTION_MODES = ("NONE", "PREFERRED", "REQUIRED")
 MAX_CONSTRAINTS = 64
 """Entries of each list of a connection's constraints."""
 MAX_CONSTRAINT_TEXT = 128
+MAX_INCLUDED = 4
+"""Things that a path is to use in any order, all three lists together: the search takes twice as long with each."""
 _PATHS = ("explicit_path", "affine_to")
+_EXCLUDED = ("exclude_switches", "exclude_links", "exclude_risk_groups")
+_INCLUDED = ("include_switches", "include_links", "include_risk_groups")
 _BOUNDS = {"max_latency_us": 10**9, "target_latency_us": 10**9, "max_hops": 65535, "max_cost": 2**40}
 MAX_LABELS = 64
 MAX_LABEL_VALUE = 255
@@ -301,7 +305,7 @@ def _constraints(connection: Connection) -> Constraints:
             raise InvalidInput.of(f"constraints.{field}", f"{value} is out of range", f"Give 0 to {most}.")
     _one_of("constraints.strategy", wish.strategy, tuple(Strategy))
     _one_of("constraints.diversity", wish.diversity, tuple(Protect))
-    for field in ("exclude_switches", "exclude_links", "exclude_risk_groups", "via", "diverse_from", *_PATHS):
+    for field in (*_EXCLUDED, *_INCLUDED, "via", "diverse_from", *_PATHS):
         values = getattr(wish, field)
         if len(values) > MAX_CONSTRAINTS:
             reason = f"{len(values)} entries are more than {MAX_CONSTRAINTS}"
@@ -311,8 +315,10 @@ def _constraints(connection: Connection) -> Constraints:
             if not value or len(value) > MAX_CONSTRAINT_TEXT or not value.isprintable():
                 where = f"constraints.{field}[{index}]"
                 raise InvalidInput.of(where, f"{value[:80]!r} is not a name", "Give a name of printable characters.")
-    if wish.explicit_path and wish.via:
-        raise InvalidInput.of("constraints.via", "given beside explicit_path", "Leave out one of the two.")
+    for field in ("via", *_INCLUDED) if wish.explicit_path else ():
+        if getattr(wish, field):
+            raise InvalidInput.of(f"constraints.{field}", "given beside explicit_path", "Leave out one of the two.")
+    _check_included(wish)
     others = {field: _others(connection, field) for field in ("diverse_from", "affine_to")}
     both = set(others["diverse_from"]) & set(others["affine_to"])
     if both:
@@ -321,6 +327,20 @@ def _constraints(connection: Connection) -> Constraints:
     if all(getattr(wish, field) == names for field, names in others.items()):
         return wish
     return replace(wish, diverse_from=others["diverse_from"], affine_to=others["affine_to"])
+
+
+def _check_included(wish: Constraints) -> None:
+    """What is to be used is little, and not excluded."""
+    count = sum(len(getattr(wish, field)) for field in _INCLUDED)
+    if count > MAX_INCLUDED:
+        field = next(field for field in reversed(_INCLUDED) if getattr(wish, field))
+        remedy = f"Keep to {MAX_INCLUDED} in all; name switches in their order as via, or the whole path."
+        raise InvalidInput.of(f"constraints.{field}", f"{count} things to be used are too many", remedy)
+    for included, excluded in zip(_INCLUDED, _EXCLUDED, strict=True):
+        for index, value in enumerate(getattr(wish, included)):
+            if value in getattr(wish, excluded):
+                where = f"constraints.{included}[{index}]"
+                raise InvalidInput.of(where, f"{value} is also in {excluded}", "Name it in one of the two.")
 
 
 def _others(connection: Connection, field: str) -> tuple[str, ...]:

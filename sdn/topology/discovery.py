@@ -5,9 +5,8 @@ Rules
 - A link is up when each end's probes were last heard at the other. A port has one peer.
 - A link whose probes are heard does not move: a probe that would give one of its ports another peer is not believed.
   Between ports that have no such link the newest verified probe wins, and what contradicts it is forgotten at once.
-- A probe counts only with a valid tag and a nonce that was sent out of that very port within the last ``misses``
-  intervals and has not been heard yet. So forged, old, replayed and reflected probes make no link. A probe that is not
-  believed leaves its nonce as it was: who relays it cannot take it from the port that it is meant for.
+- A probe counts only if it is proved to be under way (``flights``), so forged, old, replayed and reflected probes make
+  no link.
 - A port of a host never takes part: one that is bound (``set_bound``), or that sent tenant frames (``host_seen``).
 - A port that is up and not live (BFD found its cable silent) keeps what was heard at it, and is probed; its link is
   not usable meanwhile.
@@ -20,20 +19,18 @@ Rules
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from sdn.model.ids import Dpid, format_dpid
+from sdn.model.ids import Dpid
 from sdn.model.topology import SwitchPort
-from sdn.topology import lldp
-from sdn.topology.adjacency import Adjacency, End
-from sdn.topology.inventory import MAX_PORT, Inventory, PortState, SwitchState
-from sdn.topology.records import EndRecord, read, write
+from sdn.topology.adjacency import End
+from sdn.topology.flights import Flights, Unproved
+from sdn.topology.inventory import PortState, SwitchState
+from sdn.topology.links import Links
+from sdn.topology.records import read, write
 from sdn.topology.schedule import Schedule
-
-_SOURCE = bytes.fromhex("0e0000000000")
-"""Source MAC where a port does not tell its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +48,7 @@ class Reject:
     message: str
 
 
-class Discovery(Inventory):
+class Discovery(Links):
     """The observed switches, ports and links. ``revision`` grows whenever any of them may have changed.
 
     key: secret of the probes, at least 16 bytes. interval: seconds between probes of a port. All times ``now`` are
@@ -61,20 +58,11 @@ class Discovery(Inventory):
     def __init__(self, key: bytes, interval: float = 1.0, misses: int = 3) -> None:
         if len(key) < 16 or interval <= 0 or misses < 1:
             raise ValueError("the key needs 16 bytes, the interval must be positive, misses at least 1")
-        super().__init__()
-        self._key = key
+        super().__init__(misses)
         self._interval = interval
-        self._misses = misses
-        self._ttl = min(0xFFFF, max(1, round(interval * (misses + 1))))
-        self._bound: set[End] = set()
-        self._hosts: set[End] = set()
-        self._adjacency = Adjacency()
+        self._flights = Flights(key, interval, misses)
         self._suspects: set[End] = set()
         self._schedule = Schedule(interval)
-        self._counter = 0
-        self._flying: dict[bytes, End] = {}
-        """Whole frames that left lately: what is equal to one of them needs no other proof that it is ours."""
-        self._flights: deque[tuple[float, bytes]] = deque()
         self._touched: dict[End, None] = {}
         self.revision = 0
         self.rejects: Counter[str] = Counter()
@@ -195,20 +183,13 @@ class Discovery(Inventory):
         random_bytes: gives so many unpredictable bytes.
         """
         due = []
-        while self._flights and now - self._flights[0][0] > self._misses * self._interval:
-            del self._flying[self._flights.popleft()[1]]
+        self._flights.expire(now)
         for when, end in self._schedule.due(now):
             port = self._port(end)
             if port is None or port.due != when or not self._probing(end):
                 continue
-            self._counter += 1
-            nonce = self._counter.to_bytes(8, "big") + random_bytes(lldp.NONCE_SIZE - 8)
-            self._remember(end, port, nonce, now)
-            source = port.port.mac if len(port.port.mac) == 6 else _SOURCE
-            frame = lldp.build(self._key, *end, source=source, nonce=nonce, ttl=self._ttl)
-            due.append((end.dpid, port.port.number, frame))
-            self._flying[frame] = end
-            self._flights.append((now, frame))
+            self._count(end, port)
+            due.append((end.dpid, port.port.number, self._flights.send(end, port, now, random_bytes)))
             self._schedule.push_next(end, port, now)
         return due
 
@@ -264,34 +245,10 @@ class Discovery(Inventory):
 
     # Questions
 
-    def links(self) -> list[tuple[End, End]]:
-        """The links that are up, each as (lower end, higher end), sorted by names. O(L log L)."""
-        return self._adjacency.links()
-
-    def link_at(self, end: End) -> tuple[End, End] | None:
-        """The link at a port, if there is one that is up."""
-        return self._adjacency.link_at(end)
-
-    def usable(self, link: tuple[End, End]) -> bool:
-        """Whether a link is up, and no end's switch says that the cable carries nothing."""
-        return self.link_at(link[0]) == link and not any(map(self.silent, link))
-
-    def silent_links(self) -> list[tuple[End, End]]:
-        """Links whose probes are, or were a moment ago, heard at both ends, and that carry nothing. O(L log L)."""
-        return [link for link in self.links() if not self.usable(link)]
-
     def take_touched(self) -> list[End]:
         """Ports, and with them those at their other ends, that may have changed since the last call."""
         touched, self._touched = self._touched, {}
         return list(touched)
-
-    def one_way(self, before: float) -> list[tuple[End, End]]:
-        """(sender, receiver) where probes have gone in one direction only since before that time."""
-        return self._adjacency.one_way(before)
-
-    def heard(self, end: End) -> bool:
-        """Whether a probe of, or at, a port has been heard: it is part of a link, or of one direction of it."""
-        return self._adjacency.knows(end)
 
     def hurry(self, end: End, now: float) -> None:
         """Probe a port twice per interval for once, because it is to be known soon what is there."""
@@ -299,30 +256,17 @@ class Discovery(Inventory):
         if port is not None and self._probing(end):
             self._schedule.hurry(end, port, now)
 
-    def bound(self, end: End) -> bool:
-        """Whether the port is marked as belonging to a host."""
-        return end in self._bound
-
-    def is_host(self, end: End) -> bool:
-        """Whether the port belongs to a host, because it is bound or by what it sent."""
-        return end in self._bound or end in self._hosts
-
     # Inside
 
     def _judge(self, dpid: Dpid, in_port: int, frame: bytes, now: float) -> tuple[str, str] | None:
-        sender, nonce = self._flying.get(frame), lldp.nonce_of(frame)
-        if sender is None:  # padded on its way, old, or not ours
-            try:
-                probe = lldp.parse(frame)
-            except lldp.BadFrame as error:
-                return ("foreign" if error.foreign else "malformed"), error.reason
-            if not lldp.verify(self._key, probe):
-                return "forged", f"the tag of a probe in the name of {format_dpid(probe.dpid)} is wrong"
-            sender, nonce = End(probe.dpid, probe.interface), probe.nonce
+        try:
+            sender, nonce = self._flights.origin(frame)
+        except Unproved as error:
+            return error.kind, error.message
         switch = self._switches.get(dpid)
         name = switch.names.get(in_port) if switch is not None and switch.connected else None
         known = self._port(sender)
-        index = self._outstanding(known, nonce, now)
+        index = self._flights.outstanding(known, nonce, now)
         if known is None or index is None:
             return "stale", f"a probe of {sender} that is not under way"
         if name is None or switch is None or not switch.ports[name].port.up:
@@ -336,24 +280,6 @@ class Discovery(Inventory):
             self._join(sender, receiver, now)
         return refusal
 
-    def _refuse(self, sender: End, receiver: End) -> tuple[str, str] | None:
-        """Why a genuine probe makes no link between these two ports."""
-        if receiver in self._bound:
-            return "bound-port", f"a probe of {sender} at the bound port {receiver}: somebody relays it"
-        if receiver in self._hosts:
-            return "host-port", f"a probe of {sender} at {receiver}, where a host is: somebody relays it"
-        if receiver == sender:
-            return "reflected", f"a probe of {sender} came back to it"
-        if receiver.dpid == sender.dpid:
-            return "same-switch", f"a probe of {sender} came back to {receiver}"
-        if self._adjacency.receiver(sender) == receiver:
-            return None  # as ever; a port has one peer, so neither has another
-        for end, other in ((sender, receiver), (receiver, sender)):
-            peer = self._live_peer(end)
-            if peer not in (None, other):
-                return "taken", f"a probe of {sender} at {receiver}, but {end} has a link to {peer}"
-        return None
-
     def _join(self, sender: End, receiver: End, now: float) -> None:
         if self._adjacency.join(sender, receiver, now):
             self._touched.update(dict.fromkeys((sender, receiver)))
@@ -361,22 +287,6 @@ class Discovery(Inventory):
             back = self._port(receiver)
             if self._adjacency.receiver(receiver) is None and back is not None and self._probing(receiver):
                 self._schedule.hurry(receiver, back, now)
-
-    def _live_peer(self, end: End) -> End | None:
-        """The other end of a link that is heard in both directions; None also where a switch is away."""
-        peer = self._adjacency.receiver(end)
-        if peer is None or self._adjacency.receiver(peer) != end:
-            return None
-        ports = self._port(end), self._port(peer)
-        heard = all(port is not None and port.unheard < self._misses for port in ports)
-        return peer if heard and self.connected(end.dpid) and self.connected(peer.dpid) else None
-
-    def _outstanding(self, port: PortState | None, nonce: bytes, now: float) -> int | None:
-        if port is not None:
-            for index, (known, sent) in enumerate(port.nonces):
-                if known == nonce and now - sent <= self._misses * self._interval:
-                    return index
-        return None
 
     def _forget(self, end: End) -> None:
         """End both directions at a port, and believe no probe that left it before."""
@@ -392,10 +302,8 @@ class Discovery(Inventory):
         self._hosts.discard(end)
         self._forget(end)
 
-    def _remember(self, end: End, port: PortState, nonce: bytes, now: float) -> None:
+    def _count(self, end: End, port: PortState) -> None:
         """A probe goes out now. It counts as unheard only if somebody could hear it."""
-        port.nonces = [*port.nonces[-self._misses :], (nonce, now)]
-        port.sent = now
         receiver = self._adjacency.receiver(end)
         if receiver is not None and self.connected(receiver.dpid):
             port.unheard += 1
@@ -416,18 +324,7 @@ class Discovery(Inventory):
                 if port is not None:
                     port.unheard = 0
 
-    def _probing(self, end: End) -> bool:
-        switch = self._switches.get(end.dpid)
-        port = switch.ports.get(end.interface) if switch is not None and switch.connected else None
-        fits = 0 < len(end.interface.encode()) <= lldp.MAX_INTERFACE
-        return port is not None and port.port.up and port.port.number <= MAX_PORT and not self.is_host(end) and fits
-
     def _start(self, end: End, now: float) -> None:
         port = self._port(end)
         if port is not None and self._probing(end):
             self._schedule.push(end, port, now)
-
-    def _record(self, end: End) -> EndRecord:
-        port = self._port(end)
-        assert port is not None, "links exist between known ports only"
-        return EndRecord(end.dpid, end.interface, port.port.number, port.port.speed)

@@ -1,4 +1,5 @@
-"""What operators say about links: another cost than the declared one, and what traffic is to leave (drained).
+"""What operators say about links: another cost than the declared one, another oversubscription than all have, and what
+traffic is to leave (drained).
 
 A drained link, and every link of a drained switch, costs so much that routing takes it only where there is no other
 way, as with the maximum metric of OSPF (RFC 6987) or the overload bit of IS-IS (RFC 3277): nobody is cut off, and a
@@ -21,15 +22,22 @@ from sdn.topology.records import key
 MAX_COST = 65_535
 """Of a link, as in OSPF (RFC 2328); a path of 15 such links is still cheaper than one over a drained link."""
 
+MIN_OVERSUBSCRIPTION, MAX_OVERSUBSCRIPTION = 0.01, 1000.0
+"""How much of the capacity of a link connections may reserve; 1.0 is all of it."""
+
 _Ends = tuple[End, End]
 
 
 @dataclass(frozen=True, slots=True)
 class LinkWish:
-    """What is said about a link. cost: 1 to MAX_COST, 0: that which it has by itself."""
+    """What is said about a link. cost: 1 to MAX_COST, 0: that which it has by itself.
+
+    oversubscription: MIN_OVERSUBSCRIPTION to MAX_OVERSUBSCRIPTION, 0: that of all links.
+    """
 
     drained: bool = False
     cost: int = 0
+    oversubscription: float = 0.0
 
 
 class Maintenance:
@@ -83,7 +91,7 @@ class Maintenance:
             del self._links[pair]
         else:
             self._links[pair] = wish
-        self._changed[key(*pair)] = codec.dumps([wish.drained, wish.cost]) if pair in self._links else None
+        self._changed[key(*pair)] = _text(wish) if pair in self._links else None
         return True
 
     def set_switch(self, dpid: Dpid, *, drained: bool) -> bool:
@@ -108,7 +116,10 @@ class Maintenance:
     def apply(self, pair: _Ends, link: Link) -> Link:
         """A link as operators wish it to be."""
         cost = (self.of(pair).cost or link.cost) + self._penalty * self.drained(pair)
-        return link if cost == link.cost else replace(link, cost=cost)
+        oversubscription = self.of(pair).oversubscription
+        if (cost, oversubscription) == (link.cost, link.oversubscription):
+            return link
+        return replace(link, cost=cost, oversubscription=oversubscription)
 
 
 def _parts(name: str) -> list[tuple[str, str, str]]:
@@ -117,7 +128,21 @@ def _parts(name: str) -> list[tuple[str, str, str]]:
     return [part.partition("/") for part in (first, second) if part]
 
 
+def _text(wish: LinkWish) -> str:
+    """[drained, cost], as earlier versions wrote it, and the oversubscription behind if one is given."""
+    values: list[codec.Json] = [wish.drained, wish.cost]
+    return codec.dumps([*values, wish.oversubscription] if wish.oversubscription else values)
+
+
 def _wish(value: object) -> LinkWish:
-    if isinstance(value, list) and [type(item) for item in value] == [bool, int] and 0 <= value[1] <= MAX_COST:
-        return LinkWish(value[0], value[1])
-    raise ValueError("not [drained, cost]")
+    if not isinstance(value, list) or [type(item) for item in value] not in (
+        [bool, int],
+        [bool, int, int],
+        [bool, int, float],
+    ):
+        raise ValueError("not [drained, cost, oversubscription]")
+    wish = LinkWish(*value)
+    more = wish.oversubscription
+    if 0 <= wish.cost <= MAX_COST and (not more or MIN_OVERSUBSCRIPTION <= more <= MAX_OVERSUBSCRIPTION):
+        return wish
+    raise ValueError("out of range")

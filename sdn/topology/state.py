@@ -27,6 +27,7 @@ from sdn.topology.discovery import Discovery
 from sdn.topology.latency import Latencies, Latency
 from sdn.topology.maintenance import LinkWish, Maintenance
 from sdn.topology.records import key, read_penalties, write_penalty
+from sdn.topology.silence import SilenceChange, Silences
 
 PENALTY = 1_000_000
 """Added to the cost of a link for each end whose switch is away, and while it is damped: taken only where there is no
@@ -64,18 +65,6 @@ class DampingChange:
     ends: tuple[str, str]
     damped: bool
     penalty: int
-
-
-@dataclass(frozen=True, slots=True)
-class SilenceChange:
-    """Both ports of a link are up, and from now on it carries nothing (BFD), or it does again. ends: for people.
-
-    at: of the ends, those whose switches say so.
-    """
-
-    ends: tuple[str, str]
-    silent: bool
-    at: tuple[str, ...] = ()
 
 
 class TopologyState:
@@ -117,8 +106,7 @@ class TopologyState:
         self._latency: dict[wiring.SeenLink, int] = {}
         """As measured when it was taken over, in microseconds."""
         self.latencies = Latencies()
-        self._silent: set[wiring.SeenLink] = set()
-        self._silence_changes: dict[wiring.SeenLink, SilenceChange] = {}
+        self._silences = Silences(self.discovery, self._show)
         self._damping_changes: dict[wiring.SeenLink, DampingChange] = {}
         self._pairs: dict[End, wiring.SeenLink] = {}
         self._plain: dict[wiring.SeenLink, Link] = {}
@@ -291,14 +279,7 @@ class TopologyState:
         found = []
         if self.declared is not None:
             found = wiring.faults(self.declared, self._wiring.matching(), self.discovery, self._show, self.name_of)
-        silent = []
-        for pair in self.discovery.silent_links():
-            at = " and ".join(self._show(end) for end in pair if self.discovery.silent(end))
-            message = f"the cable between {self._show(pair[0])} and {self._show(pair[1])} carries nothing: {at} says so"
-            silent.append(WiringFault("SilentLink", f"{message} (BFD)", (self._named(pair[0]), self._named(pair[1]))))
-        explained = {frozenset(fault.ends) for fault in silent}
-        found = [fault for fault in found if fault.kind != "MissingLink" or frozenset(fault.ends) not in explained]
-        found += silent
+        found = self._silences.explain(found, self._named)
         for sender, receiver in self.discovery.one_way(self._now - self._patience):
             message = f"{self._show(receiver)} hears {self._show(sender)}, but is not heard by it"
             ends = self._named(sender), self._named(receiver)
@@ -317,24 +298,9 @@ class TopologyState:
 
     def take_silence_changes(self) -> tuple[SilenceChange, ...]:
         """Links that carry nothing while their ports are up, or do again, since the last call."""
-        changes, self._silence_changes = self._silence_changes, {}
-        return tuple(changes.values())
+        return self._silences.take()
 
     # Inside
-
-    def _note_silence(self, pair: wiring.SeenLink) -> None:
-        """What is silent is told until the link is usable again: a port that went down meanwhile tells of itself."""
-        discovery = self.discovery
-        ends = self._show(pair[0]), self._show(pair[1])
-        if discovery.usable(pair):
-            if pair in self._silent:
-                self._silent.remove(pair)
-                self._silence_changes[pair] = SilenceChange(ends, silent=False)
-        elif pair in self._plain and pair not in self._silent:
-            at = tuple(self._show(end) for end in pair if discovery.silent(end))
-            if at and discovery.link_at(pair[0]) == pair:
-                self._silent.add(pair)
-                self._silence_changes[pair] = SilenceChange(ends, silent=True, at=at)
 
     def _link_state(self, pair: wiring.SeenLink, link: Link) -> LinkState:
         return LinkState(
@@ -377,7 +343,7 @@ class TopologyState:
                     self._pairs[end] = pair
                 elif self._pairs.get(end) == pair:
                     del self._pairs[end]
-            self._note_silence(pair)
+            self._silences.note(pair, up=pair in self._plain)
             if not up and self._plain.pop(pair, None) is not None and self._damping.lost(pair, self._now):
                 self._note_damping(pair, damped=True)
             if not up:

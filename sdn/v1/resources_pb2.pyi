@@ -308,6 +308,7 @@ class ProbeCounts(_message.Message):
     LATENCY_US_FIELD_NUMBER: _builtins.int
     LATENCY_ERROR_US_FIELD_NUMBER: _builtins.int
     VERIFIED_TIME_FIELD_NUMBER: _builtins.int
+    JITTER_US_FIELD_NUMBER: _builtins.int
     sent: _builtins.int
     lost: _builtins.int
     loss: _builtins.float
@@ -316,6 +317,10 @@ class ProbeCounts(_message.Message):
     """One way, estimated: the mean of both directions. 0: not known yet."""
     latency_error_us: _builtins.int
     """What that may be wrong by."""
+    jitter_us: _builtins.int
+    """By how much one probe's time differs from that of the one before, in the same direction: the mean of the last 8
+    differences, and of both directions (RFC 3393). 0: not known yet, or less than a microsecond.
+    """
     @_builtins.property
     def verified_time(self) -> _timestamp_pb2.Timestamp:
         """When probes came back along the path last."""
@@ -329,10 +334,11 @@ class ProbeCounts(_message.Message):
         latency_us: _builtins.int = ...,
         latency_error_us: _builtins.int = ...,
         verified_time: _timestamp_pb2.Timestamp | None = ...,
+        jitter_us: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["verified_time", b"verified_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["latency_error_us", b"latency_error_us", "latency_us", b"latency_us", "loss", b"loss", "lost", b"lost", "sent", b"sent", "verified_time", b"verified_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["jitter_us", b"jitter_us", "latency_error_us", b"latency_error_us", "latency_us", b"latency_us", "loss", b"loss", "lost", b"lost", "sent", b"sent", "verified_time", b"verified_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -954,6 +960,9 @@ class Constraints(_message.Message):
     DIVERSITY_FIELD_NUMBER: _builtins.int
     EXPLICIT_PATH_FIELD_NUMBER: _builtins.int
     AFFINE_TO_FIELD_NUMBER: _builtins.int
+    INCLUDE_SWITCHES_FIELD_NUMBER: _builtins.int
+    INCLUDE_LINKS_FIELD_NUMBER: _builtins.int
+    INCLUDE_RISK_GROUPS_FIELD_NUMBER: _builtins.int
     PINNED_FIELD_NUMBER: _builtins.int
     max_latency_us: _builtins.int
     """Sum of the links' latencies, in microseconds, that is never exceeded."""
@@ -995,6 +1004,17 @@ class Constraints(_message.Message):
     def affine_to(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Other connections of the tenant (full name or id) along whose links this one goes as far as it can."""
 
+    @_builtins.property
+    def include_switches(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What the path uses, in any order, at most 4 in all three lists together: these switches, these links (SWITCH:INTERFACE
+        of either end), and of each of these shared-risk groups at least one link. A backup path is free. Not beside
+        explicit_path.
+        """
+
+    @_builtins.property
+    def include_links(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def include_risk_groups(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
@@ -1011,11 +1031,14 @@ class Constraints(_message.Message):
         diversity: Global___Scope.ValueType = ...,
         explicit_path: _abc.Iterable[_builtins.str] | None = ...,
         affine_to: _abc.Iterable[_builtins.str] | None = ...,
+        include_switches: _abc.Iterable[_builtins.str] | None = ...,
+        include_links: _abc.Iterable[_builtins.str] | None = ...,
+        include_risk_groups: _abc.Iterable[_builtins.str] | None = ...,
         pinned: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["affine_to", b"affine_to", "diverse_from", b"diverse_from", "diversity", b"diversity", "exclude_links", b"exclude_links", "exclude_risk_groups", b"exclude_risk_groups", "exclude_switches", b"exclude_switches", "explicit_path", b"explicit_path", "max_cost", b"max_cost", "max_hops", b"max_hops", "max_latency_us", b"max_latency_us", "pinned", b"pinned", "strategy", b"strategy", "target_latency_us", b"target_latency_us", "via", b"via"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["affine_to", b"affine_to", "diverse_from", b"diverse_from", "diversity", b"diversity", "exclude_links", b"exclude_links", "exclude_risk_groups", b"exclude_risk_groups", "exclude_switches", b"exclude_switches", "explicit_path", b"explicit_path", "include_links", b"include_links", "include_risk_groups", b"include_risk_groups", "include_switches", b"include_switches", "max_cost", b"max_cost", "max_hops", b"max_hops", "max_latency_us", b"max_latency_us", "pinned", b"pinned", "strategy", b"strategy", "target_latency_us", b"target_latency_us", "via", b"via"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

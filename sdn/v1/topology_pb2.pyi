@@ -184,6 +184,7 @@ class Link(_message.Message):
     UNUSED_FIELD_NUMBER: _builtins.int
     MEASURED_FIELD_NUMBER: _builtins.int
     DRAINED_FIELD_NUMBER: _builtins.int
+    OVERSUBSCRIPTION_FIELD_NUMBER: _builtins.int
     up: _builtins.bool
     declared: _builtins.bool
     """Whether a topology file declares it."""
@@ -201,6 +202,8 @@ class Link(_message.Message):
     """Seen, and not used, because sdnd uses declared links only."""
     drained: _builtins.bool
     """Traffic leaves it where there is another way, because an operator said so of it or of one of its switches."""
+    oversubscription: _builtins.float
+    """How much of the capacity connections may reserve, 1 for all of it; 0: as of all links."""
     @_builtins.property
     def a(self) -> Global___LinkEnd: ...
     @_builtins.property
@@ -228,10 +231,11 @@ class Link(_message.Message):
         unused: _builtins.bool = ...,
         measured: Global___LatencyMeasurement | None = ...,
         drained: _builtins.bool = ...,
+        oversubscription: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["a", b"a", "b", b"b", "measured", b"measured"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["a", b"a", "away", b"away", "b", b"b", "capacity_bps", b"capacity_bps", "cost", b"cost", "damped", b"damped", "declared", b"declared", "drained", b"drained", "latency_us", b"latency_us", "measured", b"measured", "reserved_ab_bps", b"reserved_ab_bps", "reserved_ba_bps", b"reserved_ba_bps", "unused", b"unused", "up", b"up"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["a", b"a", "away", b"away", "b", b"b", "capacity_bps", b"capacity_bps", "cost", b"cost", "damped", b"damped", "declared", b"declared", "drained", b"drained", "latency_us", b"latency_us", "measured", b"measured", "oversubscription", b"oversubscription", "reserved_ab_bps", b"reserved_ab_bps", "reserved_ba_bps", b"reserved_ba_bps", "unused", b"unused", "up", b"up"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -714,10 +718,15 @@ class SetMaintenanceRequest(_message.Message):
     TARGET_FIELD_NUMBER: _builtins.int
     DRAINED_FIELD_NUMBER: _builtins.int
     COST_FIELD_NUMBER: _builtins.int
+    OVERSUBSCRIPTION_FIELD_NUMBER: _builtins.int
     drained: _builtins.bool
     """Not set: as before."""
     cost: _builtins.int
     """Of a link, 1 to 65,535; 0: that which it has by itself. Not set: as before."""
+    oversubscription: _builtins.float
+    """Of a link, 0.01 to 1000: how much of its capacity connections may reserve, 1 for all of it; 0: as of all links (sdnd
+    --oversubscription). Who has more than fits then looks for another path. Not set: as before.
+    """
     @_builtins.property
     def target(self) -> Global___MaintenanceTarget: ...
     def __init__(
@@ -726,19 +735,24 @@ class SetMaintenanceRequest(_message.Message):
         target: Global___MaintenanceTarget | None = ...,
         drained: _builtins.bool | None = ...,
         cost: _builtins.int | None = ...,
+        oversubscription: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_cost", b"_cost", "_drained", b"_drained", "cost", b"cost", "drained", b"drained", "target", b"target"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cost", b"_cost", "_drained", b"_drained", "_oversubscription", b"_oversubscription", "cost", b"cost", "drained", b"drained", "oversubscription", b"oversubscription", "target", b"target"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cost", b"_cost", "_drained", b"_drained", "cost", b"cost", "drained", b"drained", "target", b"target"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cost", b"_cost", "_drained", b"_drained", "_oversubscription", b"_oversubscription", "cost", b"cost", "drained", b"drained", "oversubscription", b"oversubscription", "target", b"target"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__cost: _TypeAlias = _typing.Literal["cost"]  # noqa: Y015
     _WhichOneofArgType__cost: _TypeAlias = _typing.Literal["_cost", b"_cost"]  # noqa: Y015
     _WhichOneofReturnType__drained: _TypeAlias = _typing.Literal["drained"]  # noqa: Y015
     _WhichOneofArgType__drained: _TypeAlias = _typing.Literal["_drained", b"_drained"]  # noqa: Y015
+    _WhichOneofReturnType__oversubscription: _TypeAlias = _typing.Literal["oversubscription"]  # noqa: Y015
+    _WhichOneofArgType__oversubscription: _TypeAlias = _typing.Literal["_oversubscription", b"_oversubscription"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__cost) -> _WhichOneofReturnType__cost | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__drained) -> _WhichOneofReturnType__drained | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__oversubscription) -> _WhichOneofReturnType__oversubscription | None: ...
 
 Global___SetMaintenanceRequest: _TypeAlias = SetMaintenanceRequest  # noqa: Y015
 
@@ -797,11 +811,14 @@ class Maintenance(_message.Message):
     SETTLED_FIELD_NUMBER: _builtins.int
     NEEDED_BY_FIELD_NUMBER: _builtins.int
     STAYING_FIELD_NUMBER: _builtins.int
+    OVERSUBSCRIPTION_FIELD_NUMBER: _builtins.int
     drained: _builtins.bool
     cost: _builtins.int
     """As given, 0 for none."""
     settled: _builtins.bool
     """All routes and connections are where they should be, and what was on its way has arrived."""
+    oversubscription: _builtins.float
+    """As given, 0 for none."""
     @_builtins.property
     def target(self) -> Global___MaintenanceTarget: ...
     @_builtins.property
@@ -821,10 +838,11 @@ class Maintenance(_message.Message):
         settled: _builtins.bool = ...,
         needed_by: _abc.Iterable[_builtins.str] | None = ...,
         staying: _abc.Iterable[Global___StayingConnection] | None = ...,
+        oversubscription: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["target", b"target"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "drained", b"drained", "needed_by", b"needed_by", "settled", b"settled", "staying", b"staying", "target", b"target"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "drained", b"drained", "needed_by", b"needed_by", "oversubscription", b"oversubscription", "settled", b"settled", "staying", b"staying", "target", b"target"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

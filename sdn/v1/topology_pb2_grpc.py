@@ -98,7 +98,7 @@ class TopologyServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SetMaintenance(self, request, context):
-        """Drain a link or a switch, end that, or give a link another cost. Answered when it is durable and under way; when
+        """Drain a link or a switch, end that, or give a link another cost or oversubscription. Answered when it is durable and under way; when
         traffic has moved is told by GetMaintenance (settled). It is kept over restarts.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -42,7 +42,7 @@ class TopologyServiceStub:
     repair is under way; UNAVAILABLE when the switch is not connected or goes away meanwhile.
     """
     SetMaintenance: _grpc.UnaryUnaryMultiCallable[_topology_pb2.SetMaintenanceRequest, _topology_pb2.Maintenance]
-    """Drain a link or a switch, end that, or give a link another cost. Answered when it is durable and under way; when
+    """Drain a link or a switch, end that, or give a link another cost or oversubscription. Answered when it is durable and under way; when
     traffic has moved is told by GetMaintenance (settled). It is kept over restarts.
     """
     GetMaintenance: _grpc.UnaryUnaryMultiCallable[_topology_pb2.GetMaintenanceRequest, _topology_pb2.Maintenance]
@@ -61,7 +61,7 @@ class TopologyServiceAsyncStub(TopologyServiceStub):
     repair is under way; UNAVAILABLE when the switch is not connected or goes away meanwhile.
     """
     SetMaintenance: _aio.UnaryUnaryMultiCallable[_topology_pb2.SetMaintenanceRequest, _topology_pb2.Maintenance]  # type: ignore[assignment]
-    """Drain a link or a switch, end that, or give a link another cost. Answered when it is durable and under way; when
+    """Drain a link or a switch, end that, or give a link another cost or oversubscription. Answered when it is durable and under way; when
     traffic has moved is told by GetMaintenance (settled). It is kept over restarts.
     """
     GetMaintenance: _aio.UnaryUnaryMultiCallable[_topology_pb2.GetMaintenanceRequest, _topology_pb2.Maintenance]  # type: ignore[assignment]
@@ -107,7 +107,7 @@ class TopologyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _topology_pb2.SetMaintenanceRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_topology_pb2.Maintenance, _abc.Awaitable[_topology_pb2.Maintenance]]:
-        """Drain a link or a switch, end that, or give a link another cost. Answered when it is durable and under way; when
+        """Drain a link or a switch, end that, or give a link another cost or oversubscription. Answered when it is durable and under way; when
         traffic has moved is told by GetMaintenance (settled). It is kept over restarts.
         """
 

@@ -151,11 +151,19 @@ class Daemon:
     async def resilience(self) -> Resilience:
         return self.survey
 
-    async def maintain(self, target: Target, drained: bool | None, cost: int | None) -> MaintenanceView:
+    async def maintain(
+        self, target: Target, drained: bool | None, cost: int | None, oversubscription: float | None = None
+    ) -> MaintenanceView:
         self.asked = target, drained, cost
         if self.failure is not None:
             raise self.failure
-        return replace(self.maintained, target=target, drained=bool(drained), cost=cost or 0)
+        return replace(
+            self.maintained,
+            target=target,
+            drained=bool(drained),
+            cost=cost or 0,
+            oversubscription=oversubscription or 0.0,
+        )
 
     def maintenance(self, target: Target) -> MaintenanceView:
         return replace(self.maintained, target=target, drained=True, settled=True)

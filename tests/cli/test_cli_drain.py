@@ -49,6 +49,13 @@ def test_a_cost_is_set_and_taken_back(run: Any, daemon: Any) -> None:
     assert run("topology", "cost", "leaf1", "spine1", "70000").exit_code == 2
 
 
+def test_more_than_the_capacity_may_be_reserved_of_a_link(run: Any, daemon: Any) -> None:
+    assert run("topology", "oversubscription", "leaf1:eth2", "spine1", "1.5").stdout == (
+        "leaf1:eth2 - spine1:: in use, oversubscription 1.5, traffic has moved\n"
+    )
+    assert run("topology", "oversubscription", "leaf1", "spine1", "2000").exit_code == 2
+
+
 def test_for_programs_and_refusals(run: Any, daemon: Any) -> None:
     found = json.loads(run("drain", "spine1", "-o", "json").stdout)
     assert (found["target"]["switch"], found["drained"], found["settled"]) == ("spine1", True, True)

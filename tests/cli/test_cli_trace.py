@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from simulation import Simulation
 
 from sdn.controller.views import Views
 from sdn.model.intent import Binding, Network, Port, Subnet, Tenant
+from sdn.model.tracing import LiveHop, LiveTrace, LiveVerdict, TraceQuestion, TraceView
 
 RED = "tenants/red"
 
@@ -123,3 +125,24 @@ def test_wrong_command_lines(trace: Any, arguments: tuple[str, ...], says: str) 
     result = trace(*arguments)
     assert result.exit_code == 2
     assert says in result.stderr or says.replace("h1", "h2") in result.stderr
+
+
+def test_a_probe_is_told_hop_by_hop_and_has_its_own_exit_code(trace: Any, daemon: Any) -> None:
+    strange = LiveHop("leaf2", "passed", "eth1", after=(300, 20), expected=False)
+    hops = (LiveHop("leaf1", "sent", after=(0, 0)), strange, LiveHop("leaf3", "arrived", port=f"{RED}/ports/h2"))
+
+    async def trace_live(asked: TraceQuestion) -> TraceView:
+        view: TraceView = daemon.trace(asked)
+        return replace(view, live=LiveTrace(LiveVerdict.DETOURED, "it strayed", hops))
+
+    daemon.trace_live = trace_live
+    result = trace("h1", "h2", "-t", "red", "--live")
+    assert result.exit_code == 5
+    *_, probe, verdict = result.stdout.rstrip("\n").split("\n\n")
+    assert probe.splitlines() == [
+        "probe",
+        "     0.00 ms +-0.00   leaf1: sent",
+        "     0.30 ms +-0.02   leaf2: passed by eth1  * not by the programs",
+        "  ?                   leaf3: arrived for tenants/red/ports/h2",
+    ]
+    assert verdict == "the probe strayed: it strayed"

@@ -1,7 +1,7 @@
 """BFD on the links of real switches, set over their databases by a real sdnd; and what tenants have to do with it.
 
-Ports of the lab's datapath forward when ovs-vswitchd looks at them, so the sessions are slow here. How fast silent links
-are found is measured with real cables (bench/failover.py, tests/bench).
+Ports of the lab's datapath forward when ovs-vswitchd looks at them, so the sessions are slow here. How fast silent
+links are found is measured with real cables (bench/failover.py, tests/bench).
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ pytestmark = pytest.mark.lab
 SPEC = "ring:switches=3,hosts=2"
 TARGET = "00:23:20:00:00:01"
 FRAMES = [
-    # RFC 5880, 4.1: version 1, administratively down, multiplier 3, 24 octets; discriminators of nobody and of the first
-    # session that a switch could have.
+    # RFC 5880, 4.1: version 1, administratively down, multiplier 3, 24 octets; discriminators of nobody and of the
+    # first session that a switch could have.
     bytes([0x20, state << 6, 3, 24]) + mine.to_bytes(4) + yours.to_bytes(4) + (20_000).to_bytes(4) * 2 + bytes(4)
     for state in (0, 1, 3)
     for mine, yours in ((7, 0), (7, 1))

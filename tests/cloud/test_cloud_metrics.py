@@ -38,6 +38,7 @@ def port() -> int:
 def lab(port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudLab]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SDN_COUNTER_INTERVAL", "0.5")
+        patch.setenv("SDN_PATH_PROBE_INTERVAL", "1")
         patch.setenv("SDN_METRICS", f"127.0.0.1:{port}")
         with cloud_lab("leaf-spine:spines=1,leaves=2,hosts=2", tmp_path_factory.mktemp("metrics"), "each") as lab:
             yield lab
@@ -69,14 +70,16 @@ def scraped(lab: CloudLab, port: int) -> dict[str, list[Any]]:
         lab.client.ports.get("tenants/red/ports/none")
     red = sorted(host for host in lab.hosts if lab.tenant[host] == "red")
     a, b = map(lab.port_of, red[:2])
-    lab.client.connections.create(pb.Connection(name="tenants/red/connections/c", a=a, b=b, bandwidth_bps=1), wait=30)
+    lab.client.connections.create(
+        pb.Connection(name="tenants/red/connections/c", a=a, b=b, bandwidth_bps=1000), wait=30
+    )
     watch = lab.client.ports.watch()
     next(iter(watch))
     end = monotonic() + DEADLINE
     while True:
         found = scrape(port)
         counted = [len(found.get(f"sdn_{name}_total", ())) for name in ("port_receive_bytes", "connection_bytes")]
-        if counted == [len(lab.hosts), 2]:
+        if counted == [len(lab.hosts), 2] and "sdn_connection_jitter_seconds" in found:
             watch.close()
             return found
         assert monotonic() < end
@@ -121,6 +124,21 @@ def test_what_is_documented_is_what_is_exported(scraped: dict[str, list[Any]]) -
     documented = {name for row in rows for name in names_in(row)}
     exported = {re.sub(r"_(bucket|count|sum)$", "", name) for name in scraped}
     assert documented == exported
+
+
+def test_a_connection_is_told_with_what_it_has_and_how_it_is(scraped: dict[str, list[Any]]) -> None:
+    def of(name: str) -> list[tuple[str, float]]:
+        found = [sample for sample in scraped[f"sdn_connection_{name}"] if sample.labels["connection"] == "c"]
+        assert {sample.labels["tenant"] for sample in found} == {"red"}
+        return sorted(
+            (sample.labels.get("state", sample.labels.get("direction", "")), sample.value) for sample in found
+        )
+
+    assert of("state") == [("VERIFIED", 1)]
+    assert of("reserved_bytes_per_second") == [("ab", 1000 / 8), ("ba", 1000 / 8)]
+    assert of("loss_ratio") == [("", 0)]
+    assert of("probes_total")[0][1] >= 4
+    assert 0 < of("latency_seconds")[0][1] < 1
 
 
 def test_health_tells_the_truth(lab: CloudLab, port: int) -> None:

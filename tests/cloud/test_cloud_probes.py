@@ -166,7 +166,7 @@ def counts(lab: CloudLab) -> dict[str, list[str]]:
     found = {}
     for switch in lab.network.topology.switches:
         lines = [line for line in lab.network.flows(switch).splitlines() if "reg7" in line]
-        assert len(lines) == 4
+        assert len(lines) == 5
         found[switch] = [line.split("priority")[0].split("n_bytes")[0].split("table")[1] for line in lines]
     return found
 

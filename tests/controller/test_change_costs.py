@@ -111,7 +111,7 @@ def test_a_restart_writes_nothing_and_compiles_everything_once(costs: Costs) -> 
     assert sim.writes() == 0
     ports = 8 + LEAVES * 8 + 2 * LEAVES + LEAVES  # attachments, endpoints, flood sets, the router
     wiring = 6 * 2 + 1  # both ends of six links, and the interface that has no port
-    assert sim.controller.compiler.made - made <= ports + wiring + 3 * 5
+    assert sim.controller.compiler.made - made <= ports + wiring + 4 * 5
 
 
 def test_a_port(costs: Costs) -> None:
@@ -228,7 +228,7 @@ def test_a_new_switch_costs_the_others_nothing(costs: Costs) -> None:
     ports = (SwitchPort(1, "new-eth1", b"\2\0\0\0\0\7", True), SwitchPort(2, "new-eth2", b"\2\0\0\0\0\x08", True))
     event = SwitchUp(999, 0x99, "127.0.0.1:1", ports, Installed({}, {}, {}))  # type: ignore[arg-type]
     cost = costs.of(lambda: costs.sim.turn(event))
-    assert cost == Cost(3 + len(ports), 0, 0), "its base, label, probes and ports; nothing is written to the others"
+    assert cost == Cost(4 + len(ports), 0, 0), "its own units and ports; nothing is written to the others"
 
 
 def test_a_connection(costs: Costs) -> None:

@@ -12,6 +12,7 @@ from sdn.model.intent import Binding, Connection, Network, Port, Tenant
 from sdn.model.program import Batch, Meter, WriteFailure
 from sdn.model.status import State
 from sdn.pipeline.layout import Table
+from sdn.pipeline.probes import UNCOUNTED
 from sdn.store.rules import MAX_CEILING
 
 T = "tenants/t"
@@ -90,7 +91,8 @@ def test_a_connection_that_has_lost_its_path_is_still_counted_and_bounded(sim: S
     sim.run(3)
     assert sim.state(NAME) is State.DEGRADED
     assert list(ceilings(sim)) == ["leaf1"]
-    assert len([key for key in sim.devices["leaf2"].flows if key[0] == Table.STEER]) == 2
+    priorities = [key[1:3] for key in sim.devices["leaf2"].flows if key[0] == Table.STEER]
+    assert sorted(priorities) == [b"\0\0", b"\0\x64", UNCOUNTED.to_bytes(2, "big")], "the miss, its own, that of probes"
 
 
 def test_a_switch_without_meters_is_named_and_the_rest_works(sim: Simulation) -> None:

@@ -32,9 +32,16 @@ class Sim(MovingRoutes):
             return []
         return super()._carry_out(effect)
 
-    def ask(self, target: Target, *, drained: bool | None = None, cost: int | None = None) -> MaintenanceView:
+    def ask(
+        self,
+        target: Target,
+        *,
+        drained: bool | None = None,
+        cost: int | None = None,
+        oversubscription: float | None = None,
+    ) -> MaintenanceView:
         token = next(self.numbers)
-        self.turn(Maintain(token, target, drained, cost))
+        self.turn(Maintain(token, target, drained, cost, oversubscription))
         result = self.told[token]
         if isinstance(result, SdnError):
             raise result

@@ -8,7 +8,7 @@ import pytest
 from probed import NAME, Probed, T, ready, wish
 
 from sdn.controller.judgement import BACK_AFTER, LOST_AFTER, Judgement, Verdict
-from sdn.controller.verification import HOLD, PROBES_PER_SECOND
+from sdn.controller.verification import HOLD, PROBES_PER_SECOND, jitter
 from sdn.model.command import Delete
 from sdn.model.ids import Dpid
 from sdn.model.intent import Connection, Constraints
@@ -230,6 +230,13 @@ def test_no_switch_is_used_that_does_not_hold_its_entries_for_probes(sim: Probed
     sim.put(wish(sim))
     sim.run(30)
     assert sim.frames == []
+
+
+def test_jitter_is_how_much_one_probe_differs_from_the_one_before() -> None:
+    assert jitter(([], [])) is None
+    assert jitter(([0.001, 0.002], [0.001])) is None, "of one direction nothing is known"
+    assert jitter(([0.001, 0.002, 0.002], [0.004, 0.001])) == 1750
+    assert jitter(([0.5, 0.5], [0.1, 0.1])) == 0
 
 
 class TestJudgement:

@@ -159,3 +159,28 @@ def test_a_port_that_was_bound_and_never_heard_may_be_a_link(sim: Simulation) ->
     relay(sim)
     sim.run(3)
     assert len(sim.controller.topology.links()) == links + 1
+
+
+@pytest.mark.parametrize("table", [Table.CLASSIFY, Table.SOURCE])
+def test_a_probe_behind_a_bound_port_is_told_and_leaves_its_link_alone(sim: Simulation, table: Table) -> None:
+    """As the host got it, and with the MAC of its port. The probe is heard where it is meant for as well."""
+    place = next(host for host in sim.declared.hosts if host.switch == "leaf1")
+    binding = Binding(switch=place.switch, interface=place.interface)
+    port = Port(name="tenants/t/ports/p", network="tenants/t/networks/n", mac="02:00:00:00:00:01", binding=binding)
+    sim.put(Tenant(name="tenants/t"), Network(name="tenants/t/networks/n"), port)
+    leaf, spine = sim.devices["leaf1"], sim.devices["spine1"]
+    number = leaf.ports[place.interface].number
+    wired = next(p for p in spine.ports.values() if sim.wires["spine1", p.name][0] == "leaf1")
+    heard = []
+    for _ in range(12):
+        sim.now += 0.1
+        sent = [e for e in sim.controller.turn([Tick()], sim.now, sim.wall) if isinstance(e, SendPacket)]
+        for effect in sent:
+            if effect.session == spine.session and effect.out_port == wired.number:
+                heard.append(effect.data)
+                sim.turn(PacketIn(leaf.session, leaf.dpid, number, table, 0, {}, effect.data))
+            sim.turn(*sim._carry(effect))
+    assert heard
+    told = {(dict(n.details)["kind"], dict(n.details)["port"]) for n in sim.events(reason="ProbeRejected")}
+    assert told == {("bound-port", str(number))}
+    assert len(sim.controller.topology.links()) == len(sim.declared.links)

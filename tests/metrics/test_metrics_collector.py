@@ -19,10 +19,12 @@ from sdn.model.measures import (
     PortMeasures,
     SwitchMeasures,
 )
+from sdn.model.status import ProbeCounts
 
 EMPTY = Measures("1.2", 0, False, True, {}, {}, (), (), (), (), 0, 0, {}, {}, {}, 0, 0)
 A, B = Counts(1, 2, 3, 4, 5, 6, 7, 8), Counts(10, 20, 30, 40, 50, 60, 70, 80)
 LINK = LinkCounters(("leaf1", "u"), ("spine1", "d"), True, 8000, Counted(A), Counted(B))
+PROBES = ProbeCounts(40, 1, 0.025, 1500, 200, 1.0, 30)
 FULL = Measures(
     version="1.2",
     revision=7,
@@ -41,7 +43,10 @@ FULL = Measures(
     queues={"inputs": 5},
     sessions=6,
     dropped=7,
-    connections=(ConnectionMeasures("red", "gold", Counted(A, NO_RATES, 1.0)),),
+    connections=(
+        ConnectionMeasures("red", "gold", Counted(A, NO_RATES, 1.0), "VERIFIED", (800, 80), PROBES),
+        ConnectionMeasures("red", "new", Counted(), "PENDING"),
+    ),
     connections_left_out=3,
 )
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
@@ -105,6 +110,41 @@ def test_the_numbers_arrive() -> None:
         ("sdn_connection_bytes_total", (("connection", "gold"), ("direction", "ba"), ("tenant", "red"))): 4,
     }
     assert {key: found[key] for key in expected} == expected
+
+
+def test_a_connection_has_thirteen_series_and_one_that_is_new_those_that_are_known() -> None:
+    _, found = scrape(FULL)
+    series = {
+        (
+            name,
+            dict(labels)["connection"],
+            "".join(dict(labels).get(label, "") for label in ("state", "direction")),
+        ): value
+        for (name, labels), value in found.items()
+        if name.startswith("sdn_connection_")
+    }
+    gold = {(name, more): value for (name, whose, more), value in series.items() if whose == "gold"}
+    assert gold == {
+        ("sdn_connection_packets_total", "ab"): 1,
+        ("sdn_connection_packets_total", "ba"): 2,
+        ("sdn_connection_bytes_total", "ab"): 3,
+        ("sdn_connection_bytes_total", "ba"): 4,
+        ("sdn_connection_state", "VERIFIED"): 1,
+        ("sdn_connection_reserved_bytes_per_second", "ab"): 100,
+        ("sdn_connection_reserved_bytes_per_second", "ba"): 10,
+        ("sdn_connection_probes_total", ""): 40,
+        ("sdn_connection_lost_probes_total", ""): 1,
+        ("sdn_connection_loss_ratio", ""): 0.025,
+        ("sdn_connection_latency_seconds", ""): 0.0015,
+        ("sdn_connection_latency_error_seconds", ""): 0.0002,
+        ("sdn_connection_jitter_seconds", ""): 0.00003,
+    }
+    new = {(name, more): value for (name, whose, more), value in series.items() if whose == "new"}
+    assert new == {
+        ("sdn_connection_state", "PENDING"): 1,
+        ("sdn_connection_reserved_bytes_per_second", "ab"): 0,
+        ("sdn_connection_reserved_bytes_per_second", "ba"): 0,
+    }
 
 
 def test_instruments_count() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from typing import Any, TypeVar
 
@@ -33,6 +34,7 @@ from sdn.model.resilience import Coverage, FailureCoverage, Resilience
 from sdn.model.selector import EVERYTHING, Selector
 from sdn.model.status import ChangeType, PathHop, State, Status
 from sdn.model.topology import SwitchPort, WiringFault
+from sdn.model.tracing import LiveHop, LiveTrace, LiveVerdict, TraceQuestion, TraceView
 from sdn.northbound import Server
 from sdn.store import Store
 
@@ -166,11 +168,26 @@ class FakeBackend:
         )
         return Resilience(True, False, (link,), (FailureCoverage((("spine1", ""),), True, Coverage(2, 0, 0, 0), ()),))
 
-    async def maintain(self, target: Target, drained: bool | None, cost: int | None) -> MaintenanceView:
+    async def maintain(
+        self, target: Target, drained: bool | None, cost: int | None, oversubscription: float | None = None
+    ) -> MaintenanceView:
         self.fake.maintained = MaintenanceView(
-            target, bool(drained), cost or 0, True, ("leaf2",), (("tenants/t/connections/c", "no other way"),)
+            target,
+            bool(drained),
+            cost or 0,
+            True,
+            ("leaf2",),
+            (("tenants/t/connections/c", "no other way"),),
+            oversubscription or 0.0,
         )
         return self.fake.maintenance(target)
+
+    async def trace_live(self, asked: TraceQuestion) -> TraceView:
+        strange = LiveHop("leaf2", "passed", "eth1", after=(300, 20), expected=False)
+        arrived = LiveHop("leaf3", "arrived", port="tenants/red/ports/h2")
+        hops = (LiveHop("leaf1", "sent", after=(0, 0)), strange, arrived)
+        view: TraceView = self.fake.trace(asked)  # type: ignore[attr-defined]
+        return replace(view, live=LiveTrace(LiveVerdict.DETOURED, "it strayed", hops))
 
     async def audit(self, switch: str) -> AuditReport:
         if switch != "leaf1":

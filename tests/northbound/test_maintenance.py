@@ -36,6 +36,9 @@ def test_what_is_wished_reaches_the_controller(client: Client, server: ServerThr
         assert answer.target.a == tpb.LinkEnd(switch="leaf1", interface="up1")
         assert client.set_maintenance(maintenance_target("leaf1", "spine1"), cost=7).cost == 7
         assert client.get_maintenance(maintenance_target("leaf1", "spine1")).cost == 7
+        assert (
+            client.set_maintenance(maintenance_target("leaf1", "spine1"), oversubscription=1.5).oversubscription == 1.5
+        )
 
 
 @pytest.mark.parametrize(

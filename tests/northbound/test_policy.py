@@ -374,7 +374,11 @@ BLUE = "tenants/blue/networks/web"
                 ),
                 f"resources[1].connection.constraints.{field}",
             )
-            for field in ("via", "exclude_switches", "exclude_links", "exclude_risk_groups")
+            for field in (
+                "via",
+                *("exclude_switches", "exclude_links", "exclude_risk_groups"),
+                *("include_switches", "include_links", "include_risk_groups"),
+            )
         ),
     ],
 )

@@ -115,6 +115,20 @@ async def test_answers_become_messages(client: AsyncClient, asked: list[TraceQue
     )
 
 
+async def test_a_probe_is_told_of_where_one_was_asked_for(client: AsyncClient, asked: list[TraceQuestion]) -> None:
+    assert not (await client.trace(H1, H2)).HasField("live")
+    live = (await client.trace(H1, H2, live=True)).live
+    assert (live.verdict, live.reason) == (pb.LiveTrace.DETOURED, "it strayed")
+    hops = [(hop.switch, hop.event, hop.interface, hop.port, hop.expected) for hop in live.hops]
+    assert hops == [
+        ("leaf1", "sent", "", "", True),
+        ("leaf2", "passed", "eth1", "", False),
+        ("leaf3", "arrived", "", H2, True),
+    ]
+    assert [(hop.after_us, hop.error_us) for hop in live.hops] == [(0, 0), (300, 20), (0, 0)]
+    assert [hop.HasField("after_us") for hop in live.hops] == [True, True, False]
+
+
 @pytest.mark.parametrize(
     ("request_", "field", "says"),
     [

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from test_pairs import compiler, flows, port, single
 
-from sdn.pipeline.layout import PROBE_METER
+from sdn.pipeline.layout import PROBE_METER, STRAY_METER
 
 LABELS = "load:0xc000001->NXM_OF_ETH_DST[0..39],resubmit(,34),load:0xb000001->NXM_OF_ETH_DST[0..39],goto_table:30"
 VIRTUAL = LABELS.replace("000001", "000009")
@@ -47,7 +47,7 @@ def test_two_interfaces_of_one_switch() -> None:
     here = flows(made, 1)
     assert "output 100 reg4=0x1 output:1,output:7" in here
     assert sum(flow.startswith("classify 100") for flow in here) == 2
-    assert sorted(made.programs[1].meters) == [1, PROBE_METER]
+    assert sorted(made.programs[1].meters) == [1, PROBE_METER, STRAY_METER]
 
 
 def test_a_place_whose_switch_is_away_has_no_number() -> None:

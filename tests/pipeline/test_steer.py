@@ -9,8 +9,18 @@ from sdn.model.notation import format_body, format_match, split_key
 from sdn.model.program import Meter
 from sdn.model.route import Path
 from sdn.pipeline import Compiler
-from sdn.pipeline.facts import Ceiling, ClassFacts, ConnectionFacts, EdgeFacts, SideFacts, SwitchFacts, Way
-from sdn.pipeline.layout import PROBE_METER, Table
+from sdn.pipeline.facts import (
+    Ceiling,
+    CircuitFacts,
+    ClassFacts,
+    ConnectionFacts,
+    EdgeFacts,
+    SideFacts,
+    SwitchFacts,
+    Way,
+)
+from sdn.pipeline.layout import STRAY_METER, Table
+from sdn.pipeline.probes import UNCOUNTED as PROBES
 
 NAME = "tenants/t/connections/c"
 WAY = Way(Path((Dpid(1), Dpid(2)), ((7, 8),)), 5, 6)
@@ -30,18 +40,18 @@ def compiler() -> Compiler:
 
 
 def shown(compiler: Compiler, dpid: int) -> list[str]:
-    """The entries of STEER and PATH but for the miss."""
+    """The entries of STEER and PATH but for the miss and for probes."""
     found = []
     for key, body in compiler.programs[dpid].flows.items():
         table, priority, match = split_key(key)
-        if table in (Table.STEER, Table.PATH) and priority:
+        if table in (Table.STEER, Table.PATH) and priority not in (0, PROBES):
             found.append(f"{table} {priority} {format_match(match)} {format_body(body)}")
     return sorted(found)
 
 
 def ceilings(compiler: Compiler, dpid: int) -> dict[int, Meter]:
     """The meters that are no ports' and not that of probes."""
-    return {number: meter for number, meter in compiler.programs[dpid].meters.items() if number > PROBE_METER}
+    return {number: meter for number, meter in compiler.programs[dpid].meters.items() if number > STRAY_METER}
 
 
 TO_12, TO_11 = "dl_dst=00:00:00:00:00:0c/00:00:00:ff:ff:ff", "dl_dst=00:00:00:00:00:0b/00:00:00:ff:ff:ff"
@@ -111,6 +121,19 @@ def test_another_path_changes_nothing_of_what_counts(compiler: Compiler) -> None
     }
 
 
+def test_a_circuit_within_a_switch_is_told_by_its_sender_alone(compiler: Compiler) -> None:
+    ends = CircuitFacts(11, 1, 7, None), CircuitFacts(12, 1, 8, None)
+    there, back = SideFacts(11, 12, (1,), Ceiling(65536, 9)), SideFacts(12, 11, (1,))
+    compiler.set_edge(NAME, EdgeFacts(there, back, ends))
+    compiler.compile()
+    assert shown(compiler, 1) == [
+        "30 100 reg1=0xb meter:65536,goto_table:32",
+        "30 100 reg1=0xc goto_table:32",
+        "32 100 reg1=0xb goto_table:48",
+        "32 100 reg1=0xc goto_table:48",
+    ]
+
+
 def test_a_way_begins_at_its_own_end_and_not_where_a_port_moves_to(compiler: Compiler) -> None:
     compiler.set_connection(NAME, ConnectionFacts(11, 12, (WAY,), WAY))
     compiler.set_edge(NAME, EdgeFacts(SideFacts(11, 12, (1, 2)), SideFacts(12, 11, (2,))))
@@ -123,7 +146,7 @@ def test_whose_packets_an_entry_counts(compiler: Compiler) -> None:
     compiler.compile()
     keys = [key for key in compiler.programs[1].flows if key[0] == Table.STEER]
     assert sorted(str(compiler.counts(1, key)) for key in keys) == sorted(
-        [str((NAME, True)), str((NAME, False)), str(None)]
+        [str((NAME, True)), str((NAME, False)), *["None"] * 2]  # the miss, and probes
     )
     assert compiler.counts(9, keys[0]) is None
     compiler.set_edge(NAME, None)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sdn.model.errors import Exhausted, Refused
-from sdn.model.request import Exclusion, PathRequest, Protect, Strategy
+from sdn.model.request import Exclusion, Inclusion, PathRequest, Protect, Strategy
 from sdn.model.topology import Link, LinkChanges, LinkEnd
 from sdn.routing import Finder, Ledger, bounded, pairs
 from sdn.routing.bounded import best_path
@@ -46,6 +46,24 @@ def networks(draw, switches=6, most=14):
 
 
 @st.composite
+def inclusions(draw, switches=6):
+    """Most requests have none; links are named by one end."""
+    if draw(st.sampled_from([True, True, False])):
+        return Inclusion()
+    pairs = st.tuples(st.integers(1, switches), st.integers(1, switches), st.integers(0, 1))
+    return Inclusion(
+        switches=tuple(draw(st.lists(st.integers(1, switches), max_size=2, unique=True))),
+        links=tuple(LinkEnd(a, 10 * b + i) for a, b, i in draw(st.lists(pairs, max_size=1))),
+        risk_groups=tuple(draw(st.lists(st.sampled_from(RISKS), max_size=1))),
+    )
+
+
+def free(request):
+    """As of a backup path."""
+    return replace(request, via=(), include=Inclusion())
+
+
+@st.composite
 def requests(draw, switches=6, via=True):
     source, destination = draw(st.permutations(range(1, switches + 1)))[:2]
     others = [switch for switch in range(1, switches + 1) if switch not in (source, destination)]
@@ -63,6 +81,7 @@ def requests(draw, switches=6, via=True):
             risk_groups=frozenset(draw(st.sets(st.sampled_from(RISKS), max_size=1))),
         ),
         via=tuple(draw(st.lists(st.sampled_from(others), max_size=2, unique=True))) if via else (),
+        include=draw(inclusions(switches)) if via else Inclusion(),
         strategy=draw(st.sampled_from(list(Strategy))),
     )
 
@@ -106,6 +125,9 @@ def satisfies(way, request):
         and all(exclude.risk_groups.isdisjoint(arc.link.risk_groups) for arc in way)
         and exclude.links.isdisjoint(end for arc in way for end in (arc.end, arc.peer))
         and in_order(way, request)
+        and set(request.include.switches) <= switches
+        and all(any(end in (arc.end, arc.peer) for arc in way) for end in request.include.links)
+        and all(any(risk in arc.link.risk_groups for arc in way) for risk in request.include.risk_groups)
     )
 
 
@@ -179,7 +201,7 @@ def test_all_paths_in_order(links, request):
 def test_a_pair_whenever_there_is_one(links, request, protect):
     mesh = ledger_of(links).mesh
     ways = every_way(mesh, request)
-    plain = replace(request, via=())
+    plain = free(request)
     backups = [way for way in ways if satisfies(way, plain)]
     there = [
         (one, two)
@@ -205,7 +227,7 @@ def test_a_pair_whenever_there_is_one(links, request, protect):
 def test_one_by_one_the_primary_is_the_best_that_can_be_protected(links, request, protect):
     mesh = ledger_of(links).mesh
     ways = every_way(mesh, request)
-    backups = [way for way in ways if satisfies(way, replace(request, via=()))]
+    backups = [way for way in ways if satisfies(way, free(request))]
     ranks = [
         weight(one, request)
         for one in ways
@@ -280,6 +302,14 @@ def test_a_refusal_offers_what_would_do(links, request):
                 assert best_path(mesh, replace(request, **{field: least - 1})) is None
             case "exclude", []:
                 assert best_path(mesh, replace(request, exclude=Exclusion())) is not None
+            case field, [] if field.startswith("include"):
+                assert best_path(mesh, replace(request, include=Inclusion())) is not None
+                name, _, index = field.removeprefix("include_").partition("[")
+                values = list(getattr(request.include, name))
+                values.pop(int(index[:-1]))
+                without = replace(request.include, **{name: tuple(values)})
+                alone = "Leave it out" in violation.remedy
+                assert alone == (best_path(mesh, replace(request, include=without)) is not None)
             case "via", []:
                 assert best_path(mesh, replace(request, via=())) is not None
             case "", []:
@@ -346,3 +376,32 @@ def test_paths_of_one_switch_and_waypoints_at_the_ends():
     assert best_pair(mesh, PathRequest(source=1, destination=1), Protect.SWITCH) == ([], [])
     (way,) = best_paths(mesh, PathRequest(source=1, destination=2, via=(1, 2)))
     assert [(one.far, two.near) for one, two in pairwise(way)] == []
+
+
+def test_what_is_to_be_used_of_one_switch_and_at_the_ends():
+    mesh = ledger_of([link(1, 2, risk_groups=frozenset({"duct"})), link(1, 2, 1), link(2, 3)]).mesh
+    stay = PathRequest(source=1, destination=1, include=Inclusion(switches=(1,)))
+    assert best_path(mesh, stay) == []
+    assert best_path(mesh, replace(stay, include=Inclusion(risk_groups=("duct",)))) is None
+    wish = Inclusion(switches=(3, 1), links=(LinkEnd(2, 11),))
+    (way,) = best_paths(mesh, PathRequest(source=1, destination=3, include=wish))
+    assert way[0].end == LinkEnd(1, 21)
+
+
+def test_a_refusal_names_what_cannot_be_used_and_the_path_without():
+    links = [link(1, 2, risk_groups=frozenset({"duct"})), link(2, 4), link(1, 3), link(3, 4)]
+    finder = Finder(ledger_of(links).mesh, lambda end: f"s{end.dpid}:{end.port}", lambda dpid: f"s{dpid}")
+    wish = PathRequest(source=1, destination=4, include=Inclusion(switches=(3,), risk_groups=("duct",)))
+    with pytest.raises(Refused) as caught:
+        finder.path(wish)
+    told = {v.field: (v.reason, v.remedy) for v in caught.value.violations}
+    assert told == {
+        "include_switches[0]": (
+            "no path that satisfies all else uses the switch s3, and no switch twice",
+            "Leave it out: the best path is s1 - s2 - s4 then.",
+        ),
+        "include_risk_groups[0]": (
+            "no path that satisfies all else uses a link of the risk group duct, and no switch twice",
+            "Leave it out: the best path is s1 - s3 - s4 then.",
+        ),
+    }
