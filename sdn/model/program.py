@@ -16,7 +16,6 @@ COOKIE_MARK = 0x5D4E
 LAYOUT_VERSION = 1
 """Changes whenever tables, registers or labels change meaning; bits 40 to 47 of the cookie."""
 COOKIE_BASE = COOKIE_MARK << 48 | LAYOUT_VERSION << 40
-COOKIE_MARK_MASK = 0xFFFF << 48
 OUR_GROUPS_FROM = 1 << 29
 """Groups with this id or a higher one are ours; lower ids are left to other programs."""
 

@@ -21,6 +21,7 @@ from typing import Any
 from sdn.model.errors import InvalidInput, WriteRefused
 
 MAX_LINE = 8192
+"""Bytes: no line is longer, because of the bounds below."""
 _MAX_TEXT = 200
 _MAX_NAMES = 4000
 """Characters of names in one line; how many there are in all is told beside."""

@@ -84,11 +84,6 @@ def build(key: bytes, dpid: Dpid, interface: str, source: bytes, nonce: bytes, t
     )
 
 
-def is_lldp(frame: bytes) -> bool:
-    """Whether a frame has the EtherType of LLDP, untagged."""
-    return frame[12:14] == ETHERTYPE
-
-
 def parse(frame: bytes) -> Probe:
     """The probe in a frame; raises BadFrame and nothing else. The tag is not checked here: see ``verify``."""
     if len(frame) > MAX_FRAME:

@@ -96,6 +96,12 @@ def until(lab: CloudLab, wanted: Callable[[pb.ResourceStatus], bool]) -> pb.Reso
     return status
 
 
+def carried(lab: CloudLab, source: str, *sent: bytes) -> dict[str, list[bytes]]:
+    """What comes out, and where; without the probes by which discovery looks for links at free interfaces."""
+    found = {host: [f for f in got if f[12:14] != b"\x88\xcc"] for host, got in lab.arrivals(source, *sent).items()}
+    return {host: got for host, got in found.items() if got}
+
+
 @pytest.mark.parametrize("tags", [("", ""), ("@100", "@200"), ("@untagged", "@300")], ids=["all", "vlans", "untagged"])
 @pytest.mark.parametrize("far", [True, False], ids=["far", "one-switch"])
 def test_a_circuit_is_verified_and_its_latency_told(lab: CloudLab, tags: tuple[str, str], far: bool) -> None:
@@ -132,7 +138,7 @@ def test_entries_that_are_deleted_are_written_again_and_a_detour_is_told_as_one(
     for leaf in ("leaf1", "leaf2"):
         assert not lab.client.audit(leaf).missing, "the switches were read back, and written, at once"
     frame = bytes(range(200))
-    assert lab.arrivals(a, frame) == {b: [frame]}
+    assert carried(lab, a, frame) == {b: [frame]}
 
 
 def test_a_link_that_loses_what_is_labelled_is_left(lab: CloudLab) -> None:
@@ -150,7 +156,7 @@ def test_a_link_that_loses_what_is_labelled_is_left(lab: CloudLab) -> None:
         assert known[-1][2] != spine
     lab.forget_caches()
     frame = bytes(range(200))
-    assert lab.arrivals(a, frame) == {b: [frame]}
+    assert carried(lab, a, frame) == {b: [frame]}
 
 
 def test_frames_that_look_like_probes_come_out_as_they_went_in(lab: CloudLab) -> None:
@@ -167,8 +173,8 @@ def test_frames_that_look_like_probes_come_out_as_they_went_in(lab: CloudLab) ->
     before = counts(lab)
     for target, tag in ((b, b"\x81\x00\x00\x64"), (near, b"")):
         sent = [to + mac + tag + b"\x88\xb5" + MAGIC + bytes(60) for mac in macs for to in (*macs, *labels)]
-        assert lab.arrivals(a, *sent) == {target: sent}
-        assert lab.arrivals(target, *sent) == {a: sent}
+        assert carried(lab, a, *sent) == {target: sent}
+        assert carried(lab, target, *sent) == {a: sent}
     assert counts(lab) == before, "none came to an entry for probes"
     lab.daemon.start()
     lab.ready()

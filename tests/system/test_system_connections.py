@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import pytest
+from traffic import FRAME, counted, udp, unheard, unread
 
 pytestmark = pytest.mark.system
 pytest.importorskip("mininet.net", reason="Mininet's Python package is not installed")
@@ -14,12 +18,25 @@ pytest.importorskip("sdn.app", reason="there is no daemon in this checkout")
 from sdn_lab.lab import MininetLab  # noqa: E402 - only where Mininet is
 
 from sdn.client import ApiError  # noqa: E402
+from sdn.graph import assign_interfaces, load_topology  # noqa: E402
+from sdn.graph.write import to_yaml  # noqa: E402
 from sdn.v1 import resources_pb2 as pb  # noqa: E402
 
 TENANT = "tenants/lab"
+CONNECTIONS = f"{TENANT}/connections"
 WAIT = 20.0
 PACKETS = 100
 Link = tuple[str, str]
+SLOW = ("agg1_1", "core1")
+SLOW_US, FAST_US = 5000, 10
+CEILING = 20 * 10**6
+
+
+@pytest.fixture(scope="module", autouse=True)
+def settings() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SDN_COUNTER_INTERVAL", "1")
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -30,10 +47,28 @@ def wan() -> Iterator[MininetLab]:
 
 
 @pytest.fixture(scope="module")
-def tree() -> Iterator[MininetLab]:
-    with MininetLab("fat-tree:k=4") as lab:
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MininetLab]:
+    """A fat tree with one link that is declared to be slow."""
+    plain = assign_interfaces(load_topology("fat-tree:k=4"))
+    links = [replace(link, latency=SLOW_US if (link.a[0], link.b[0]) == SLOW else FAST_US) for link in plain.links]
+    assert sum(link.latency == SLOW_US for link in links) == 1
+    file = tmp_path_factory.mktemp("tree") / "tree.yaml"
+    file.write_text(to_yaml(replace(plain, links=tuple(links))))
+    with MininetLab(str(file)) as lab:
         lab.everybody("10.0.0.0/24")
         yield lab
+
+
+@pytest.fixture(params=["wan", "tree"])
+def either(request: pytest.FixtureRequest) -> Iterator[MininetLab]:
+    lab = request.getfixturevalue(request.param)
+    yield lab
+    clear(lab)
+
+
+def clear(lab: MininetLab) -> None:
+    """Without connections."""
+    lab.client.apply([], [connection.name for connection in lab.client.connections.list(TENANT)], wait=WAIT)
 
 
 @pytest.fixture(autouse=True)
@@ -41,19 +76,42 @@ def without_connections(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     for fixture in ("wan", "tree"):
         if fixture in request.fixturenames:
-            client = request.getfixturevalue(fixture).client
-            client.apply([], [connection.name for connection in client.connections.list(TENANT)], wait=WAIT)
+            clear(request.getfixturevalue(fixture))
 
 
 def host_at(lab: MininetLab, switch: str) -> str:
     return str(next(host.name for host in lab.network.topology.hosts if host.switch == switch))
 
 
-def connect(lab: MininetLab, a: str, b: str, name: str = "c", **fields: object) -> pb.Connection:
+def connect(
+    lab: MininetLab, a: str, b: str, name: str = "c", *, bandwidth: int = 10**9, wait: float = WAIT, **fields: object
+) -> pb.Connection:
     """Between hosts."""
     ends = {"a": lab.endpoint(a).port, "b": lab.endpoint(b).port}
-    wish = pb.Connection(name=f"{TENANT}/connections/{name}", bandwidth_bps=10**9, **ends, **fields)  # type: ignore[arg-type]
-    return lab.client.connections.create(wish, wait=WAIT)
+    wish = pb.Connection(name=f"{TENANT}/connections/{name}", bandwidth_bps=bandwidth, **ends, **fields)  # type: ignore[arg-type]
+    return lab.client.connections.create(wish, wait=wait)
+
+
+def until(lab: MininetLab, name: str, wanted: Callable[[pb.ResourceStatus], bool]) -> pb.ResourceStatus:
+    """The status of a connection when it is as wanted."""
+    end = time.monotonic() + WAIT
+    while not wanted(status := lab.client.connections.get(f"{CONNECTIONS}/{name}").status):
+        assert time.monotonic() < end, status
+    return status
+
+
+def switches(status: pb.ResourceStatus) -> list[str]:
+    return [hop.switch for hop in status.path]
+
+
+def steered(status: pb.ResourceStatus) -> bool:
+    return status.state in (pb.PROGRAMMED, pb.VERIFIED)
+
+
+def far(lab: MininetLab) -> tuple[str, str]:
+    """Two hosts on different sides."""
+    hosts = lab.network.topology.hosts
+    return hosts[0].name, hosts[-1].name
 
 
 def links_of(hops: Sequence[pb.PathHop]) -> set[Link]:
@@ -123,6 +181,111 @@ def test_a_latency_limit_avoids_the_slow_way(wan: MininetLab) -> None:
     fast = connect(wan, a, b, "fast", constraints=pb.Constraints(max_latency_us=10_000))
     assert [hop.switch for hop in fast.status.path] == ["hstn", "atla", "ipls", "chin"]
     assert taken(wan, a, b) == both_ways(links_of(fast.status.path))
+
+
+def test_a_latency_limit_avoids_the_slow_link_of_a_fat_tree(tree: MininetLab) -> None:
+    a, b = far(tree)
+    slow = connect(tree, a, b, "slow", constraints=pb.Constraints(via=[SLOW[1]]))
+    assert SLOW in links_of(slow.status.path)
+    assert taken(tree, a, b) == both_ways(links_of(slow.status.path))
+    tree.client.connections.delete(slow.name, wait=WAIT)
+    fast = connect(tree, a, b, "fast", constraints=pb.Constraints(max_latency_us=SLOW_US))
+    way = links_of(fast.status.path)
+    assert taken(tree, a, b) == both_ways(way)
+    assert not both_ways(way) & both_ways({SLOW})
+    tree.client.connections.delete(fast.name, wait=WAIT)
+    with pytest.raises(ApiError) as caught:
+        connect(tree, a, b, "both", constraints=pb.Constraints(via=[SLOW[1]], max_hops=4, max_latency_us=SLOW_US))
+    assert str(SLOW_US + 3 * FAST_US) in str(caught.value).replace(",", ""), "the latency that there is"
+
+
+def test_connections_that_are_diverse_share_no_link_of_a_fat_tree(tree: MininetLab) -> None:
+    hosts = tree.network.topology.hosts
+    (a, b), (c, d) = (hosts[0].name, hosts[-1].name), (hosts[1].name, hosts[-2].name)
+    first = connect(tree, a, b, "first")
+    apart = pb.Constraints(diverse_from=[first.name], diversity=pb.LINK)
+    second = connect(tree, c, d, "second", constraints=apart)
+    ways = [taken(tree, *ends) for ends in ((a, b), (c, d))]
+    assert ways == [both_ways(links_of(item.status.path)) for item in (first, second)]
+    assert not ways[0] & ways[1]
+
+
+def test_ceilings_hold_within_ten_percent_and_counters_agree_with_iperf3(either: MininetLab) -> None:
+    a, b = far(either)
+    made = connect(either, a, b, bandwidth=CEILING // 4, ceiling_bps=CEILING)
+    entrance = next(host.interface for host in either.network.topology.hosts if host.name == a)
+    before, dropped = counted(either, made.name), unread(either, entrance)
+    busy = unread(either) + unheard(either, b)
+    packets, lost, rate = udp(either, a, b, 2 * CEILING)
+    assert lost > 0
+    busy = unread(either) + unheard(either, b) - busy
+    assert rate < 1.1 * CEILING
+    assert rate + busy * FRAME * 8 / 4 > 0.9 * CEILING, "but for what a busy machine drops"
+    after, dropped = counted(either, made.name), unread(either, entrance) - dropped
+    # Beside the packets themselves there is the TCP connection by which iperf3 agrees about the test.
+    assert packets <= after.rx_packets - before.rx_packets + dropped <= packets + 60
+    assert (packets - dropped) * FRAME <= after.rx_bytes - before.rx_bytes <= packets * FRAME + 20_000
+
+
+def test_who_is_displaced_goes_another_way_or_is_told_so_and_loses_no_packet(tree: MininetLab) -> None:
+    hosts = tree.network.topology.hosts
+    free_ends, bound_ends, urgent_ends = ((hosts[at].name, hosts[-1 - at].name) for at in (2, 3, 0))
+    core = pb.Constraints(via=["core4"], max_hops=4)
+    connect(tree, *bound_ends, "bound", bandwidth=3 * 10**9, constraints=core)
+    free = connect(
+        tree, *free_ends, "free", bandwidth=6 * 10**9, constraints=pb.Constraints(affine_to=[f"{CONNECTIONS}/bound"])
+    )
+    assert "core4" in switches(free.status)
+    dropped = unread(tree)
+    streams = [tree.start_stream(*ends, interval=0.005, count=400) for ends in (free_ends, bound_ends)]
+    urgent = connect(tree, *urgent_ends, "urgent", bandwidth=9 * 10**9, priority=5, constraints=core)
+    assert steered(urgent.status)
+    moved = until(tree, "free", lambda status: steered(status) and "core4" not in switches(status))
+    told = until(tree, "bound", lambda status: status.reason == "Preempted")
+    assert told.state == pb.DEGRADED
+    assert urgent.name in told.message
+    for stream in streams:
+        sent, lost, _ = stream.result()
+        assert lost <= unread(tree) - dropped, f"of {sent}"
+    assert taken(tree, *free_ends) == both_ways(links_of(moved.path))
+    assert taken(tree, *urgent_ends) == both_ways(links_of(urgent.status.path))
+    tree.client.connections.delete(urgent.name, wait=WAIT)
+    again = until(tree, "bound", steered)
+    assert "core4" in switches(again), "it is back as soon as there is room"
+    assert taken(tree, *bound_ends) == both_ways(links_of(again.path))
+
+
+def test_a_connection_with_a_calendar_has_its_path_at_its_time_and_loses_no_packet(tree: MininetLab) -> None:
+    a, b = far(tree)
+    ordinary = taken(tree, a, b)
+    core = next(
+        core for core in ("core2", "core3", "core4") if core not in {name for link in ordinary for name in link}
+    )
+    dropped, stream = unread(tree), tree.start_stream(a, b, interval=0.02, count=500)
+    start = math.ceil(time.time()) + 2
+    calendar = pb.Calendar()
+    calendar.start.seconds, calendar.end.seconds = start, start + 4
+    tree.client.connections.create(
+        pb.Connection(
+            name=f"{CONNECTIONS}/tonight",
+            a=tree.endpoint(a).port,
+            b=tree.endpoint(b).port,
+            bandwidth_bps=10**9,
+            calendar=calendar,
+            constraints=pb.Constraints(via=[core]),
+        )
+    )
+    waiting = until(tree, "tonight", lambda status: status.state == pb.ADMITTED and status.reason == "NotYet")
+    assert core in switches(waiting), "its path is reserved"
+    assert taken(tree, a, b) == ordinary
+    now = until(tree, "tonight", steered)
+    assert start <= time.time() < start + 4
+    assert taken(tree, a, b) == both_ways(links_of(now.path))
+    over = until(tree, "tonight", lambda status: status.state == pb.EXPIRED)
+    assert (over.reason, list(over.path)) == ("TimeOver", [])
+    assert taken(tree, a, b) == ordinary
+    sent, lost, _ = stream.result()
+    assert lost <= unread(tree) - dropped, f"of {sent}"
 
 
 def test_connections_that_are_diverse_share_no_link(wan: MininetLab) -> None:
