@@ -72,6 +72,10 @@ class Convergence:
         self._postponed: dict[Dpid, None] = {}
         """Destinations that some switches cannot be given new next hops for, at present."""
         self._away: frozenset[Dpid] = frozenset()
+        self._alone: frozenset[Dpid] = frozenset()
+        """Of these, those without links that are alive."""
+        self._resting: dict[Dpid, Fading] = {}
+        """Versions that are no more: a cache may still know them, so their epochs are not given again at once."""
         self._held: dict[Dpid, tuple[float, dict[Dpid, RepairHops | None]]] = {}
         """By destination: since when repair hops wait, and which."""
         self._changed: dict[Dpid, None] = {}
@@ -98,17 +102,15 @@ class Convergence:
             self._risky.update(risky)
 
     def set_repairs(self, repairs: list[Repair], now: float) -> None:
-        """Other repair hops are wanted. They wait while packets may be on their way by former routes."""
-        busy = self._busy() if repairs else set()
-        for dpid, destination, hops in repairs if busy else ():
-            if destination in busy:
-                self._held.setdefault(destination, (now, {}))[1][dpid] = hops
-        self._repair([repair for repair in repairs if repair[1] not in busy] if busy else repairs)
+        """Other repair hops are wanted. They wait while packets may be on their way by repair; see ``_release``."""
+        for dpid, destination, hops in repairs:
+            self._held.setdefault(destination, (now, {}))[1][dpid] = hops
+        self._release(now)
 
     @property
     def holds_repairs(self) -> bool:
-        """Whether repair hops wait."""
-        return bool(self._held)
+        """Whether repair hops wait; those that are to be no more do not count."""
+        return any(repair is not None for _, hops in self._held.values() for repair in hops.values())
 
     def records(self) -> dict[str, str | None]:
         """Records to put (None: delete) in the bucket ``epochs`` since the last call."""
@@ -133,18 +135,22 @@ class Convergence:
     @property
     def settled(self) -> bool:
         """Whether all that is wanted has been given, and nothing former is left."""
-        return not (self._versions or self._postponed or self._pending or self._lingering.names())
+        return not (self._versions or self._postponed or self._pending or self._held or self._lingering.names())
 
     def settle(self, now: float) -> None:
         """Take the steps that are due. Call it once before each compile, when switches are written to."""
         self._begun = True
         away = frozenset(Dpid(dpid) for dpid in self._compiler.programs if not self._live(dpid))
         moved, self._away = away != self._away, away
+        self._alone = away - {dpid for dpid, _ in self._peers} if away else away
         self._routes.dropped.clear()
         restored = self._restored
         over = restored.step(now, self._generation(), self._givers(), self._fleet) if restored.former else []
         self._changed.update(dict.fromkeys(over))
-        cleared = bool(over) | self._lingering.step(now, self._fleet.confirmed)
+        rested = [name for name, fading in self._resting.items() if fading.over(now, self._left)]
+        for name in rested:
+            del self._resting[name]
+        cleared = bool(over) | bool(rested) | self._lingering.step(now, self._fleet.confirmed)
         freed = [self._advance(d, versions, now) for d, versions in list(self._versions.items())]
         placed = self._place() if self._pending else set()
         if self._postponed and (moved or cleared or any(freed)):
@@ -152,6 +158,13 @@ class Convergence:
                 self._judge(destination)
         if self._held:
             self._release(now)
+
+    def _left(self, dpid: Dpid, generation: int) -> bool:
+        """Whether a switch does nothing any more of what was before a generation.
+
+        One that is away and has no links does nothing to anybody; what it does when it is back is what it says then.
+        """
+        return dpid in self._alone or self._fleet.confirmed(dpid, generation)
 
     def _givers(self) -> Iterable[Dpid]:
         """Switches that may give packets an epoch: those that are there, and those that have links."""
@@ -268,7 +281,8 @@ class Convergence:
         first, *_ = taken = self._in_use(destination)
         dropped = self._routes.dropped
         others = ((first + n) % EPOCHS for n in range(1, EPOCHS))
-        return next((e for e in others if e not in taken and version(destination, e) not in dropped), None)
+        names = ((e, version(destination, e)) for e in others if e not in taken)
+        return next((e for e, name in names if name not in dropped and name not in self._resting), None)
 
     def _build(self, destination: Dpid, wanted: Mapping[Dpid, NextHops | None]) -> None:
         """Make a version that no packet is in yet, or bring it up to date."""
@@ -283,15 +297,18 @@ class Convergence:
         if not changes and versions.built is not None:
             return
         self._routes.set([item(dpid, name, hops, stamped=False) for dpid, hops in changes])
-        self._routes.set_repairs([(dpid, name, self._repair_of(dpid, destination)) for dpid, _ in changes])
-        versions.built = Fading(self._generation(), {dpid for dpid, hops in wanted.items() if hops is not None})
+        if versions.built is None:  # later ones are told; also those without routes, which may get some in this version
+            self._routes.set_repairs([(dpid, name, self._repair_of(dpid, destination)) for dpid in wanted])
+        # Also those that are to have nothing: what they may have of it from before must be gone.
+        waits = {dpid for dpid, hops in wanted.items() if hops is not None or dpid not in self._away}
+        versions.built = Fading(self._generation(), waits)
 
     def _advance(self, destination: Dpid, versions: _Versions, now: float) -> bool:
         """Go on with the versions of a destination; whether an epoch was given up or became free."""
-        gone = [e for e, fading in versions.draining.items() if fading.over(now, self._fleet.confirmed)]
+        gone = [e for e, fading in versions.draining.items() if fading.over(now, self._left)]
         for epoch in gone:
             del versions.draining[epoch]
-            self._routes.drop(destination, epoch)
+            self._drop(destination, epoch)
             self._changed[destination] = None
         built = versions.built
         if built is not None:
@@ -323,12 +340,18 @@ class Convergence:
         self._postponed.pop(destination, None)
         self._changed[destination] = None
 
+    def _drop(self, destination: Dpid, epoch: int) -> None:
+        """A version is not needed any more. O(switches)."""
+        name = version(destination, epoch)
+        self._resting[name] = Fading(self._generation(), {dpid for dpid, _ in self._routes.holders(name)})
+        self._routes.drop(destination, epoch)
+
     def _abandon(self, destination: Dpid) -> None:
         """A version that no packet was in is of no use any more."""
         versions = self._versions[destination]
         epoch, versions.building, versions.built = versions.building, None, None
         if epoch is not None:
-            self._routes.drop(destination, epoch)
+            self._drop(destination, epoch)
         if not versions.draining:
             del self._versions[destination]
 
@@ -341,7 +364,7 @@ class Convergence:
         versions = self._versions.pop(destination, _Versions())
         current = self.epoch(destination)
         for epoch in {*self._in_use(destination), *versions.draining, versions.building} - {None, current}:
-            self._routes.drop(destination, int(epoch or 0))
+            self._drop(destination, int(epoch or 0))
         self._routes.empty(destination, current)
         self._postponed.pop(destination, None)
         self._changed[destination] = None
@@ -362,11 +385,22 @@ class Convergence:
         return {*(d for d, versions in self._versions.items() if versions.moving), *dead}
 
     def _release(self, now: float) -> None:
+        """Give what need not wait any more.
+
+        Other hops wait for the routes to rest, for a moment at most; that there are none any more waits until no cache
+        may know former routes, as packets that these led into a failure find no other way.
+        """
         busy = self._busy()
+        uneasy = {unversioned(name) for name in self._lingering.names()} if self._begun else set()
         for destination, (since, hops) in list(self._held.items()):
-            if destination not in busy or now - since >= PATIENCE:
+            if destination in busy and now - since < PATIENCE:
+                continue
+            kept = dict.fromkeys(dpid for dpid, repair in hops.items() if repair is None and destination in uneasy)
+            self._repair([(dpid, destination, repair) for dpid, repair in hops.items() if dpid not in kept])
+            if kept:
+                self._held[destination] = since, {**kept}
+            else:
                 del self._held[destination]
-                self._repair([(dpid, destination, repair) for dpid, repair in hops.items()])
 
     def _repair(self, repairs: list[Repair]) -> None:
         if self._routes.epochs or self._versions:
