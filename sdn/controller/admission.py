@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from sdn.controller.asking import asks_anew, placed
 from sdn.controller.circuits import Ends
@@ -38,7 +39,8 @@ class Admission:
         asking = [change for change in changes if asks_anew(change)]
         if not asking:
             return {}
-        if self._store.numbers.room("path") < NUMBERS * sum(change.new is not None for change in asking):
+        needed = sum(change.new is not None and not _joins(change, changes) for change in asking)
+        if needed and self._store.numbers.room("path") < NUMBERS * needed:
             raise placed(no_numbers(), "")
         ledger = self._placer.ledger
         new = {change.name: change.new for change in changes if change.new is not None}
@@ -47,14 +49,19 @@ class Admission:
         for key in before:
             ledger.release(key)
         try:
-            for connection in (change.new for change in asking):
+            for change in asking:
+                connection = change.new
                 if isinstance(connection, Connection):
+                    joins = _joins(change, changes)
                     try:
                         grant = self._fitting(connection, new)
                     except NOT_NOW as error:
-                        if not strict and connection.no_path != "FAIL" and not isinstance(error, InvalidInput):
+                        if joins or (
+                            not strict and connection.no_path != "FAIL" and not isinstance(error, InvalidInput)
+                        ):
                             continue
-                        raise placed(error, fields(connection.name)) from None
+                        # A leg that does not merely join is there because of a command about the whole.
+                        raise placed(error, fields(connection.leg_of or connection.name)) from None
                     if grant is not None:
                         for key in grant.displaced:
                             held_by_other = ledger.held(key)
@@ -80,7 +87,7 @@ class Admission:
         if connection.calendar != ALWAYS and not self._placer.windows(connection):
             raise InvalidInput.of("calendar.end", "that time is over", "Give a time to come.")
         try:
-            return Grant(self._placer.at_times_of(connection).search(demand, or_without=False))
+            return Grant(self._placer.search_for(connection, demand, or_without=False))
         except (Refused, Exhausted):
             if not connection.priority:
                 raise
@@ -94,3 +101,20 @@ class Admission:
     def _connection(self, name: str) -> Connection | None:
         found = self._store.objects.get(name)
         return found if isinstance(found, Connection) else None
+
+
+def _joins(change: Change, changes: tuple[Change, ...]) -> bool:
+    """Whether a leg comes with a port and not with its connection: that is not refused for want of room."""
+    leg = change.new
+    return (
+        isinstance(leg, Connection)
+        and bool(leg.leg_of)
+        and not any(leg.leg_of == other.name and not _only_counts(other) for other in changes)
+    )
+
+
+def _only_counts(change: Change) -> bool:
+    old, new = change
+    if not isinstance(old, Connection) or not isinstance(new, Connection):
+        return False
+    return replace(old, left_out=new.left_out, revision=new.revision) == new
