@@ -11,8 +11,9 @@ from sdn.controller.displacing import displace
 from sdn.controller.placing import NOT_NOW, Grant, Placer
 from sdn.controller.steering import no_numbers
 from sdn.model.calendar import ALWAYS
-from sdn.model.errors import Exhausted, InvalidInput, Refused
+from sdn.model.errors import Exhausted, InvalidInput, Refused, SdnError
 from sdn.model.intent import Connection, Resource
+from sdn.routing.admission import Reservation
 from sdn.store import Change, Store
 
 NUMBERS = 4
@@ -50,32 +51,40 @@ class Admission:
             ledger.release(key)
         try:
             for change in asking:
-                connection = change.new
-                if isinstance(connection, Connection):
-                    joins = _joins(change, changes)
-                    try:
-                        grant = self._fitting(connection, new)
-                    except NOT_NOW as error:
-                        if joins or (
-                            not strict and connection.no_path != "FAIL" and not isinstance(error, InvalidInput)
-                        ):
-                            continue
+                if not isinstance(change.new, Connection):
+                    continue
+                try:
+                    self._take(change.new, new, before, found)
+                except NOT_NOW as error:
+                    if not _joins(change, changes) and (strict or not _waits(change.new, error)):
                         # A leg that does not merely join is there because of a command about the whole.
-                        raise placed(error, fields(connection.leg_of or connection.name)) from None
-                    if grant is not None:
-                        for key in grant.displaced:
-                            held_by_other = ledger.held(key)
-                            assert held_by_other is not None
-                            before[key] = held_by_other
-                            ledger.release(key)
-                        self._placer.reserve(connection, grant.routes)
-                        found[connection.name] = grant
+                        raise placed(error, fields(change.new.leg_of or change.name)) from None
         finally:
             for name in found:
                 self._placer.release(name)
             for key, held in before.items():
                 ledger.put_back(key, held)
         return found
+
+    def _take(
+        self,
+        connection: Connection,
+        new: Mapping[str, Resource],
+        before: dict[str, Reservation],
+        found: dict[str, Grant],
+    ) -> None:
+        """Reserve its paths, for the time being. before, found: see ``admit``."""
+        grant = self._fitting(connection, new)
+        if grant is None:
+            return
+        ledger = self._placer.ledger
+        for key in grant.displaced:
+            held_by_other = ledger.held(key)
+            assert held_by_other is not None
+            before[key] = held_by_other
+            ledger.release(key)
+        self._placer.reserve(connection, grant.routes)
+        found[connection.name] = grant
 
     def _fitting(self, connection: Connection, new: Mapping[str, Resource]) -> Grant | None:
         self._ends.check_no_link(connection)
@@ -101,6 +110,11 @@ class Admission:
     def _connection(self, name: str) -> Connection | None:
         found = self._store.objects.get(name)
         return found if isinstance(found, Connection) else None
+
+
+def _waits(connection: Connection, error: SdnError) -> bool:
+    """Whether it is taken without a path."""
+    return connection.no_path != "FAIL" and not isinstance(error, InvalidInput)
 
 
 def _joins(change: Change, changes: tuple[Change, ...]) -> bool:
