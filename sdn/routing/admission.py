@@ -7,7 +7,7 @@ of its path, because its traffic goes there and back on the same links.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -122,17 +122,13 @@ class Ledger:
         if holder in self._held:
             raise ValueError(f"{holder} has a reservation already")
         wanted = Reservation(path, forward, backward, windows, group)
-        ends = _ends(path)
-        for out, into in ends:
+        for out, into in _ends(path):
             if self._peers.get(out) != into:
                 raise Refused.of("", f"link {plain(out)} - {plain(into)} is gone", "Ask again for another path.")
-        with self.aside(group):
-            # Those of the group that are there already need no room of their own, but for what both senses want.
+        with self.aside(group) if group else nullcontext():
             for end, share, bandwidth in _takes(wanted):
                 direction = self._directions[end]
-                other = share._replace(forward=not share.forward)
-                beside = max(direction.shares.get(other, {"": 0}).values()) if group else 0
-                if (room := direction.room(windows)) < bandwidth + beside:
+                if (room := direction.room(windows)) < bandwidth + (_opposite(direction, share) if group else 0):
                     reason = f"link {plain(end)} - {plain(self._peers[end])} has {room} bit/s free"
                     raise Refused.of("bandwidth", reason, "Ask again for another path.")
         self.put_back(holder, wanted)
@@ -259,9 +255,15 @@ def _ends(path: Path) -> list[tuple[LinkEnd, LinkEnd]]:
 
 def _takes(held: Reservation) -> Iterator[tuple[LinkEnd, Share, int]]:
     """What is taken of which direction; of nothing nothing."""
+    forth, back = (Share(held.group, forward, held.windows) for forward in (True, False))
     for out, into in _ends(held.path):
-        yield out, Share(held.group, True, held.windows), held.forward
-        yield into, Share(held.group, False, held.windows), held.backward
+        yield out, forth, held.forward
+        yield into, back, held.backward
+
+
+def _opposite(direction: Direction, share: Share) -> int:
+    """What the group has on a direction in the other sense: both can meet there, so room for one is not enough."""
+    return max(direction.shares.get(share._replace(forward=not share.forward), {"": 0}).values())
 
 
 def plain(end: LinkEnd) -> str:
