@@ -165,6 +165,13 @@ def test_connect_with_many_ends_makes_legs(run: Any, red: str, daemon: Any, hops
     assert rows[1].startswith("red     fan     h3  h1,h2  10M")
     assert "2 legs" in rows[1]
     assert rows[2].startswith("red     fan.h1  h3  h1     10M")
+    printed = run("get", "connections", "-o", "yaml").stdout
+    again = run("apply", "-f", "-", stdin=printed)
+    assert again.exit_code == 0, again.stderr
+    assert again.stdout.count("unchanged") == 3, "legs may be in a manifest as they are"
+    run("delete", "-f", "-", stdin=printed)
+    back = run("apply", "-f", "-", stdin=printed)
+    assert back.exit_code == 0, back.stderr
     assert "Legs:\nPORT" in run("describe", "connection", "fan", "-t", "red").stdout
     assert run("delete", "connection", "fan", "-t", "red").exit_code == 0
     made = json.loads(run("connect", "network:web", "h1", "-t", "red", "--bandwidth", "1", "-o", "json").stdout)
