@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from sdn.cli.ends import end_text
 from sdn.cli.render import state_word, table
 from sdn.cli.words import id_of, tenant_of
 from sdn.client import AnyObject, KindInfo, format_bandwidth
@@ -91,14 +92,20 @@ _COLUMNS: dict[str, Sequence[Column]] = {
     "Connection": (
         _TENANT,
         _NAME,
-        ("A", lambda m: id_of(m.a)),
-        ("B", lambda m: id_of(m.b)),
+        ("A", lambda m: end_text(m, "a")),
+        ("B", lambda m: end_text(m, "b")),
         ("BANDWIDTH", bandwidth),
         ("PROTECTION", protection),
         _STATE,
-        ("PATH", lambda m: hops(m.status.path)),
+        ("PATH", lambda m: f"{len(m.status.legs)} legs" if m.status.legs else hops(m.status.path)),
     ),
 }
+
+
+def leg_table(legs: Any) -> str:
+    """The legs of a connection, one a line."""
+    rows = [(id_of(leg.port), state_word(leg), leg.reason or "-", hops(leg.path) or "-", leg.name) for leg in legs]
+    return table(("PORT", "STATE", "REASON", "PATH", "AS A CONNECTION"), rows)
 
 
 def object_table(info: KindInfo, messages: Sequence[AnyObject]) -> str:

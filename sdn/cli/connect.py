@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,7 +12,8 @@ from sdn.cli import complete
 from sdn.cli.apply import judge, wait_option
 from sdn.cli.classify import classifier_of, classifier_options
 from sdn.cli.columns import bandwidth as bandwidth_of
-from sdn.cli.columns import hop_table, hops, state
+from sdn.cli.columns import hop_table, hops, leg_table, state
+from sdn.cli.ends import connection_between
 from sdn.cli.objects import tenant_option
 from sdn.cli.progress import telling, wait_and_tell, working
 from sdn.cli.render import plain, plain_object, table
@@ -130,11 +130,8 @@ def _calendar(options: _Options) -> m.Calendar:
 def connection_of(options: _Options) -> m.Connection:
     """The message for what ``connection_options`` gave."""
     tenant = options["tenant"] or tenant_of(options["a"]) or tenant_of(options["b"])
-    circuit = ":" in options["a"] or ":" in options["b"]
-    ends = [options[end] if circuit else full_name(KINDS["Port"], options[end], tenant) for end in ("a", "b")]
-    by_ends = "-".join(re.sub("[^a-z0-9]+", "-", end.lower()) if circuit else id_of(end) for end in ends)
-    name = full_name(KINDS["Connection"], options["name"] or by_ends, tenant)
-    result = m.Connection(name=name, a=ends[0], b=ends[1], bandwidth_bps=options["bandwidth"])
+    result = connection_between(options["a"], options["b"], options["name"], tenant)
+    result.bandwidth_bps = options["bandwidth"]
     result.reverse_bandwidth_bps = options["reverse"]
     result.ceiling_bps, result.reverse_ceiling_bps = options["ceiling"], options["reverse_ceiling"]
     result.calendar.CopyFrom(_calendar(options))
@@ -168,6 +165,9 @@ def connect(session: Session, /, wait: float, **options: Any) -> None:
     A and B may be interfaces of switches instead, for a bare circuit of whole Ethernet frames: SWITCH:INTERFACE all of
     them, SWITCH:INTERFACE@VLAN those with this tag, SWITCH:INTERFACE@untagged those without any.
 
+    One of them may be several ports, B,C,D, or network:NAME for all ports of a network: then the other one is connected
+    with each of them, and all of these legs share the bandwidth.
+
     \b
     sdnctl connect h1 h2 -t red --bandwidth 100M --wait
     sdnctl connect h1 h2 -t red --bandwidth 200M --latency 5ms --protect link
@@ -176,6 +176,8 @@ def connect(session: Session, /, wait: float, **options: Any) -> None:
     sdnctl connect h3 h4 -t red --bandwidth 10M --apart-from gold --apart-by switch
     sdnctl connect h5 h6 -t red --bandwidth 10M --ceiling 50M --reverse-ceiling 50M
     sdnctl connect h1 h2 -t red --bandwidth 5M --name voice --protocol udp --dscp 46
+    sdnctl connect h1 h2,h3,h4 -t red --bandwidth 100M --name from-h1
+    sdnctl connect network:web db -t red --bandwidth 1G
     sdnctl connect leaf1:eth7 leaf3:eth2 -t red --bandwidth 1G
     sdnctl connect leaf1:eth8@100 leaf3:eth2@200 -t red --bandwidth 1G --name line
     sdnctl connect h7 h8 -t red --bandwidth 10M --level 5 --priority 3 --if-no-path wait
@@ -199,6 +201,8 @@ def _connected(message: Any) -> str:
         parts.append(hop_table(message.status.path))
     if message.status.backup_path:
         parts.append(f"Backup path:\n{hop_table(message.status.backup_path)}")
+    if message.status.legs:
+        parts.append(leg_table(message.status.legs))
     return "\n".join(parts)
 
 
@@ -229,6 +233,9 @@ def _answer(answer: m.CheckConnectionResponse) -> str:
     if not answer.admitted:
         rows = [(o.field or "-", o.reason, o.remedy) for o in answer.obstacles]
         return "It would be refused:\n" + table(("FIELD", "REASON", "REMEDY"), rows)
+    if answer.legs:
+        legs = [(id_of(leg.name), hops(leg.path.hops), hops(leg.backup_path.hops)) for leg in answer.legs]
+        return "It would be admitted:\n" + table(("LEG", "PATH", "BACKUP PATH"), legs)
     if not answer.HasField("path"):
         return "It would be admitted when both ends are attached."
     parts = [f"It would be admitted:\n{_paths([answer.path])}"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sdn.cli.classify import classifier_text
-from sdn.cli.columns import bandwidth, binding, hop_table, hops, object_table, protection, short
+from sdn.cli.columns import bandwidth, binding, hop_table, hops, leg_table, object_table, protection, short
 from sdn.cli.render import clean, enum_word, state_word, table
 from sdn.client import KINDS, AnyObject, ApiError, Client, format_bandwidth, kind_of
 
@@ -24,6 +24,8 @@ def description(message: AnyObject, members: str = "") -> str:
         members = f"History:\n{_history(message.status.history)}" + (f"\n\n{members}" if members else "")
     if message.status.backup_path:
         path += f"\n\nBackup path:\n{hop_table(message.status.backup_path)}"
+    if message.status.legs:
+        path += f"\n\nLegs:\n{leg_table(message.status.legs)}"
     return text + path + (f"\n\n{members}" if members else "")
 
 
@@ -34,6 +36,8 @@ def _fields(message: Any) -> Iterator[Line]:
         if field.name in ("name", "metadata", "status", "quota", "limits", "migration_target"):
             continue
         value = getattr(message, field.name)
+        if field.name in ("sources", "targets", "leg_of", "left_out") and not value:
+            continue
         if field.name == "usage":
             yield (
                 "Usage",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from sdn.controller.asking import asks_anew, placed
 from sdn.controller.circuits import Ends
@@ -10,8 +11,9 @@ from sdn.controller.displacing import displace
 from sdn.controller.placing import NOT_NOW, Grant, Placer
 from sdn.controller.steering import no_numbers
 from sdn.model.calendar import ALWAYS
-from sdn.model.errors import Exhausted, InvalidInput, Refused
+from sdn.model.errors import Exhausted, InvalidInput, Refused, SdnError
 from sdn.model.intent import Connection, Resource
+from sdn.routing.admission import Reservation
 from sdn.store import Change, Store
 
 NUMBERS = 4
@@ -38,7 +40,8 @@ class Admission:
         asking = [change for change in changes if asks_anew(change)]
         if not asking:
             return {}
-        if self._store.numbers.room("path") < NUMBERS * sum(change.new is not None for change in asking):
+        needed = sum(change.new is not None and not _joins(change, changes) for change in asking)
+        if needed and self._store.numbers.room("path") < NUMBERS * needed:
             raise placed(no_numbers(), "")
         ledger = self._placer.ledger
         new = {change.name: change.new for change in changes if change.new is not None}
@@ -47,28 +50,41 @@ class Admission:
         for key in before:
             ledger.release(key)
         try:
-            for connection in (change.new for change in asking):
-                if isinstance(connection, Connection):
-                    try:
-                        grant = self._fitting(connection, new)
-                    except NOT_NOW as error:
-                        if not strict and connection.no_path != "FAIL" and not isinstance(error, InvalidInput):
-                            continue
-                        raise placed(error, fields(connection.name)) from None
-                    if grant is not None:
-                        for key in grant.displaced:
-                            held_by_other = ledger.held(key)
-                            assert held_by_other is not None
-                            before[key] = held_by_other
-                            ledger.release(key)
-                        self._placer.reserve(connection, grant.routes)
-                        found[connection.name] = grant
+            for change in asking:
+                if not isinstance(change.new, Connection):
+                    continue
+                try:
+                    self._take(change.new, new, before, found)
+                except NOT_NOW as error:
+                    if not _joins(change, changes) and (strict or not _waits(change.new, error)):
+                        # A leg that does not merely join is there because of a command about the whole.
+                        raise placed(error, fields(change.new.leg_of or change.name)) from None
         finally:
             for name in found:
                 self._placer.release(name)
             for key, held in before.items():
                 ledger.put_back(key, held)
         return found
+
+    def _take(
+        self,
+        connection: Connection,
+        new: Mapping[str, Resource],
+        before: dict[str, Reservation],
+        found: dict[str, Grant],
+    ) -> None:
+        """Reserve its paths, for the time being. before, found: see ``admit``."""
+        grant = self._fitting(connection, new)
+        if grant is None:
+            return
+        ledger = self._placer.ledger
+        for key in grant.displaced:
+            held_by_other = ledger.held(key)
+            assert held_by_other is not None
+            before[key] = held_by_other
+            ledger.release(key)
+        self._placer.reserve(connection, grant.routes)
+        found[connection.name] = grant
 
     def _fitting(self, connection: Connection, new: Mapping[str, Resource]) -> Grant | None:
         self._ends.check_no_link(connection)
@@ -80,7 +96,7 @@ class Admission:
         if connection.calendar != ALWAYS and not self._placer.windows(connection):
             raise InvalidInput.of("calendar.end", "that time is over", "Give a time to come.")
         try:
-            return Grant(self._placer.at_times_of(connection).search(demand, or_without=False))
+            return Grant(self._placer.search_for(connection, demand, or_without=False))
         except (Refused, Exhausted):
             if not connection.priority:
                 raise
@@ -94,3 +110,25 @@ class Admission:
     def _connection(self, name: str) -> Connection | None:
         found = self._store.objects.get(name)
         return found if isinstance(found, Connection) else None
+
+
+def _waits(connection: Connection, error: SdnError) -> bool:
+    """Whether it is taken without a path."""
+    return connection.no_path != "FAIL" and not isinstance(error, InvalidInput)
+
+
+def _joins(change: Change, changes: tuple[Change, ...]) -> bool:
+    """Whether a leg comes with a port and not with its connection: that is not refused for want of room."""
+    leg = change.new
+    return (
+        isinstance(leg, Connection)
+        and bool(leg.leg_of)
+        and not any(leg.leg_of == other.name and not _only_counts(other) for other in changes)
+    )
+
+
+def _only_counts(change: Change) -> bool:
+    old, new = change
+    if not isinstance(old, Connection) or not isinstance(new, Connection):
+        return False
+    return replace(old, left_out=new.left_out, revision=new.revision) == new

@@ -37,7 +37,7 @@ def reason_of(field: str) -> str:
 def asks_anew(change: Change) -> bool:
     """Whether this is a connection for which admission has to decide again, or which ends."""
     old, new = change
-    if not isinstance(new or old, Connection):
+    if not isinstance(new or old, Connection) or any(isinstance(one, Connection) and one.many for one in change):
         return False
     if not isinstance(old, Connection) or not isinstance(new, Connection):
         return True

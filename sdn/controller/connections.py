@@ -30,7 +30,7 @@ from sdn.model.calendar import ALWAYS, active
 from sdn.model.circuit import is_circuit_end
 from sdn.model.errors import Exhausted, Refused
 from sdn.model.ids import Dpid, Kind
-from sdn.model.intent import Connection
+from sdn.model.intent import Connection, Resource
 from sdn.model.request import Exclusion
 from sdn.model.route import Path
 from sdn.model.status import PathHop, State
@@ -96,7 +96,7 @@ class Connections:
     def load(self) -> None:
         """Look at all connections of the store: the daemon has started."""
         self._edges.load()
-        self._changed.update(dict.fromkeys(self._store.names(Kind.CONNECTION)))
+        self._changed.update(dict.fromkeys(filter(self._connection, self._store.names(Kind.CONNECTION))))
         self.records.forget_deleted()
         for name in self._lives.names():
             if name not in self._store.objects:
@@ -105,7 +105,7 @@ class Connections:
     def apply(self, changes: tuple[Change, ...], found: Mapping[str, Grant]) -> None:
         """Connections were created, updated or deleted, with the paths that ``admit`` found."""
         asking = [change for change in changes if asks_anew(change)]
-        self._changed.update((change.name, None) for change in changes if isinstance(change.new, Connection))
+        self._changed.update((change.name, None) for change in changes if _is_placed(change.new))
         for change in asking:
             self._withdraw(change.name)
             self.records.drop(change.name)
@@ -126,7 +126,7 @@ class Connections:
         if "|" in port:
             self._changed[port.partition("|")[0]] = None
         for user in self._store.users(port):
-            if isinstance(self._store.objects.get(user), Connection):
+            if self._connection(user) is not None:
                 self._changed[user] = None
 
     def change_links(self, changes: LinkChanges) -> None:
@@ -379,8 +379,9 @@ class Connections:
         return True
 
     def _connection(self, name: str) -> Connection | None:
+        """One that has paths itself; None where there is none."""
         found = self._store.objects.get(name)
-        return found if isinstance(found, Connection) else None
+        return found if isinstance(found, Connection) and _is_placed(found) else None
 
     # Inside: what is held
 
@@ -388,3 +389,8 @@ class Connections:
         """Give the paths back; others that wait for room are tried."""
         if self.placer.release(name):
             self._changed.update(dict.fromkeys(self._trouble))
+
+
+def _is_placed(resource: Resource | None) -> bool:
+    """Whether this is a connection with paths of its own, and not one that has legs."""
+    return isinstance(resource, Connection) and not resource.many

@@ -215,6 +215,10 @@ class Controller:
     def _publish(self, now: float) -> None:
         """Report what was written, and every other object whose status has changed."""
         written, news = self.parts.outcome.drain_news()
+        for name in list(news):
+            leg = self.store.objects.get(name) or ((change := written.get(name)) and change.old)
+            if isinstance(leg, Connection) and leg.leg_of in self.store.objects:
+                news[leg.leg_of] = news.pop(leg.leg_of, None)  # behind its legs
         for name in news:
             change = written.get(name)
             resource = self.store.objects.get(name)
@@ -224,7 +228,7 @@ class Controller:
                 if change is not None and change.old is not None:
                     self._tell(Publish(self.store.revision, ChangeType.DELETED, change.old, DONE))
                 continue
-            if self.started and isinstance(resource, Connection):
+            if self.started and isinstance(resource, Connection) and not resource.many:
                 self.parts.verification.look(name, now)
             status = self.statuses.news(resource)
             if isinstance(resource, Connection) and self.started and (status is not None or change is not None):

@@ -160,10 +160,12 @@ class Demands:
         wish = connection.constraints
         for name in wish.diverse_from:
             yield self._held(name), Protect(wish.diversity)
-        named_by = {name: self._store.objects.get(name) for name in self._store.users(connection.name)}
+        own = {connection.name, connection.leg_of}
+        users = [user for name in own - {""} for user in self._store.users(name)]
+        named_by = {name: self._store.objects.get(name) for name in users}
         named_by.update((other.name, other) for other in beside)
         for name, other in sorted(named_by.items()):
-            if isinstance(other, Connection) and connection.name in other.constraints.diverse_from:
+            if isinstance(other, Connection) and not own.isdisjoint(other.constraints.diverse_from):
                 yield self._held(name), Protect(other.constraints.diversity)
 
 

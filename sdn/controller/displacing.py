@@ -6,7 +6,7 @@ otherwise. The rule: nobody of a higher holding priority goes if those of a lowe
 paths (of a protected connection: the best pair) that one is taken for which the fewest go, then those with the least
 bandwidth; and on it everybody stays who can, those of higher holding priority first, then of higher service level, then
 those with less bandwidth. So none of those that go could have stayed. Searches: at most 8 levels of MAX_PATHS.
-Connections with a calendar neither displace others nor are displaced.
+Connections with a calendar, and legs, neither displace others nor are displaced.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def _lower(placer: Placer, connection: Connection, find: Find) -> dict[str, Conn
     found: dict[str, Connection] = {}
     for name in sorted({holder_of(key) for key, _ in placer.ledger.items()} - {connection.name}):
         other = find(name)
-        if other is not None and other.holding < connection.priority and other.calendar == ALWAYS:
+        if other is not None and other.holding < connection.priority and other.calendar == ALWAYS and not other.leg_of:
             found[name] = other
     return found
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 
 from sdn.controller.connections import Connections
-from sdn.controller.placing import Routes, holder_of
+from sdn.controller.placing import Grant, Routes, holder_of
 from sdn.controller.reader import CheckedConnection, FoundPath, PathQuery
 from sdn.model.command import Put, Transaction
 from sdn.model.errors import Exhausted, InvalidInput, Refused
@@ -17,7 +17,7 @@ from sdn.model.request import Exclusion, Inclusion, PathRequest, Protect
 from sdn.model.route import Path
 from sdn.model.topology import LinkEnd
 from sdn.routing import Finder
-from sdn.store import Store
+from sdn.store import Change, Store
 from sdn.store.names import tenant_of
 
 Locate = Callable[[str, str], tuple[Dpid, str]]
@@ -46,14 +46,31 @@ class PathViews:
             found = self.connections.admission.admit(prepared.changes, lambda _: "", strict=True)
         except (Refused, Exhausted) as error:
             return CheckedConnection(None, None, error.violations)
+        if stored.many:
+            return CheckedConnection(None, None, (), legs=tuple(self._legs(stored.name, prepared.changes, found)))
         grant = found.get(stored.name)
         if grant is None:
             return self._checked(stored, None if prepared.changes else self.connections.routes(stored.name))
         displaced = dict.fromkeys(map(holder_of, grant.displaced))
         return replace(self._checked(stored, grant.routes), displaced=tuple(sorted(displaced)))
 
+    def _legs(
+        self, whole: str, changes: tuple[Change, ...], found: Mapping[str, Grant]
+    ) -> Iterator[tuple[str, FoundPath, FoundPath | None]]:
+        """The paths of legs as they would be: those found, and of legs that stay as they are those that they have."""
+        legs = {name: self.store.objects.get(name) for name in self.store.legs(whole)}
+        legs.update((change.name, change.new) for change in changes)
+        for name, leg in sorted(legs.items()):
+            if not isinstance(leg, Connection) or leg.many:
+                continue
+            same = leg == self.store.objects.get(name)
+            routes = self.connections.routes(name) if same else found[name].routes if name in found else None
+            checked = self._checked(leg, routes)
+            if checked.path is not None:
+                yield name, checked.path, checked.backup
+
     def _named(self, connection: Connection) -> Connection:
-        tenant = tenant_of(connection.a)
+        tenant = tenant_of(connection.a if "/" in connection.a else connection.b)
         ends = [self._full(end, tenant) for end in (connection.a, connection.b)]
         there = self.store.connection_between(ends[0], ends[1])
         if there is not None and connection.classifier is None:

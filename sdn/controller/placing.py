@@ -26,6 +26,8 @@ from sdn.topology import TopologyState
 NOT_NOW = (Refused, Exhausted, InvalidInput)
 """What the search for a path raises; names may be unknown at one time and known at another."""
 _BACKUP = "|backup"
+_OPPOSED = 3
+"""Searches for a path of a leg that takes no link against the sense of the others."""
 
 
 class Routes(NamedTuple):
@@ -107,8 +109,11 @@ class Placer:
                 yield key, held
 
     def paths(self, name: str) -> Iterator[Path]:
-        """The paths of a connection."""
-        return (held.path for _, held in self.held(name))
+        """The paths of a connection, of one with legs those of all of them."""
+        store = self._names[0]
+        found = store.objects.get(name)
+        names = store.legs(name) if isinstance(found, Connection) and found.many else (name,)
+        return (held.path for one in names for _, held in self.held(one))
 
     def routes(self, name: str) -> Routes | None:
         """The paths that a connection has; None while it has none."""
@@ -119,12 +124,16 @@ class Placer:
         """Take bandwidth along both paths; raises Refused."""
         self.reserve_one(connection.name, connection, routes.primary)
         if routes.backup is not None:
-            self.reserve_one(backup_of(connection.name), connection, routes.backup)
+            try:
+                self.reserve_one(backup_of(connection.name), connection, routes.backup)
+            except Refused:
+                self.ledger.release(connection.name)
+                raise
 
     def reserve_one(self, key: str, connection: Connection, path: Path) -> None:
         """Take bandwidth along one path; raises Refused."""
         back = connection.reverse or connection.bandwidth
-        self.ledger.reserve(key, path, connection.bandwidth, back, self.windows(connection))
+        self.ledger.reserve(key, path, connection.bandwidth, back, self.windows(connection), connection.leg_of)
 
     def release(self, name: str) -> bool:
         """Give both paths back; whether there were any."""
@@ -139,13 +148,14 @@ class Placer:
         admitted: it had a path before, and goes without a backup path rather than without any. Raises as NOT_NOW says,
         and then holds nothing.
         """
-        try:
-            return self._place(connection, a, b, admitted=admitted)
-        except NOT_NOW:
-            # Rather a path over links that are under suspicion than none.
-            if not self.demands.avoided.pop(connection.name, None):
-                raise
-            return self._place(connection, a, b, admitted=admitted)
+        with self.ledger.aside(connection.leg_of):
+            try:
+                return self._place(connection, a, b, admitted=admitted)
+            except NOT_NOW:
+                # Rather a path over links that are under suspicion than none.
+                if not self.demands.avoided.pop(connection.name, None):
+                    raise
+                return self._place(connection, a, b, admitted=admitted)
 
     def move_off(self, connection: Connection, links: frozenset[LinkEnd]) -> bool:
         """Reserve paths without these links (both ends), which are avoided from now on, instead of those that it has.
@@ -162,7 +172,8 @@ class Placer:
                 self.ledger.release(key)
         switches = held[0][1].path.switches
         try:
-            self._place(connection, switches[0], switches[-1], admitted=True)
+            with self.ledger.aside(connection.leg_of):
+                self._place(connection, switches[0], switches[-1], admitted=True)
         except NOT_NOW:
             self.release(name)
             for key, reservation in held:
@@ -182,7 +193,7 @@ class Placer:
         demand: Demand | None = None
         if self.ledger.held(name) is None:
             demand = self.demands.of(connection, a, b)
-            self.reserve(connection, self.at_times_of(connection).search(demand, or_without=admitted))
+            self.reserve(connection, self.search_for(connection, demand, or_without=admitted))
         routes = self.routes(name)
         assert routes is not None
         if routes.backup is not None or connection.protection.mode == "NONE" or a == b:
@@ -224,10 +235,30 @@ class Placer:
         assert demand.protect is not None
         try:
             path = self.at_times_of(connection).finder.beside(demand.request, primary, demand.protect)
+            self.reserve_one(backup_of(connection.name), connection, path)
         except (Refused, Exhausted) as error:
             return Placed(Routes(primary), error.violations[0])
-        self.reserve_one(backup_of(connection.name), connection, path)
         return Placed(Routes(primary, path))
+
+    def search_for(self, connection: Connection, demand: Demand, *, or_without: bool) -> Routes:
+        """The best paths for a connection at its times. A leg keeps off links that its like take the other way round,
+        where it can: those it would not share.
+        """
+        with self.ledger.aside(connection.leg_of):
+            placer = self.at_times_of(connection)
+            found = placer.search(demand, or_without=or_without)
+            request = demand.request
+            for _ in range(_OPPOSED):
+                ends = (self.ledger.opposed(connection.leg_of, path) for path in found if path is not None)
+                opposed = frozenset[LinkEnd]().union(*ends)
+                if not opposed:
+                    break
+                request = replace(request, exclude=request.exclude | Exclusion(links=opposed))
+                try:
+                    found = placer.search(replace(demand, request=request), or_without=or_without)
+                except NOT_NOW:
+                    break
+            return found
 
     def search(self, demand: Demand, *, or_without: bool) -> Routes:
         """The best paths for a demand. or_without: also one without the protection that is required.

@@ -135,13 +135,15 @@ class FoundPath:
 class CheckedConnection:
     """The paths that a connection would get (none while an end is attached nowhere), or why it would be refused.
 
-    displaced: full names of connections that would lose a path for it.
+    displaced: full names of connections that would lose a path for it. legs: by name, of one of many ends: its primary
+    and backup path.
     """
 
     path: FoundPath | None
     backup: FoundPath | None
     obstacles: tuple[Violation, ...]
     displaced: tuple[str, ...] = ()
+    legs: tuple[tuple[str, FoundPath, FoundPath | None], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from sdn.controller.conditions import STARTING, Conditions
 from sdn.controller.connections import Connections
 from sdn.controller.fleet import Fleet
 from sdn.controller.judgement import Verdict
+from sdn.controller.legs import status_of_legs
 from sdn.controller.progress import Progress
 from sdn.controller.shared import SharedAddresses
 from sdn.controller.verification import Verification
@@ -100,6 +101,8 @@ class Statuses:
 
     def _brief(self, resource: Resource) -> Status:
         """The status without the names of switches that are connected, which change with every confirmation."""
+        if isinstance(resource, Connection) and resource.many:
+            return status_of_legs(self._store, resource, self._brief)
         if isinstance(resource, Connection):
             path, backup = self._connections.hops(resource), self._connections.backup_hops(resource)
             realised = self._connections.steered_hops(resource)
@@ -221,6 +224,10 @@ class Statuses:
         True also for what will not be programmed as it stands: refused, or a port that is not bound.
         """
         resource = self._store.objects.get(name)
+        if isinstance(resource, Connection) and resource.many:
+            # Ports of a network that are attached nowhere do not count, as for its state.
+            legs = (leg for leg in self._store.legs(name) if not resource.network or not self._is_away(leg))
+            return all(self.settled(leg, generation) for leg in legs)
         if isinstance(resource, Connection) and self._connections.moving(name):
             return False
         if resource is not None and not self._connections.waits(name):
@@ -235,6 +242,10 @@ class Statuses:
         return self._confirmed(name, generation, away=True) and all(
             self._confirmed(owner, generation, away=False) for owner in self._concerns(name, resource)
         )
+
+    def _is_away(self, leg: str) -> bool:
+        trouble = self._connections.trouble(leg)
+        return trouble is not None and trouble.reason == "EndNotAttached"
 
     def _confirmed(self, owner: str, generation: int, *, away: bool) -> bool:
         """Whether switches have confirmed; away: also those that are not connected.

@@ -6,12 +6,13 @@ Rules: reads the controller between its turns, as views do, and changes nothing 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from sdn.controller.core import Controller
 from sdn.counters import Book, Ledger, Traffic
 from sdn.counters import Counting as Whose
-from sdn.model.counters import Counted, FlowSample, LinkCounters, PortSample
+from sdn.counters.ledger import added
+from sdn.model.counters import NO_COUNTS, NO_RATES, Counted, FlowSample, LinkCounters, PortSample, Rates
 from sdn.model.errors import NotFound, Thing
 from sdn.model.ids import Dpid, Kind
 from sdn.model.intent import Connection, Network, Port
@@ -81,13 +82,17 @@ class Counting:
     def read(self, name: str) -> Counted | None:
         """Of a port or network by full name, counted since it was first observed in this life of the daemon.
 
-        Of a connection what its flows have counted. None when there is no such object.
+        Of a connection what its flows have counted, of one with legs those of all of them. None when there is no such
+        object.
         """
         resource = self._controller.store.objects.get(name)
         if isinstance(resource, Port):
             return self._book.port(name, resource.created, self._clock())
         if isinstance(resource, Network):
             return self._book.network(name, resource.created, self._clock())
+        if isinstance(resource, Connection) and resource.many:
+            legs = self._controller.store.legs(name)
+            return _sum_of(found for leg in legs if (found := self.read(leg)) is not None)
         if isinstance(resource, Connection):
             return self._traffic.read(name, resource.created, self._clock())
         return None
@@ -120,3 +125,13 @@ class Counting:
     def _side(self, switch: str, interface: str, now: float) -> Counted:
         dpid = self._controller.topology.resolve(switch)
         return Counted() if dpid is None else self._ledger.read(Dpid(dpid), interface, now)
+
+
+def _sum_of(parts: Iterable[Counted]) -> Counted:
+    """Of several connections together."""
+    counts, rates, wall = NO_COUNTS, NO_RATES, 0.0
+    for part in parts:
+        counts = added(counts, part.counts)
+        rates = Rates(*map(sum, zip(rates, part.rates, strict=True)))
+        wall = max(wall, part.wall)
+    return Counted(counts, rates, wall)

@@ -120,6 +120,8 @@ class Measuring:
         resource, connections = self._controller.store.objects.get(name), self._controller.connections
         if not isinstance(resource, Connection):
             return None
+        if resource.many:
+            counted = Counted()  # its legs have series of their own, and a sum over all would have everything twice
         status, held = self._controller.statuses.of(resource), connections.ledger.held(name)
         has_it = held is not None and (not held.windows or active(held.windows, connections.placer.now))
         reserved = (held.forward, held.backward) if held is not None and has_it else (0, 0)

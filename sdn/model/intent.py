@@ -200,6 +200,11 @@ class Connection(Resource):
     after a failure. priority: 0 to 7, it displaces connections whose holding priority is lower. hold: its own holding
     priority, 0: as ``priority``. classifier: None for all packets that no other
     connection between the same ends takes.
+
+    One of many ends has a port as ``a`` and, instead of b, ``targets`` (ports) or a network as b; or a port as ``b``
+    and, instead of a, ``sources`` or a network as a. It has a *leg*, a connection of its own, for each of these ports,
+    and its legs share what is reserved: each link has it once in each direction. leg_of: of a leg, the connection to
+    which it belongs; '' of others. left_out: ports of the network that have no leg because there are too many.
     """
 
     a: str
@@ -216,12 +221,28 @@ class Connection(Resource):
     priority: int = 0
     hold: int = 0
     classifier: Classifier | None = None
+    sources: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    leg_of: str = ""
+    left_out: int = 0
+
+    @property
+    def network(self) -> str:
+        """The network that is an end, '' if none is."""
+        return next((end for end in (self.a, self.b) if _NETWORKS in end), "")
+
+    @property
+    def many(self) -> bool:
+        """Whether it has legs, and is not placed itself."""
+        return bool(self.sources or self.targets or self.network)
 
     @property
     def holding(self) -> int:
         """Against which others need a higher priority."""
         return self.hold or self.priority
 
+
+_NETWORKS = "/networks/"
 
 LEARNED = "learned"
 """Label of ports that learning mode made: ``silent`` until the host has been heard, then ``true``."""

@@ -99,6 +99,18 @@ class SharedAddress:
 
 
 @dataclass(frozen=True, slots=True)
+class LegStatus:
+    """A leg of a connection of many ends. name: as a connection of its own; port: at the side of the many."""
+
+    name: str
+    port: str
+    state: State
+    reason: str = ""
+    message: str = ""
+    path: tuple[PathHop, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """State with a machine-readable reason (CamelCase) and a message for people.
 
@@ -108,7 +120,7 @@ class Status:
     may use by its pairs. conditions: the same in single statements, with times. history: of a connection that is asked
     for alone. path is what is reserved; realised_path: what its traffic takes as far as switches were told, empty for
     the shortest way; verified_path: the one along which probes came back, empty while that is not the path that traffic
-    takes. probes: of a connection that has been probed.
+    takes. probes: of a connection that has been probed. legs: of a connection of many ends.
     """
 
     state: State
@@ -123,6 +135,7 @@ class Status:
     verified_path: tuple[PathHop, ...] = ()
     probes: ProbeCounts | None = field(default=None, compare=False)
     places: tuple[str, ...] = ()
+    legs: tuple[LegStatus, ...] = ()
     conditions: tuple[Condition, ...] = field(default=(), compare=False)
     history: tuple[Transition, ...] = field(default=(), compare=False)
 

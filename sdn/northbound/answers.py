@@ -8,7 +8,7 @@ from sdn.controller.reader import FlowView, LinkView, SwitchView, SystemView, To
 from sdn.model.ids import format_dpid
 from sdn.model.notice import AuditReport, Notice
 from sdn.model.resilience import Coverage, FailureCoverage, Resilience
-from sdn.model.status import Condition, PathHop, ProbeCounts, SharedAddress, Status, Transition
+from sdn.model.status import Condition, LegStatus, PathHop, ProbeCounts, SharedAddress, Status, Transition
 from sdn.model.topology import WiringFault
 from sdn.v1 import events_pb2 as epb
 from sdn.v1 import resources_pb2 as pb
@@ -20,6 +20,17 @@ def timestamp(seconds: float) -> timestamp_pb2.Timestamp:
     result = timestamp_pb2.Timestamp()
     result.FromMicroseconds(round(seconds * 1e6))
     return result
+
+
+def _leg(leg: LegStatus) -> pb.Leg:
+    return pb.Leg(
+        name=leg.name,
+        port=leg.port,
+        state=pb.State.Value(leg.state.value),
+        reason=leg.reason,
+        message=leg.message,
+        path=[hop(h) for h in leg.path],
+    )
 
 
 def hop(value: PathHop) -> pb.PathHop:
@@ -40,6 +51,7 @@ def status(value: Status | None) -> pb.Status:
         switches_pending=value.switches_pending,
         backup_path=[hop(h) for h in value.backup_path],
         realised_path=[hop(h) for h in value.realised_path],
+        legs=[_leg(leg) for leg in value.legs],
         verified_path=[hop(h) for h in value.verified_path],
         probes=None if value.probes is None else _probes(value.probes),
         places=value.places,

@@ -54,8 +54,7 @@ class ApplyService:
             result = await self._backend.submit(transaction)
         calls.committed(result.revision)
         if not request.dry_run:
-            names = (resource.name for resource in result.resources)
-            await writes.wait_for(self._backend, names, wait, context)
+            await writes.wait_for(self._backend, writes.awaited(result, len(request.resources)), wait, context)
         response = await self._answer(result, len(request.resources))
         if request.dry_run:
             plans.add(response, await self._backend.rehearse(replace(transaction, request_id="", dry_run=False)))

@@ -217,6 +217,9 @@ def _read_connection(message: pb.Connection, path: str, problems: Problems) -> V
     return {
         "a": message.a,
         "b": message.b,
+        "sources": tuple(message.sources),
+        "targets": tuple(message.targets),
+        "leg_of": message.leg_of,
         "bandwidth": message.bandwidth_bps,
         "reverse": message.reverse_bandwidth_bps,
         "ceiling": message.ceiling_bps,
@@ -231,6 +234,9 @@ def _read_connection(message: pb.Connection, path: str, problems: Problems) -> V
 def _write_connection(resource: intent.Connection, message: pb.Connection) -> None:
     message.a = resource.a
     message.b = resource.b
+    message.sources.extend(resource.sources)
+    message.targets.extend(resource.targets)
+    message.leg_of, message.left_out = resource.leg_of, resource.left_out
     message.bandwidth_bps = resource.bandwidth
     message.reverse_bandwidth_bps = resource.reverse
     message.ceiling_bps, message.reverse_ceiling_bps = resource.ceiling, resource.reverse_ceiling
@@ -274,7 +280,7 @@ CODECS: dict[Kind, Codec] = {
             Kind.CONNECTION,
             pb.Connection,
             {
-                **_same("a", "b", "constraints", "protection", "classifier"),
+                **_same("a", "b", "sources", "targets", "constraints", "protection", "classifier"),
                 **connection_fields.LIFE,
                 "bandwidth_bps": "bandwidth",
                 "reverse_bandwidth_bps": "reverse",

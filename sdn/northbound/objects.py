@@ -95,8 +95,8 @@ class ObjectService:
         revision = writes.read_etag(request.etag, "etag", problems)
         problems.settle()
         with paths.translated(paths.of_delete):
-            await self._submit(Delete(request.name, revision), request)
-        await writes.wait_for(self._backend, (request.name,), wait, context)
+            result = await self._submit(Delete(request.name, revision), request)
+        await writes.wait_for(self._backend, writes.awaited(result, 0), wait, context)
         return empty_pb2.Empty()
 
     async def watch(self, request: Any, context: Context) -> AsyncIterator[Message]:

@@ -53,6 +53,8 @@ class PathService:
         for target, path in ((response.path, found.path), (response.backup_path, found.backup)):
             if path is not None:
                 target.CopyFrom(_found(path))
+        for name, path, backup in found.legs:
+            response.legs.add(name=name, path=_found(path), backup_path=None if backup is None else _found(backup))
         for violation in found.obstacles:
             response.obstacles.add(field=translate(violation.field), reason=violation.reason, remedy=violation.remedy)
         return response
@@ -76,7 +78,8 @@ def _connection(request: ppb.CheckConnectionRequest) -> Connection:
     if message.name:
         found = _CODEC.to_model(message, "connection", problems)
     else:
-        tenant = check.name(message.a, "connection.a", Kind.PORT, problems)
+        field = "a" if "/ports/" in message.a or not message.b else "b"
+        tenant = check.name(getattr(message, field), f"connection.{field}", Kind.PORT, problems)
         problems.settle()
         assert tenant is not None
         named = pb.Connection()

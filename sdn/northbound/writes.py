@@ -8,8 +8,9 @@ from typing import Any
 from google.protobuf import field_mask_pb2
 
 from sdn.controller.reader import Backend, Reader
-from sdn.model.command import Update
+from sdn.model.command import TransactionResult, Update
 from sdn.model.errors import NotFound
+from sdn.model.intent import Connection
 from sdn.model.status import Status
 from sdn.northbound import check
 from sdn.northbound.check import Problems
@@ -114,6 +115,14 @@ def _complete(wish: Any, codec: Codec, reader: Reader) -> None:
         whole = codec.to_message(stored, status)
         for path in missing:
             setattr(wish, path, getattr(whole, path))
+
+
+def awaited(result: TransactionResult, kept: int) -> tuple[str, ...]:
+    """Names of what was written, and of legs that went with their connection. kept: resources before deleted ones."""
+    names = dict.fromkeys(resource.name for resource in result.resources)
+    if any(isinstance(gone, Connection) and gone.many for gone in result.resources[kept:]):
+        names.update(dict.fromkeys(result.changed))
+    return tuple(names)
 
 
 async def wait_for(backend: Backend, names: Iterable[str], seconds: float, context: Context) -> None:

@@ -6,7 +6,8 @@ of its path, because its traffic goes there and back on the same links.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -15,16 +16,21 @@ from sdn.model.errors import InvalidInput, Refused
 from sdn.model.ids import format_dpid
 from sdn.model.route import Path
 from sdn.model.topology import Link, LinkChanges, LinkEnd
-from sdn.routing.mesh import Direction, Mesh
+from sdn.routing.mesh import Direction, Mesh, Share
 
 
 class Reservation(NamedTuple):
-    """What somebody holds: bits/s along a path (forward) and against it (backward). windows: when; (): always."""
+    """What somebody holds: bits/s along a path (forward) and against it (backward). windows: when; (): always.
+
+    group: those of one group share what they hold: a direction of a link has the most that one of them wants forwards,
+    and the most that one wants backwards, once. '': nobody shares it.
+    """
 
     path: Path
     forward: int
     backward: int
     windows: Windows = ()
+    group: str = ""
 
 
 class Ledger:
@@ -42,6 +48,9 @@ class Ledger:
         self._directions: dict[LinkEnd, Direction] = {}
         self._peers: dict[LinkEnd, LinkEnd] = {}
         self._held: dict[str, Reservation] = {}
+        self._groups: dict[str, dict[LinkEnd, int]] = {}
+        """By group: directions, each with how many holders the group has there."""
+        self._aside = ""
 
     def change_links(self, changes: LinkChanges) -> tuple[str, ...]:
         """Links are gone or new. Reservations stay as they are, also on links that are gone.
@@ -93,11 +102,17 @@ class Ledger:
         return min(self.free(link.a), self.free(link.b))
 
     def reserve(
-        self, holder: str, path: Path, forward: int, backward: int | None = None, windows: Windows = ()
+        self,
+        holder: str,
+        path: Path,
+        forward: int,
+        backward: int | None = None,
+        windows: Windows = (),
+        group: str = "",
     ) -> None:
         """Take bits/s along a path and against it (as much, if not given), all or nothing. O(length of the path).
 
-        windows: for these times alone; what others have at other times is no obstacle.
+        windows: for these times alone; what others have at other times is no obstacle. group: see ``Reservation``.
 
         Raises InvalidInput for negative ones, ValueError when ``holder`` has a reservation already or the path is not
         simple, and Refused when a link is missing or lacks room. An empty path takes nothing, but is remembered.
@@ -106,24 +121,82 @@ class Ledger:
         check_bandwidth(forward, backward)
         if holder in self._held:
             raise ValueError(f"{holder} has a reservation already")
-        ends = _ends(path)
-        for out, into in ends:
+        wanted = Reservation(path, forward, backward, windows, group)
+        for out, into in _ends(path):
             if self._peers.get(out) != into:
                 raise Refused.of("", f"link {plain(out)} - {plain(into)} is gone", "Ask again for another path.")
-            room = self._directions[out].room(windows), self._directions[into].room(windows)
-            if room[0] < forward or room[1] < backward:
-                reason = f"link {plain(out)} - {plain(into)} has {min(room)} bit/s free"
-                raise Refused.of("bandwidth", reason, "Ask again for another path.")
-        self.put_back(holder, Reservation(path, forward, backward, windows))
+        with self.aside(group) if group else nullcontext():
+            for end, share, bandwidth in _takes(wanted):
+                direction = self._directions[end]
+                if (room := direction.room(windows)) < bandwidth + (_opposite(direction, share) if group else 0):
+                    reason = f"link {plain(end)} - {plain(self._peers[end])} has {room} bit/s free"
+                    raise Refused.of("bandwidth", reason, "Ask again for another path.")
+        self.put_back(holder, wanted)
 
     def put_back(self, holder: str, reservation: Reservation) -> None:
         """Take what was held before, whether there is room or not: to undo a release. O(length of the path)."""
         self._held[holder] = reservation
-        for out, into in _ends(reservation.path):
-            for end, bandwidth in ((out, reservation.forward), (into, reservation.backward)):
-                direction = self._directions.setdefault(end, Direction())
-                direction.take(bandwidth, reservation.windows)
-                direction.users[holder] = None
+        for end, share, bandwidth in _takes(reservation):
+            direction = self._directions.setdefault(end, Direction())
+            self._change(end, direction, share, holder, bandwidth)
+            direction.users[holder] = None
+
+    def _change(self, end: LinkEnd, direction: Direction, share: Share, holder: str, bandwidth: int) -> None:
+        """Let a holder have bits/s of a direction; 0 with a group: nothing any more."""
+        if not share.group:
+            direction.take(bandwidth, share.windows)
+            return
+        parts = direction.shares.setdefault(share, {})
+        before = max(parts.values(), default=0)
+        ends = self._groups.setdefault(share.group, {})
+        if bandwidth:
+            parts[holder] = bandwidth
+            ends[end] = ends.get(end, 0) + 1
+        else:
+            del parts[holder]
+            ends[end] -= 1
+        if not ends[end]:
+            del ends[end]
+        if not ends:
+            del self._groups[share.group]
+        if share.group != self._aside:
+            direction.take(max(parts.values(), default=0) - before, share.windows)
+        if not parts:
+            del direction.shares[share]
+
+    @contextmanager
+    def aside(self, group: str) -> Iterator[None]:
+        """Within, there is as much room as if this group had nothing: for searches of its paths. O(what it has).
+
+        A path that is found may not be reserved after all: where both senses of the group meet on a direction.
+        """
+        if not group or self._aside == group:
+            yield
+            return
+        assert not self._aside
+        self._set_aside(group, -1)
+        self._aside = group
+        try:
+            yield
+        finally:
+            self._aside = ""
+            self._set_aside(group, 1)
+
+    def opposed(self, group: str, path: Path) -> frozenset[LinkEnd]:
+        """Both ends of the links that a path would take against the sense in which the group takes them already."""
+        found: set[LinkEnd] = set()
+        for end, share, _ in _takes(Reservation(path, 0, 0, (), group)) if group else ():
+            shares = self._directions[end].shares if end in self._directions else {}
+            if any(other.group == group and other.forward != share.forward for other in shares):
+                found |= {end, self._peers[end]}
+        return frozenset(found)
+
+    def _set_aside(self, group: str, sign: int) -> None:
+        for end in self._groups.get(group, ()):
+            direction = self._directions[end]
+            for share, parts in direction.shares.items():
+                if share.group == group:
+                    direction.take(sign * max(parts.values()), share.windows)
 
     def copy(self) -> Ledger:
         """The same links and reservations once more, to try things on. O(links + reservations)."""
@@ -139,11 +212,11 @@ class Ledger:
         held = self._held.pop(holder, None)
         if held is None:
             return False
-        for out, into in _ends(held.path):
-            for end, bandwidth in ((out, held.forward), (into, held.backward)):
-                self._directions[end].take(-bandwidth, held.windows)
-                del self._directions[end].users[holder]
-                self._tidy(end)
+        for end, share, bandwidth in _takes(held):
+            direction = self._directions[end]
+            self._change(end, direction, share, holder, 0 if share.group else -bandwidth)
+            del direction.users[holder]
+            self._tidy(end)
         return True
 
     def during(self, windows: Windows) -> Ledger:
@@ -178,6 +251,19 @@ def _ends(path: Path) -> list[tuple[LinkEnd, LinkEnd]]:
         (LinkEnd(near, out), LinkEnd(far, into))
         for near, far, (out, into) in zip(path.switches, path.switches[1:], path.links, strict=False)
     ]
+
+
+def _takes(held: Reservation) -> Iterator[tuple[LinkEnd, Share, int]]:
+    """What is taken of which direction; of nothing nothing."""
+    forth, back = (Share(held.group, forward, held.windows) for forward in (True, False))
+    for out, into in _ends(held.path):
+        yield out, forth, held.forward
+        yield into, back, held.backward
+
+
+def _opposite(direction: Direction, share: Share) -> int:
+    """What the group has on a direction in the other sense: both can meet there, so room for one is not enough."""
+    return max(direction.shares.get(share._replace(forward=not share.forward), {"": 0}).values())
 
 
 def plain(end: LinkEnd) -> str:

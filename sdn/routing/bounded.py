@@ -217,7 +217,10 @@ class Search:
             # Those made last go first, and of these the first neighbour: the least sequence of (switch, port) wins.
             for follower in reversed(list(self._followers(label))):
                 made += 1
-                least = follower.values[0] + self._rest(0, follower)
+                least = self._bounds[0][follower.layer][follower.switch]
+                if follower.left:
+                    least = max(least, self._goal_bounds[0][follower.left][follower.switch])
+                least += follower.values[0]
                 heappush(heap, (least, -made, follower))
             if made > MAX_LABELS:
                 raise _gave_up()
@@ -228,7 +231,7 @@ class Search:
             if not self._usable(arc) or label.visits(arc.far):
                 continue
             values = tuple(value + weight(arc) for value, weight in zip(label.values, self._weights, strict=True))
-            left = label.left & ~self._goals.met(arc)
+            left = label.left & ~self._goals.met(arc) if label.left else 0
             follower = self._at_waypoints(_Label(arc.far, label.layer, values, left, label, arc))
             if self._promising(follower):
                 yield follower
@@ -241,18 +244,18 @@ class Search:
     def _promising(self, label: _Label) -> bool:
         if label.switch == self._request.destination and (label.left or label.layer < len(self._targets) - 1):
             return False  # it ends here, and would have to come again
-        for metric, (value, limit) in enumerate(zip(label.values, self._limits, strict=True)):
-            there = label.switch in self._bounds[metric][label.layer]
-            if not there or label.switch not in self._goal_bounds[metric][label.left]:
-                return False
-            if limit is not None and value + self._rest(metric, label) > limit:
+        metrics = zip(label.values, self._limits, self._bounds, self._goal_bounds, strict=True)
+        for value, limit, legs, collecting in metrics:
+            least = legs[label.layer].get(label.switch)
+            if least is not None and label.left:
+                least = _greater(least, collecting[label.left].get(label.switch))
+            if least is None or (limit is not None and value + least > limit):
                 return False
         return True
 
-    def _rest(self, metric: int, label: _Label) -> int:
-        """At least so much is still to come."""
-        rest = self._bounds[metric][label.layer][label.switch]
-        return max(rest, self._goal_bounds[metric][label.left][label.switch]) if label.left else rest
+
+def _greater(one: int, two: int | None) -> int | None:
+    return None if two is None else max(one, two)
 
 
 def _cost(arc: Arc) -> int:

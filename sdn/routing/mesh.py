@@ -8,6 +8,7 @@ from __future__ import annotations
 from bisect import insort
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from sdn.model.calendar import FOREVER, Windows
 from sdn.model.ids import Dpid
@@ -20,19 +21,30 @@ HOP_BITS = 16
 """Weights carry a hop in their low bits, so that among equals fewer hops win and no weight is zero."""
 
 
+class Share(NamedTuple):
+    """Who shares what is reserved on a direction of a link: holders of a group, in one sense of their paths, for the
+    same times."""
+
+    group: str
+    forward: bool
+    windows: Windows
+
+
 class Direction:
     """One direction of a link, named by the end that sends. limit, reserved, free: bits/s; users: who reserved.
 
     What is reserved for some times alone counts with the most that is reserved at any one time.
     """
 
-    __slots__ = ("_always", "_steps", "free", "limit", "reserved", "users")
+    __slots__ = ("_always", "_steps", "free", "limit", "reserved", "shares", "users")
 
     def __init__(self) -> None:
         self.limit = 0
         self.reserved = 0
         self.free = 0
         self.users: dict[str, None] = {}
+        self.shares: dict[Share, dict[str, int]] = {}
+        """Of those who share: by holder, bits/s; the most of them is reserved."""
         self._always = 0
         self._steps: dict[int, int] = {}
         """By how much what is reserved for some times grows at a time; negative where it falls."""

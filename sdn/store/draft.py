@@ -12,12 +12,16 @@ from sdn.store.names import Claim
 
 @dataclass(slots=True)
 class Target:
-    """What a command makes of one resource. fill: addresses were not given and are to be chosen."""
+    """What a command makes of one resource. fill: addresses were not given and are to be chosen.
+
+    derived: no command names it; it follows from others.
+    """
 
     name: str
     old: Resource | None
     new: Resource | None
     fill: bool = False
+    derived: bool = False
 
 
 class Draft:

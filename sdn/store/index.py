@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple, TypeVar
 
 from sdn.model.ids import Kind
-from sdn.model.intent import Address, Port, Resource, Subnet, kind_of
+from sdn.model.intent import Address, Connection, Port, Resource, Subnet, kind_of
 from sdn.store.addresses import AddressPool
 from sdn.store.forms import inside
 from sdn.store.names import Claim, claims, references, tenant_of
@@ -41,6 +41,8 @@ class Index:
         self.pools: dict[str, AddressPool] = {}
         self.paired: dict[tuple[str, int], dict[str, None]] = {}
         """By network and address: the ports that may use it beside their own."""
+        self.spans: dict[str, dict[str, None]] = {}
+        """By network: the connections of which it is an end."""
         self._members: dict[tuple[Kind, str], dict[str, Resource]] = {}
         self._sorted: dict[tuple[Kind, str], tuple[str, ...]] = {}
 
@@ -97,6 +99,8 @@ class Index:
             self.claims[claim] = name
         for _, target, _ in references(resource):
             self.users.setdefault(target, {})[name] = None
+        if isinstance(resource, Connection) and resource.network:
+            self.spans.setdefault(resource.network, {})[name] = None
         if isinstance(resource, Port):
             for address in resource.addresses:
                 subnet = subnet_of(self.subnets_of(resource.network), address)
@@ -117,6 +121,8 @@ class Index:
             del self.claims[claim]
         for _, target, _ in references(resource):
             _discard(self.users, target, name)
+        if isinstance(resource, Connection) and resource.network:
+            _discard(self.spans, resource.network, name)
         if isinstance(resource, Port):
             for address in resource.addresses:
                 subnet = subnet_of(self.subnets_of(resource.network), address)

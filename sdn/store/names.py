@@ -92,7 +92,7 @@ def claims(resource: Resource) -> Iterator[tuple[str, Claim]]:
             yield f"subnets[{index}]", routed_claim(subnet)
     elif isinstance(resource, Connection) and is_circuit_end(resource.a):
         yield from _circuit_claims(resource)
-    elif isinstance(resource, Connection) and resource.classifier is None:
+    elif isinstance(resource, Connection) and resource.classifier is None and not resource.many:
         yield "", pair_claim(resource.a, resource.b)
 
 
@@ -118,12 +118,24 @@ def references(resource: Resource) -> Iterator[tuple[str, str, Kind]]:
             yield f"subnets[{index}]", subnet, Kind.SUBNET
     elif isinstance(resource, Connection):
         if not is_circuit_end(resource.a):
-            yield "a", resource.a, Kind.PORT
-            yield "b", resource.b, Kind.PORT
+            yield from _ends_of(resource)
         for index, other in enumerate(resource.constraints.diverse_from):
             yield f"constraints.diverse_from[{index}]", other, Kind.CONNECTION
         for index, other in enumerate(resource.constraints.affine_to):
             yield f"constraints.affine_to[{index}]", other, Kind.CONNECTION
+
+
+def _ends_of(connection: Connection) -> Iterator[tuple[str, str, Kind]]:
+    """The (field, full name, kind) of the ends of a connection between ports, networks and legs."""
+    for field in ("a", "b"):
+        end = getattr(connection, field)
+        if end:
+            yield field, end, Kind.NETWORK if end == connection.network else Kind.PORT
+    for field in ("sources", "targets"):
+        for index, port in enumerate(getattr(connection, field)):
+            yield f"{field}[{index}]", port, Kind.PORT
+    if connection.leg_of:
+        yield "leg_of", connection.leg_of, Kind.CONNECTION
 
 
 def tenant_of(name: str) -> str:

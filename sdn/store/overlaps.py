@@ -23,7 +23,7 @@ def check_overlaps(draft: Draft, problems: Problems) -> None:
     """No two connections between the same ends contradict each other. Quadratic in those between two ends."""
     pairs: dict[frozenset[str], list[Connection]] = {}
     for _, new in draft.kept():
-        if isinstance(new, Connection):
+        if isinstance(new, Connection) and not new.many:
             pairs.setdefault(frozenset((new.a, new.b)), []).append(new)
     for mates in pairs.values():
         if any(mate.classifier is not None for mate in mates):
@@ -39,7 +39,13 @@ def _stored(draft: Draft, connection: Connection) -> Iterator[Connection]:
     first, second = (users.get(port, {}) for port in (connection.a, connection.b))
     for name in min(first, second, key=len):
         other = draft.index.objects[name]
-        if name in first and name in second and isinstance(other, Connection) and not draft.touched(name):
+        if (
+            name in first
+            and name in second
+            and isinstance(other, Connection)
+            and not other.many
+            and not draft.touched(name)
+        ):
             yield other
 
 

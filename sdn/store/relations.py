@@ -45,6 +45,8 @@ def _check_unused(draft: Draft, target: Target) -> None:
 
 
 def _check_targets(draft: Draft, resource: Resource) -> None:
+    if isinstance(resource, Connection) and resource.leg_of:
+        return  # what it names is named by the connection of which it is a leg, or by nobody
     for field, name, kind in references(resource):
         if draft.get(name) is None:
             gone = "is deleted by the same request" if draft.touched(name) else "does not exist"

@@ -30,6 +30,8 @@ from sdn.model.selector import LABEL_KEY
 from sdn.store.circuits import check_circuit
 from sdn.store.classifiers import check_classifier
 from sdn.store.forms import NOT_FOR_TENANTS, check_host_address, check_mac, no_repetition, overlap, scoped
+from sdn.store.manyends import check_many
+from sdn.store.manyends import network_end as _network_end
 from sdn.store.names import tenant_of
 from sdn.store.pairs import check_pairs
 from sdn.store.static_routes import check_routes
@@ -225,7 +227,11 @@ def _binding(path: str, binding: Binding) -> None:
 
 
 def _connection(connection: Connection) -> dict[str, Any]:
-    if is_circuit_end(connection.a) or is_circuit_end(connection.b):
+    ends: dict[str, Any] = {}
+    if connection.sources or connection.targets or _network_end(connection):
+        ends = check_many(connection, _reference)
+        a, b = ends["a"], ends["b"]
+    elif is_circuit_end(connection.a) or is_circuit_end(connection.b):
         a, b = check_circuit(connection)
     else:
         a = _reference("a", connection.a, connection.name, Kind.PORT)
@@ -241,7 +247,7 @@ def _connection(connection: Connection) -> dict[str, Any]:
     _life(connection)
     _one_of("protection.mode", connection.protection.mode, PROTECTION_MODES)
     _one_of("protection.scope", connection.protection.scope, tuple(Protect))
-    return {"a": a, "b": b, "constraints": _constraints(connection)}
+    return {**ends, "a": a, "b": b, "constraints": _constraints(connection)}
 
 
 def _ceilings(connection: Connection) -> None:

@@ -11,10 +11,11 @@ from sdn.model import codec
 from sdn.model.command import Transaction
 from sdn.model.errors import InvalidInput, SdnError
 from sdn.model.ids import Kind
-from sdn.model.intent import DEFAULT_QUOTA, Address, Port, Quota, Resource, Subnet, Tenant
+from sdn.model.intent import DEFAULT_QUOTA, Address, Connection, Port, Quota, Resource, Subnet, Tenant
 from sdn.store import defaults, relations
 from sdn.store.draft import Draft, Target
 from sdn.store.index import Change, Index, subnet_of
+from sdn.store.legs import expand
 from sdn.store.names import (
     Problems,
     address_claim,
@@ -104,6 +105,11 @@ class Store:
         """
         return self._index.users.get(name, {}).keys()
 
+    def legs(self, name: str) -> tuple[str, ...]:
+        """The legs of a connection of many ends, sorted. O(its users)."""
+        users = ((user, self._index.objects[user]) for user in self.users(name))
+        return tuple(sorted(user for user, one in users if isinstance(one, Connection) and one.leg_of == name))
+
     def subnets_of(self, network: str) -> Collection[Subnet]:
         """The subnets of a network; a live view."""
         return self._index.subnets_of(network)
@@ -156,8 +162,12 @@ class Store:
                 return self._replay(first)
         order = {name_of(command): index for index, command in enumerate(tx.commands)}
         many = len(tx.commands) > 1
-        problems = Problems(lambda name: f"commands[{order[name]}]." if many else "")
-        draft = Draft(self._index, self._resolve(tx, problems, many))
+        cause: dict[str, str] = {}
+        problems = Problems(lambda name: f"commands[{order[cause.get(name, name)]}]." if many else "")
+        targets = self._resolve(tx, problems, many)
+        expand(targets, self._index, problems, cause)
+        problems.settle()
+        draft = Draft(self._index, targets)
         numbers = self._complete(draft, problems, unlimited=tx.unlimited)
         return self._prepared(tx, draft, numbers, now)
 
@@ -208,7 +218,7 @@ class Store:
                 created = now if target.old is None else target.old.created
                 target.new = replace(target.new, revision=revision, created=created)
         changes = draft.changes()
-        resources = tuple(r for t in draft.targets.values() if (r := t.new or t.old) is not None)
+        resources = tuple(r for t in draft.targets.values() if not t.derived and (r := t.new or t.old) is not None)
         puts, deletes = numbers.records()
         puts += tuple((OBJECTS, new.name, codec.to_json(new)) for _, new in changes if new is not None)
         deletes += tuple((OBJECTS, old.name) for old, new in changes if old is not None and new is None)

@@ -134,6 +134,38 @@ class Obstacle(_message.Message):
 Global___Obstacle: _TypeAlias = Obstacle  # noqa: Y015
 
 @_typing.final
+class CheckedLeg(_message.Message):
+    """The paths that a leg of a connection of many ends would get."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    BACKUP_PATH_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The name that the leg would have."""
+    @_builtins.property
+    def path(self) -> Global___FoundPath: ...
+    @_builtins.property
+    def backup_path(self) -> Global___FoundPath:
+        """Not set without one."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        path: Global___FoundPath | None = ...,
+        backup_path: Global___FoundPath | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["backup_path", b"backup_path", "path", b"path"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backup_path", b"backup_path", "name", b"name", "path", b"path"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckedLeg: _TypeAlias = CheckedLeg  # noqa: Y015
+
+@_typing.final
 class CheckConnectionResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -142,6 +174,7 @@ class CheckConnectionResponse(_message.Message):
     BACKUP_PATH_FIELD_NUMBER: _builtins.int
     OBSTACLES_FIELD_NUMBER: _builtins.int
     DISPLACED_FIELD_NUMBER: _builtins.int
+    LEGS_FIELD_NUMBER: _builtins.int
     admitted: _builtins.bool
     """Whether it would be admitted now."""
     @_builtins.property
@@ -158,6 +191,10 @@ class CheckConnectionResponse(_message.Message):
     def displaced(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Connections of less priority that would lose a path for it (full names)."""
 
+    @_builtins.property
+    def legs(self) -> _containers.RepeatedCompositeFieldContainer[Global___CheckedLeg]:
+        """Of a connection of many ends, instead of path and backup_path: those of its legs whose ends are attached."""
+
     def __init__(
         self,
         *,
@@ -166,10 +203,11 @@ class CheckConnectionResponse(_message.Message):
         backup_path: Global___FoundPath | None = ...,
         obstacles: _abc.Iterable[Global___Obstacle] | None = ...,
         displaced: _abc.Iterable[_builtins.str] | None = ...,
+        legs: _abc.Iterable[Global___CheckedLeg] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["backup_path", b"backup_path", "path", b"path"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["admitted", b"admitted", "backup_path", b"backup_path", "displaced", b"displaced", "obstacles", b"obstacles", "path", b"path"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["admitted", b"admitted", "backup_path", b"backup_path", "displaced", b"displaced", "legs", b"legs", "obstacles", b"obstacles", "path", b"path"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

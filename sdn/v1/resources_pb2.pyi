@@ -435,6 +435,7 @@ class Status(_message.Message):
     PROBES_FIELD_NUMBER: _builtins.int
     SHARED_ADDRESSES_FIELD_NUMBER: _builtins.int
     PLACES_FIELD_NUMBER: _builtins.int
+    LEGS_FIELD_NUMBER: _builtins.int
     CONDITIONS_FIELD_NUMBER: _builtins.int
     HISTORY_FIELD_NUMBER: _builtins.int
     state: Global___State.ValueType
@@ -479,6 +480,10 @@ class Status(_message.Message):
         """Of a port that is bound by an iface-id, or that moves: where it is attached, as SWITCH:INTERFACE; two while it moves."""
 
     @_builtins.property
+    def legs(self) -> _containers.RepeatedCompositeFieldContainer[Global___Leg]:
+        """Of a connection of many ends: how each of its legs is. The state of the whole is the worst of theirs."""
+
+    @_builtins.property
     def conditions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Condition]:
         """For each kind always the same types."""
 
@@ -501,16 +506,58 @@ class Status(_message.Message):
         probes: Global___ProbeCounts | None = ...,
         shared_addresses: _abc.Iterable[Global___SharedAddress] | None = ...,
         places: _abc.Iterable[_builtins.str] | None = ...,
+        legs: _abc.Iterable[Global___Leg] | None = ...,
         conditions: _abc.Iterable[Global___Condition] | None = ...,
         history: _abc.Iterable[Global___Transition] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["probes", b"probes"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["backup_path", b"backup_path", "conditions", b"conditions", "history", b"history", "message", b"message", "path", b"path", "places", b"places", "probes", b"probes", "realised_path", b"realised_path", "reason", b"reason", "shared_addresses", b"shared_addresses", "state", b"state", "switches_away", b"switches_away", "switches_pending", b"switches_pending", "verified_path", b"verified_path"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backup_path", b"backup_path", "conditions", b"conditions", "history", b"history", "legs", b"legs", "message", b"message", "path", b"path", "places", b"places", "probes", b"probes", "realised_path", b"realised_path", "reason", b"reason", "shared_addresses", b"shared_addresses", "state", b"state", "switches_away", b"switches_away", "switches_pending", b"switches_pending", "verified_path", b"verified_path"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Status: _TypeAlias = Status  # noqa: Y015
+
+@_typing.final
+class Leg(_message.Message):
+    """One of the connections of which a connection of many ends consists."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    PORT_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Its name: it can be asked for, watched and counted as any connection (with its realised and verified path, probes and
+    history), and is written by sdnd alone.
+    """
+    port: _builtins.str
+    """The port at the side of the many."""
+    state: Global___State.ValueType
+    reason: _builtins.str
+    message: _builtins.str
+    @_builtins.property
+    def path(self) -> _containers.RepeatedCompositeFieldContainer[Global___PathHop]: ...
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        port: _builtins.str = ...,
+        state: Global___State.ValueType = ...,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
+        path: _abc.Iterable[Global___PathHop] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "name", b"name", "path", b"path", "port", b"port", "reason", b"reason", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Leg: _TypeAlias = Leg  # noqa: Y015
 
 @_typing.final
 class Metadata(_message.Message):
@@ -1176,6 +1223,10 @@ class Connection(_message.Message):
     STATUS_FIELD_NUMBER: _builtins.int
     A_FIELD_NUMBER: _builtins.int
     B_FIELD_NUMBER: _builtins.int
+    SOURCES_FIELD_NUMBER: _builtins.int
+    TARGETS_FIELD_NUMBER: _builtins.int
+    LEG_OF_FIELD_NUMBER: _builtins.int
+    LEFT_OUT_FIELD_NUMBER: _builtins.int
     BANDWIDTH_BPS_FIELD_NUMBER: _builtins.int
     REVERSE_BANDWIDTH_BPS_FIELD_NUMBER: _builtins.int
     CONSTRAINTS_FIELD_NUMBER: _builtins.int
@@ -1197,6 +1248,10 @@ class Connection(_message.Message):
     """
     b: _builtins.str
     """The other end."""
+    leg_of: _builtins.str
+    """Output only, of a leg: the connection of many ends that it belongs to."""
+    left_out: _builtins.int
+    """Output only: how many ports of the network have no leg because there are too many."""
     bandwidth_bps: _builtins.int
     """bits/s from a to b, at least 1."""
     reverse_bandwidth_bps: _builtins.int
@@ -1219,6 +1274,17 @@ class Connection(_message.Message):
     @_builtins.property
     def status(self) -> Global___Status: ...
     @_builtins.property
+    def sources(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Several ports instead of a, each of which is connected with b (multipoint to point); at most 64."""
+
+    @_builtins.property
+    def targets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Several ports instead of b, with each of which a is connected (point to multipoint); at most 64. Or a or b is the full
+        name of a network, tenants/T/networks/N, and stands for all its ports, also those that come later; at most 64 of them.
+        bandwidth_bps is from a, or all sources together, to b, or all targets together; it is reserved once on each link.
+        """
+
+    @_builtins.property
     def constraints(self) -> Global___Constraints: ...
     @_builtins.property
     def protection(self) -> Global___Protection: ...
@@ -1240,6 +1306,10 @@ class Connection(_message.Message):
         status: Global___Status | None = ...,
         a: _builtins.str = ...,
         b: _builtins.str = ...,
+        sources: _abc.Iterable[_builtins.str] | None = ...,
+        targets: _abc.Iterable[_builtins.str] | None = ...,
+        leg_of: _builtins.str = ...,
+        left_out: _builtins.int = ...,
         bandwidth_bps: _builtins.int = ...,
         reverse_bandwidth_bps: _builtins.int = ...,
         constraints: Global___Constraints | None = ...,
@@ -1255,7 +1325,7 @@ class Connection(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["calendar", b"calendar", "classifier", b"classifier", "constraints", b"constraints", "metadata", b"metadata", "protection", b"protection", "status", b"status"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["a", b"a", "b", b"b", "bandwidth_bps", b"bandwidth_bps", "calendar", b"calendar", "ceiling_bps", b"ceiling_bps", "classifier", b"classifier", "constraints", b"constraints", "hold_priority", b"hold_priority", "metadata", b"metadata", "name", b"name", "no_path", b"no_path", "priority", b"priority", "protection", b"protection", "reverse_bandwidth_bps", b"reverse_bandwidth_bps", "reverse_ceiling_bps", b"reverse_ceiling_bps", "service_level", b"service_level", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["a", b"a", "b", b"b", "bandwidth_bps", b"bandwidth_bps", "calendar", b"calendar", "ceiling_bps", b"ceiling_bps", "classifier", b"classifier", "constraints", b"constraints", "hold_priority", b"hold_priority", "left_out", b"left_out", "leg_of", b"leg_of", "metadata", b"metadata", "name", b"name", "no_path", b"no_path", "priority", b"priority", "protection", b"protection", "reverse_bandwidth_bps", b"reverse_bandwidth_bps", "reverse_ceiling_bps", b"reverse_ceiling_bps", "service_level", b"service_level", "sources", b"sources", "status", b"status", "targets", b"targets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sdn.model.errors import Refused, Unavailable
-from sdn.model.status import State, Status
+from sdn.model.status import LegStatus, State, Status
 
 H2 = "tenants/red/ports/h2"
 
@@ -145,6 +145,39 @@ def test_connect_takes_the_tenant_from_a_full_name(run: Any, red: str, daemon: A
     answer = json.loads(run(*arguments).stdout)
     assert answer["name"] == "tenants/red/connections/gold"
     assert (answer["a"], answer["b"], answer["bandwidth_bps"]) == ("tenants/red/ports/h1", H2, 1)
+
+
+def test_connect_with_many_ends_makes_legs(run: Any, red: str, daemon: Any, hops: Any) -> None:
+    whole, ports = "tenants/red/connections/fan", [f"tenants/red/ports/h{number}" for number in (1, 2)]
+    run("apply", "-f", "-", stdin="kind: Port\nname: tenants/red/ports/h3\nnetwork: web\n")
+    daemon.statuses[whole] = Status(
+        State.DEGRADED,
+        "NoCapacity",
+        legs=(
+            LegStatus(f"{whole}.h1", ports[0], State.PROGRAMMED, path=hops),
+            LegStatus(f"{whole}.h2", ports[1], State.REJECTED, "NoCapacity"),
+        ),
+    )
+    result = run("connect", "h3", "h1,h2", "-t", "red", "--bandwidth", "10M", "--name", "fan")
+    assert "h1    PROGRAMMED  -           leaf1 > spine1 > leaf2  tenants/red/connections/fan.h1" in result.stdout
+    assert (daemon.store.objects[whole].a, list(daemon.store.objects[whole].targets)) == (f"{ports[0][:-1]}3", ports)
+    rows = run("get", "connections").stdout.splitlines()
+    assert rows[1].startswith("red     fan     h3  h1,h2  10M")
+    assert "2 legs" in rows[1]
+    assert rows[2].startswith("red     fan.h1  h3  h1     10M")
+    printed = run("get", "connections", "-o", "yaml").stdout
+    again = run("apply", "-f", "-", stdin=printed)
+    assert again.exit_code == 0, again.stderr
+    assert again.stdout.count("unchanged") == 3, "legs may be in a manifest as they are"
+    run("delete", "-f", "-", stdin=printed)
+    back = run("apply", "-f", "-", stdin=printed)
+    assert back.exit_code == 0, back.stderr
+    assert "Legs:\nPORT" in run("describe", "connection", "fan", "-t", "red").stdout
+    assert run("delete", "connection", "fan", "-t", "red").exit_code == 0
+    made = json.loads(run("connect", "network:web", "h1", "-t", "red", "--bandwidth", "1", "-o", "json").stdout)
+    assert (made["name"], made["a"]) == ("tenants/red/connections/web-h1", "tenants/red/networks/web")
+    refused = run("delete", "connection", "web-h1.h2", "-t", "red")
+    assert (refused.exit_code, "is a leg of tenants/red/connections/web-h1" in refused.stderr) == (1, True)
 
 
 def test_a_connection_that_does_not_fit_is_refused_with_the_reason(run: Any, red: str, daemon: Any) -> None:

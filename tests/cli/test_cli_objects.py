@@ -76,6 +76,7 @@ def test_json_has_the_same_keys_whether_set_or_not(run: Any, red: str) -> None:
         "probes": None,
         "shared_addresses": [],
         "places": [],
+        "legs": [],
         "conditions": [],
         "history": [],
     }

@@ -1,6 +1,7 @@
 """Whatever is asked, given back, displaced, cut or restarted: no more is reserved than there is, and states are true.
 
-The sum on every direction of every link is counted anew from the paths that connections say they have.
+The sum on every direction of every link is counted anew from the paths that connections say they have. Of the legs of
+a connection of many ends the most that one wants counts, in each sense of their paths.
 """
 
 from __future__ import annotations
@@ -12,14 +13,15 @@ from itertools import pairwise
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from test_priorities import GIGA, full, network, wish
+from test_priorities import GIGA, T, full, network, wish
 
-from sdn.model.command import Delete
-from sdn.model.errors import Refused, SdnError
-from sdn.model.intent import Connection, Protection
+from sdn.model.command import Delete, Put
+from sdn.model.errors import SdnError
+from sdn.model.intent import Binding, Connection, Constraints, Port, Protection
 from sdn.model.status import PathHop, State
 
 NAMES = [f"c{number}" for number in range(6)]
+MANY = ["fan", "funnel", "net"]
 FACTOR = 1.5
 
 
@@ -42,10 +44,39 @@ class Machine(RuleBasedStateMachine):
     )
     def ask(self, name: str, tenths: int, priority: int, level: int, mode: str, no_path: str) -> None:
         values = {"priority": priority, "level": level, "no_path": no_path, "protection": Protection(mode=mode)}
-        with suppress(Refused):
+        with suppress(SdnError):
             self.sim.put(wish(name, *self.ends[name], tenths / 10, **values))
 
-    @rule(name=st.sampled_from(NAMES))
+    @rule(
+        name=st.sampled_from(MANY),
+        tenths=st.integers(1, 12),
+        others=st.sets(st.integers(2, 8), min_size=1, max_size=4),
+        mode=st.sampled_from(["NONE", "PREFERRED", "REQUIRED"]),
+        no_path=st.sampled_from(["FAIL", "WAIT", "BEST_EFFORT"]),
+        way=st.sampled_from([Constraints(), Constraints(include_switches=("s3",))]),
+    )
+    def ask_many(self, name: str, tenths: int, others: set[int], mode: str, no_path: str, way: Constraints) -> None:
+        values = {"no_path": no_path, "protection": Protection(mode=mode), "constraints": way}
+        hub, ports = f"{T}/ports/h1", tuple(f"{T}/ports/h{number}" for number in sorted(others))
+        ends = {
+            "fan": {"a": hub, "b": "", "targets": ports},
+            "funnel": {"a": "", "b": f"{T}/ports/h2", "sources": tuple(p for p in ports if p != f"{T}/ports/h2")},
+            "net": {"a": f"{T}/ports/h3", "b": f"{T}/networks/n"},
+        }[name]
+        bandwidth = tenths * GIGA // 10
+        with suppress(SdnError):
+            self.sim.put(Connection(name=full(name), bandwidth=bandwidth, **ends, **values))  # type: ignore[arg-type]
+
+    @rule(number=st.integers(6, 8), there=st.booleans())
+    def port(self, number: int, there: bool) -> None:
+        name = f"{T}/ports/h{number}"
+        host = next(host for host in self.sim.declared.hosts if host.name == f"h{number}")
+        place = Binding(switch=host.switch, interface=host.interface)
+        with suppress(SdnError):
+            command = Put(Port(name=name, network=f"{T}/networks/n", mac="", binding=place)) if there else Delete(name)
+            self.sim.submit(command)
+
+    @rule(name=st.sampled_from([*NAMES, *MANY]))
     def give_back(self, name: str) -> None:
         with suppress(SdnError):
             self.sim.submit(Delete(full(name)))
@@ -76,12 +107,15 @@ class Machine(RuleBasedStateMachine):
             return
         controller = self.sim.controller
         used: Counter[tuple[str, str]] = Counter()
+        shared: dict[tuple[str, tuple[str, str], bool], int] = {}
         for connection in controller.store.objects.values():
-            if isinstance(connection, Connection):
+            if isinstance(connection, Connection) and not connection.many:
                 status = controller.statuses.of(connection)
                 self.check_state(connection, bool(status.path), status.state)
                 for path in (status.path, status.backup_path):
-                    self.add(used, path, connection)
+                    self.add(used, shared, path, connection)
+        for (_, end, _), bandwidth in shared.items():
+            used[end] += bandwidth
         for link in controller.topology.links():
             for end in (link.a, link.b):
                 name = (
@@ -91,10 +125,20 @@ class Machine(RuleBasedStateMachine):
                 assert used.pop(name, 0) == controller.connections.ledger.reserved(end) <= FACTOR * GIGA
         assert not +used, "nothing is reserved where there is no link"
 
-    def add(self, used: Counter[tuple[str, str]], path: tuple[PathHop, ...], connection: Connection) -> None:
+    def add(
+        self,
+        used: Counter[tuple[str, str]],
+        shared: dict[tuple[str, tuple[str, str], bool], int],
+        path: tuple[PathHop, ...],
+        connection: Connection,
+    ) -> None:
         for near, far in pairwise(path):
-            used[near.switch, near.egress] += connection.bandwidth
-            used[far.switch, far.ingress] += connection.bandwidth
+            for end, forward in (((near.switch, near.egress), True), ((far.switch, far.ingress), False)):
+                if connection.leg_of:
+                    key = connection.leg_of, end, forward
+                    shared[key] = max(shared.get(key, 0), connection.bandwidth)
+                else:
+                    used[end] += connection.bandwidth
             assert not {(near.switch, near.egress), (far.switch, far.ingress)} & self.down
 
     def check_state(self, connection: Connection, path: bool, state: State) -> None:

@@ -290,6 +290,64 @@ WRONG = [
         "connection",
         ("connections/c", ""),
     ),
+    Wrong(
+        "CreateConnection",
+        s.CreateConnectionRequest(connection=connection(targets=["h3"])),
+        INVALID,
+        "connection.b",
+        ("given beside targets", "one of the two"),
+    ),
+    Wrong(
+        "CreateConnection",
+        s.CreateConnectionRequest(connection=connection(b="", targets=["h2", "h1"])),
+        INVALID,
+        "connection.targets[1]",
+        ("is the other end", "Name other ports"),
+    ),
+    Wrong(
+        "CreateConnection",
+        s.CreateConnectionRequest(connection=connection(a="", b="h2", sources=["h1", "h9"])),
+        "NOT_FOUND NotFound",
+        "connection.sources[1]",
+        ("ports/h9 does not exist", "Create the port first"),
+    ),
+    Wrong(
+        "CreateConnection",
+        s.CreateConnectionRequest(connection=connection(a=f"{RED}/networks/web", b=f"{RED}/networks/web")),
+        INVALID,
+        "connection.b",
+        ("many ends at the other side", "Name one port there"),
+    ),
+    Wrong(
+        "CreateConnection",
+        s.CreateConnectionRequest(connection=connection(a=f"{RED}/networks/none")),
+        "NOT_FOUND NotFound",
+        "connection.a",
+        ("networks/none does not exist", "Create the network first"),
+    ),
+    Wrong(
+        "CreateConnection",
+        s.CreateConnectionRequest(connection=connection(b="", targets=["h2"], priority=1)),
+        INVALID,
+        "connection.priority",
+        ("neither displace", "Leave it out"),
+    ),
+    Wrong(
+        "CreateConnection",
+        s.CreateConnectionRequest(connection=connection(leg_of=f"{RED}/connections/c")),
+        INVALID,
+        "connection.leg_of",
+        ("none of them", "Leave it out"),
+    ),
+    Wrong(
+        "CreateConnection",
+        s.CreateConnectionRequest(
+            connection=connection(constraints=pb.Constraints(include_switches=["x"], exclude_switches=["x"]))
+        ),
+        INVALID,
+        "connection.constraints.include_switches[0]",
+        ("also in exclude_switches", "one of the two"),
+    ),
     # quotas
     Wrong(
         "CreateTenant",

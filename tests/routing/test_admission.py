@@ -116,23 +116,26 @@ class LedgerMachine(RuleBasedStateMachine):
         except Refused:
             return
         self.ledger.reserve(holder, path, bandwidth)
-        self.holders[holder] = (path, bandwidth)
-        assert self.ledger.held(holder) == (path, bandwidth, bandwidth, ())
+        self.holders[holder] = (path, bandwidth, "")
+        assert self.ledger.held(holder) == (path, bandwidth, bandwidth, (), "")
 
-    @rule(data=st.data(), bandwidth=st.integers(1, 400))
-    def reserve_anything(self, data, bandwidth):
-        """Also paths without room: refused as a whole."""
+    @rule(data=st.data(), bandwidth=st.integers(1, 400), group=st.sampled_from(["", "g", "h"]))
+    def reserve_anything(self, data, bandwidth, group):
+        """Also paths without room: refused as a whole, and only then. Those of a group share."""
         every = [path for s, d in itertools.permutations(SWITCHES, 2) for path, _ in simple_paths(self.links, s, d)]
         if not every:
             return
         path = data.draw(st.sampled_from(every))
         holder = f"c{next(self.counter)}"
         try:
-            self.ledger.reserve(holder, path, bandwidth)
+            self.ledger.reserve(holder, path, bandwidth, group=group)
         except Refused:
             assert self.ledger.held(holder) is None
+            wanted = self.account({**self.holders, holder: (path, bandwidth, group)})
+            limits = {end: int(item.capacity * self.factor) for item in self.links for end in (item.a, item.b)}
+            assert any(wanted.get(end, 0) > limit for end, limit in limits.items())
             return
-        self.holders[holder] = (path, bandwidth)
+        self.holders[holder] = (path, bandwidth, group)
 
     @rule(data=st.data())
     def release(self, data):
@@ -142,13 +145,34 @@ class LedgerMachine(RuleBasedStateMachine):
             del self.holders[holder]
             assert self.ledger.release(holder)
 
+    @staticmethod
+    def account(holders):
+        """What is reserved by the sending end: of a group the most that one wants in each sense."""
+        expected, shared = {}, {}
+        for path, bandwidth, group in holders.values():
+            for near, far, (out, into) in zip(path.switches, path.switches[1:], path.links, strict=False):
+                for end, forward in ((LinkEnd(near, out), True), (LinkEnd(far, into), False)):
+                    if group:
+                        key = group, end, forward
+                        shared[key] = max(shared.get(key, 0), bandwidth)
+                    else:
+                        expected[end] = expected.get(end, 0) + bandwidth
+        for (_, end, _), bandwidth in shared.items():
+            expected[end] = expected.get(end, 0) + bandwidth
+        return expected
+
+    @invariant()
+    def a_group_aside_is_as_if_it_had_nothing(self):
+        rest = self.account({name: held for name, held in self.holders.items() if held[2] != "g"})
+        with self.ledger.aside("g"):
+            for item in self.links:
+                assert [self.ledger.reserved(end) for end in (item.a, item.b)] == [
+                    rest.get(end, 0) for end in (item.a, item.b)
+                ]
+
     @invariant()
     def accounts_agree_and_nothing_is_given_twice(self):
-        expected = {}
-        for path, bandwidth in self.holders.values():
-            for near, far, (out, into) in zip(path.switches, path.switches[1:], path.links, strict=False):
-                for end in (LinkEnd(near, out), LinkEnd(far, into)):
-                    expected[end] = expected.get(end, 0) + bandwidth
+        expected = self.account(self.holders)
         for item in self.links:
             for end in (item.a, item.b):
                 limit = int(item.capacity * self.factor)
@@ -166,7 +190,7 @@ class LedgerMachine(RuleBasedStateMachine):
         told = self.ledger.change_links(LinkChanges(gone=(old,), new=new))
         self.links = [item for item in self.links if item != old] + list(new)
         limit = int(capacity * self.factor)
-        users = {holder for holder, (path, _) in self.holders.items() if uses(path, old)}
+        users = {holder for holder, (path, _, _) in self.holders.items() if uses(path, old)}
         full = capacity == 0 or any(self.ledger.reserved(end) > limit for end in (old.a, old.b))
         assert told == tuple(sorted(users if full else ()))
         for holder in told:

@@ -74,7 +74,9 @@ class Change:
         return plan(ROOT, self.wanted(), self.acting, lambda s: self.paths.distance(s, ROOT))
 
     def harm(self, moving):
-        """Whether some mixture, each of ``moving`` having old or new next hops, has a loop or loses what arrived."""
+        """Whether some mixture, each of ``moving`` having old or new next hops, has a loop or, if none has, loses what
+        arrived."""
+        loss = None
         for mixture in product((False, True), repeat=len(moving)):
             state = dict(self.old)
             state.update({s: self.new[s] for s, moved in zip(moving, mixture, strict=True) if moved})
@@ -85,8 +87,8 @@ class Change:
                 if moved and self.acting(s).sure:
                     gained = self.heads(s, self.new[s]) - self.heads(s, self.old[s])
                     if any(head != ROOT and not self.heads(head, state[head]) for head in gained):
-                        return "loss"
-        return None
+                        loss = "loss"
+        return loss
 
 
 @given(changes())

@@ -1,0 +1,75 @@
+"""What a connection of many ends may say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sdn.model.errors import InvalidInput
+from sdn.model.ids import Kind
+from sdn.model.intent import Connection
+from sdn.store.forms import no_repetition
+
+MAX_ENDS = 64
+"""Ports named in one list."""
+_NETWORKS = "/networks/"
+Reference = Callable[[str, str, str, Kind], str]
+"""The full name of what a field names, within the tenant of an owner."""
+
+
+def network_end(connection: Connection) -> str:
+    """The field of the end that is a network, '' if none is."""
+    return next((field for field in ("a", "b") if _NETWORKS in getattr(connection, field)), "")
+
+
+def check_many(connection: Connection, reference: Reference) -> dict[str, Any]:
+    """Its ends in normal form; raises InvalidInput."""
+    side = _side(connection)
+    other = "a" if side in ("b", "targets") else "b"
+    hub = getattr(connection, other)
+    if _NETWORKS in hub:
+        remedy = "Name one port there; a mesh between many ends is many connections."
+        raise InvalidInput.of(other, "there are many ends at the other side as well", remedy)
+    values: dict[str, Any] = {"a": "", "b": "", other: reference(other, hub, connection.name, Kind.PORT)}
+    if side in ("a", "b"):
+        values[side] = reference(side, getattr(connection, side), connection.name, Kind.NETWORK)
+    else:
+        ports = getattr(connection, side)
+        if len(ports) > MAX_ENDS:
+            raise InvalidInput.of(side, f"{len(ports)} ports are too many", f"Keep to {MAX_ENDS}.")
+        ports = tuple(
+            reference(f"{side}[{index}]", port, connection.name, Kind.PORT) for index, port in enumerate(ports)
+        )
+        no_repetition(side, ports)
+        if values[other] in ports:
+            field = f"{side}[{ports.index(values[other])}]"
+            raise InvalidInput.of(field, f"{values[other]} is the other end", "Name other ports.")
+        values[side] = ports
+    _check_rest(connection)
+    return values
+
+
+def _side(connection: Connection) -> str:
+    """The field with the many ends; all other fields of that side, and the other list, are empty."""
+    given = [field for field in ("sources", "targets") if getattr(connection, field)]
+    network = network_end(connection)
+    if len(given) == 2:
+        raise InvalidInput.of(
+            "targets", "given beside sources", "Give several ports at one side, and one at the other."
+        )
+    if not given:
+        return network
+    single = "a" if given[0] == "sources" else "b"
+    if getattr(connection, single):
+        raise InvalidInput.of(single, f"given beside {given[0]}", "Leave out one of the two.")
+    return given[0]
+
+
+def _check_rest(connection: Connection) -> None:
+    for field in ("priority", "hold"):
+        if getattr(connection, field):
+            reason = "connections of many ends neither displace others nor are displaced"
+            raise InvalidInput.of(field, reason, "Leave it out, or connect the ports one by one.")
+    if connection.constraints.explicit_path:
+        reason = "the legs have different paths"
+        raise InvalidInput.of("constraints.explicit_path", reason, "Leave it out, or connect the ports one by one.")
