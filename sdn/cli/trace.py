@@ -89,9 +89,9 @@ def trace(
     and choices between equal ways (a select group) fork. Where SRC must ask for a MAC first, the question is followed
     too. Drops tell the reason.
 
-    --live sends the packet through the tables of the switches, from behind the first one (what SRC may send is not
-    tried) to where it would leave for a host. Each switch on the way tells of it, and the way is held against the
-    programs: where it was lost, or strayed. Not for --arp, --frame, groups and gateways.
+    --live sends the packet through the tables of the switches, from the first one to where it would leave for a host.
+    Each switch on the way tells of it, and the way is held against the programs: where it was lost, or strayed. More
+    probes tell then whether a switch or a link is to blame. Not for --arp, --frame, groups and gateways; for operators.
 
     \b
     Exit codes:
@@ -158,6 +158,9 @@ def _text(found: Any, verdict: str, verbose: bool) -> str:
     parts.append(f"{_WORDS.get(verdict, verdict)}: {clean(found.reason)}")
     if found.HasField("live"):
         parts.append("\n".join(["probe", *map(_hop, found.live.hops)]))
+        should = [step for step in found.parts[-1].steps if step.number in found.live.loss.steps] if found.parts else []
+        if should:
+            parts.append("\n".join(["what should have happened where it was lost", *Tree(should, verbose).lines()]))
         parts.append(f"{_LIVE[_live_word(found)][1]}: {clean(found.live.reason)}")
     return "\n\n".join(parts)
 
@@ -197,7 +200,7 @@ class Tree:
             if len(step.next) > 1 or step.doing == "bucket":
                 base = depth + 1
             deeper = depth + (len(step.next) > 1 or step.doing in ("arrive", "bucket"))
-            stack += [(following, deeper, base) for following in reversed(step.next)]
+            stack += [(following, deeper, base) for following in reversed(step.next) if following in self._steps]
 
     def _step(self, step: Any) -> Iterator[str]:
         if step.doing == "arrive":

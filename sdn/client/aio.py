@@ -202,14 +202,17 @@ class AsyncClient:
         except grpc.RpcError as error:
             raise ApiError.of(error, self.address) from None
 
-    async def trace(self, source: str, destination: str = "", **fields: Any) -> xpb.TracePacketResponse:
+    async def trace(
+        self, source: str, destination: str = "", *, live: bool = False, **fields: Any
+    ) -> xpb.TracePacketResponse:
         """What would become of a packet from a port (full name) to a port, an address or a MAC.
 
-        fields: of TracePacketRequest, as ``protocol="TCP", port=80``; ``live=True`` sends it as a probe too. Raises
-        ApiError, or ValueError for other names.
+        live: it is sent as a probe too, which takes up to two seconds. fields: of TracePacketRequest, as
+        ``protocol="TCP", port=80``. Raises ApiError, or ValueError for other names.
         """
         request = xpb.TracePacketRequest(source=source, destination=destination, **fields)
-        answer: xpb.TracePacketResponse = await self.invoke(self._trace.TracePacket, request)
+        method = self._trace.TracePacketLive if live else self._trace.TracePacket
+        answer: xpb.TracePacketResponse = await self.invoke(method, request)
         return answer
 
     async def status(self) -> tpb.SystemStatus:

@@ -30,10 +30,15 @@ TABLE = 0xFFFFFFF9
 
 @dataclass(frozen=True, slots=True)
 class Entrance:
-    """Where a frame enters a switch's tables, with what registers (number, value) hold there."""
+    """Where a frame enters a switch's tables, with what registers (number, value) hold there.
+
+    look_up: port by which the flow of that table is chosen, None: that by which the frame comes. What the flow does,
+    and all that follows, is as the frame comes: nothing is sent back to ``look_up``.
+    """
 
     table: int
     registers: tuple[tuple[int, int], ...] = ()
+    look_up: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

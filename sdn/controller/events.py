@@ -146,11 +146,15 @@ class Maintain:
 
 @dataclass(frozen=True, slots=True)
 class Fly:
-    """Somebody wants to know the way of a probe. token: repeated in effects.Flown; ends: copies that are to arrive."""
+    """Somebody wants to know the way of a probe. token: repeated in effects.Flown; ends: copies that are to arrive.
+
+    caller: who asks, of whom there are only so many in a second; None: it belongs to an answer that was begun.
+    """
 
     token: int
     errand: Errand
     ends: int = 1
+    caller: str | None = ""
 
 
 @dataclass(frozen=True, slots=True)

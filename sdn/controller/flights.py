@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sdn.controller.effects import Flown, SendPacket
 from sdn.controller.errands import Seen, Sighting
@@ -15,6 +15,8 @@ from sdn.pipeline.layout import Table
 
 PER_SECOND = 20
 """Of all who ask together, as many at once; more are refused. Every switch on the way tells of each (layout.py)."""
+PER_CALLER = 10
+"""The same of one of them, so that nobody takes the probes of all others."""
 Far = Callable[[Dpid, int], Dpid | None]
 """The switch at the other end of the link at a port, None if none is there."""
 
@@ -26,31 +28,66 @@ class _Asked:
     ends: int
 
 
+@dataclass(slots=True)
+class _Budget:
+    """Probes that may be sent now; as many as there may be at most come again within a second."""
+
+    most: int
+    filled: float = 0.0
+    left: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.left = float(self.most)
+
+    def refill(self, now: float) -> bool:
+        """What has come again since; whether it is full."""
+        self.left, self.filled = min(self.most, self.left + (now - self.filled) * self.most), now
+        return self.left >= self.most
+
+
 class Flights:
     """Those under way. far: see Far; name_of: a switch for people. Memory is bounded by PER_SECOND."""
 
     def __init__(self, prober: Prober, far: Far, name_of: Callable[[Dpid], str]) -> None:
         self._prober, self._far, self._name_of = prober, far, name_of
         self._open: list[_Asked] = []
-        self._budget, self._filled = float(PER_SECOND), 0.0
+        self._all = _Budget(PER_SECOND)
+        self._callers: dict[str, _Budget] = {}
 
     def want(self, event: Fly, now: float, random_bytes: Callable[[int], bytes]) -> SendPacket | Flown:
         """Send one, or say why not."""
-        self._budget = min(PER_SECOND, self._budget + (now - self._filled) * PER_SECOND)
-        self._filled = now
+        self._refill(now)
         error: SdnError | None = None
         if not self._prober.can([event.errand.dpid]):
             name = self._name_of(event.errand.dpid)
             error = Unavailable.of("source", f"switch {name} takes no probes now", "Ask again when it is in sync.")
-        elif self._budget < 1:
-            limit = Limit("", "probes a second", PER_SECOND, PER_SECOND)
-            error = Exhausted.of("live", f"{PER_SECOND} probes were asked for within a second", "Ask again.", limit)
+        elif event.caller is not None:
+            error = self._pay(event.caller, now)
+        else:
+            self._all.left -= 1  # a debt, perhaps, that those who come pay
         if error is not None:
             return Flown(event.token, error)
-        self._budget -= 1
         flight, packet = self._prober.send(event.errand, now, random_bytes)
         self._open.append(_Asked(event.token, flight, event.ends))
         return packet
+
+    def _refill(self, now: float) -> None:
+        self._all.refill(now)
+        for caller in [caller for caller, budget in self._callers.items() if budget.refill(now)]:
+            del self._callers[caller]
+
+    def _pay(self, caller: str, now: float) -> SdnError | None:
+        """Take a probe from what a caller and all have; what is refused if there is none."""
+        own = self._callers.get(caller) or _Budget(PER_CALLER, filled=now)
+        for budget, whose in ((own, "by one caller"), (self._all, "by all callers")):
+            if budget.left < 1:
+                limit = Limit("", "probes a second", budget.most, budget.most)
+                reason = f"{budget.most} probes were asked for {whose} within a second"
+                return Exhausted.of("", reason, "Ask again in a second, or trace without a probe.", limit)
+        own.left -= 1
+        self._all.left -= 1
+        self._callers[caller] = own
+        return None
 
     def settle(self, now: float) -> Iterator[Flown]:
         """Answer those whose way is known to its end, and those that are lost."""

@@ -1,27 +1,28 @@
 """A trace in the data plane: a packet that was followed on paper goes as a probe, and both ways are compared.
 
-The probe enters behind CLASSIFY, with the registers that CLASSIFY gives the sender's packets: what comes from a port is
-never a probe, so the port itself cannot be tried. From there on it meets what a tenant's packet meets (docs/probes.md).
+The probe enters in CLASSIFY, where the flow is chosen by the sender's port, and meets what a tenant's packet meets; all
+that is done is as for a packet of the controller, so nothing is sent back to that port (docs/probes.md). One that is
+lost against the programs is followed by more, which tell what is to blame (narrowing.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
-from sdn.controller.errands import Errand, Seen
+from sdn.controller.errands import Errand, Seen, sealed
+from sdn.controller.hops import hops
+from sdn.controller.narrowing import Narrowing, words
 from sdn.controller.parts import Parts
 from sdn.model.ids import Dpid
-from sdn.model.tracing import LiveHop, LiveTrace, LiveVerdict
+from sdn.model.tracing import LiveHop, LiveLoss, LiveTrace, LiveVerdict
 from sdn.pipeline.layout import PROBE_HOPS, Table
-from sdn.topology.pathprobe import SIZE
 from sdn.trace import CONTROLLER, Doing, Step, Trace, Why
-from sdn.trace.build import HEADERS
-from sdn.trace.packet import IPV4, IPV6
 
 Place = tuple[int, int]
 """Datapath id and OpenFlow port number."""
+_MAX_NAMED = 5
 _EVENTS = {Table.FABRIC: "passed", Table.OUTPUT: "arrived", Table.PUNT: "returned"}
 
 
@@ -41,43 +42,21 @@ class Wish:
 
 
 def wish(start: Place, frame: bytes, found: Trace | None, parts: Parts) -> Wish | LiveTrace:
-    """The probe of a packet that was followed, or why there is none."""
-    reason = ""
-    name = parts.topology.name_of(Dpid(start[0]))
+    """The probe of a packet that was followed, or why there is none.
+
+    A switch that lacks the entries for probes would hand it to a host, one that is away tells nothing: neither may be
+    on the way.
+    """
     if found is None:
         return LiveTrace(LiveVerdict.NOT_SENT, "there is no packet that the sender could send")
-    entered = [found.steps[number] for number in found.steps[0].next]
-    inside = [found.steps[number] for step in entered for number in step.next]
-    if not inside:
-        reason = f"{name} does not let it in, and what a port may send is not tried by probes"
-    elif not parts.prober.can([start[0]]):
-        reason = f"{name} takes no probes now: it is not connected, or has not confirmed its entries for probes"
-    if reason:
-        return LiveTrace(LiveVerdict.NOT_SENT, reason)
-    registers = tuple(
-        (int(change.field.removeprefix("reg")), change.after)
-        for change in entered[0].changes
-        if change.field.startswith("reg")
-    )
-    errand = Errand(Dpid(start[0]), inside[0].table, registers, partial(sealed, frame), PROBE_HOPS)
+    unable = [dpid for dpid in {hop.dpid: None for hop in hops(found).values()} if not parts.prober.can([dpid])]
+    if unable:
+        names = ", ".join(parts.topology.name_of(Dpid(dpid)) for dpid in unable[:_MAX_NAMED])
+        reason = "takes no probes now: not connected, or the entries for probes are not confirmed"
+        return LiveTrace(LiveVerdict.NOT_SENT, f"{names} {reason}")
+    seal = partial(sealed, frame)
+    errand = Errand(Dpid(start[0]), Table.CLASSIFY, (), seal, PROBE_HOPS, look_up=start[1])
     return Wish(errand, start, frame, found)
-
-
-def sealed(frame: bytes, content: bytes) -> bytes:
-    """A frame with the content of a probe (SIZE bytes).
-
-    It takes the place of the payload where that has room, whose checksum is then wrong, which no switch looks at; else
-    it follows the packet, as padding.
-    """
-    kind = int.from_bytes(frame[12:14], "big")
-    if kind == IPV4:
-        size, headers = int.from_bytes(frame[16:18], "big"), HEADERS[4, frame[23]]
-    elif kind == IPV6:
-        size, headers = 40 + int.from_bytes(frame[18:20], "big"), HEADERS[6, frame[20]]
-    else:
-        return frame[:14] + content + frame[14 + SIZE :]
-    at = 14 + headers if size - headers >= SIZE else 14 + size
-    return frame[:at] + content + (frame[at + SIZE :] if at < 14 + size else b"")
 
 
 class Comparison:
@@ -96,6 +75,12 @@ class Comparison:
         if verdict in (LiveVerdict.LOST, LiveVerdict.DETOURED) and now.steps != self._found.steps:
             verdict, reason = LiveVerdict.UNSURE, f"programs changed while it was on its way; {reason}"
         return LiveTrace(verdict, reason, hops)
+
+    def narrowing(self, live: LiveTrace, seen: Sequence[Seen]) -> Narrowing | None:
+        """How to find what is to blame; None where nothing is, or where copies arrived."""
+        if live.verdict is not LiveVerdict.LOST or any(hop.event == "arrived" for hop in live.hops):
+            return None
+        return Narrowing(self._found, seen, self._parts)
 
     def _verdict(self, hops: Sequence[LiveHop], arrived: set[Place], seen: Sequence[Seen]) -> tuple[LiveVerdict, str]:
         strange = next((hop for hop in hops if not hop.expected), None)
@@ -189,3 +174,9 @@ class Comparison:
 
 def _delivered(step: Step) -> Place | None:
     return (step.dpid, step.port) if step.why is Why.DELIVERED else None
+
+
+def with_loss(live: LiveTrace, loss: LiveLoss) -> LiveTrace:
+    """The answer with what is to blame."""
+    blamed = words(loss)
+    return replace(live, reason=f"{live.reason}; {blamed}" if blamed else live.reason, loss=loss)

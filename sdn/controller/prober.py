@@ -80,7 +80,9 @@ class Prober:
         registers = (*errand.registers, (_PROBE, PROBE_MARK | errand.watch))
         frame = errand.frame(pathprobe.seal(self._key, self._counter, random_bytes(8)))
         token = _TOKENS | self._counter
-        entrance = Entrance(errand.table, registers)
+        if errand.out_port is not None:
+            return flight, SendPacket(session, errand.out_port, frame, token)
+        entrance = Entrance(errand.table, registers, errand.look_up)
         return flight, SendPacket(session, TABLE, frame, token, in_port=errand.in_port, entrance=entrance)
 
     def expire(self, now: float) -> None:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from sdn.controller.errands import Seen
 from sdn.controller.livetrace import Wish
+from sdn.controller.narrowing import Narrowing
 from sdn.model.command import Transaction, TransactionResult
 from sdn.model.errors import Violation
 from sdn.model.ids import Dpid, Kind
@@ -227,8 +228,8 @@ class Reader(Protocol):
         """As ``trace``, and the probe to be sent; None if there can be none, and then the answer is whole."""
         ...
 
-    def finish_trace(self, view: TraceView, wish: Wish, seen: Sequence[Seen]) -> TraceView:
-        """The answer with what was seen of the probe."""
+    def finish_trace(self, view: TraceView, wish: Wish, seen: Sequence[Seen]) -> tuple[TraceView, Narrowing | None]:
+        """The answer with what was seen of the probe, and how to learn what is to blame if it was lost."""
         ...
 
     def system(self) -> SystemView:
@@ -283,8 +284,8 @@ class Backend(Protocol):
         """
         ...
 
-    async def trace_live(self, asked: TraceQuestion) -> TraceView:
-        """What would become of a packet, and what becomes of a probe that is made of it.
+    async def trace_live(self, asked: TraceQuestion, caller: str) -> TraceView:
+        """What would become of a packet, and what becomes of a probe that is made of it. caller: who is metered.
 
         Raises as Reader.trace, and Exhausted when too many are asked for, Unavailable when its switch goes away.
         """

@@ -13,6 +13,7 @@ from sdn.controller import livetrace
 from sdn.controller.core import Controller
 from sdn.controller.errands import Seen
 from sdn.controller.livetrace import Comparison, Wish
+from sdn.controller.narrowing import Narrowing
 from sdn.controller.tracing_plan import Plan, Planner, packed_mac, pair_of, title_of_question
 from sdn.controller.tracing_words import Place, World, Writer
 from sdn.model.errors import InvalidInput, NotFound
@@ -57,10 +58,12 @@ class Tracing:
             return replace(followed.view, live=made), None
         return followed.view, made
 
-    def compare(self, wish: Wish, seen: Sequence[Seen]) -> LiveTrace:
-        """What was seen of a probe beside what the programs say, which are looked at again."""
+    def compare(self, wish: Wish, seen: Sequence[Seen]) -> tuple[LiveTrace, Narrowing | None]:
+        """What was seen of a probe beside what the programs say, which are looked at again; and how to learn more."""
         now = trace(World(self._controller), wish.start, wish.frame, _LIMITS)
-        return Comparison(wish, self._controller.parts).judge(seen, now)
+        comparison = Comparison(wish, self._controller.parts)
+        live = comparison.judge(seen, now)
+        return live, comparison.narrowing(live, seen)
 
     def _follow(self, asked: TraceQuestion, *, live: bool = False) -> _Followed:
         port, start = self._sender(asked.source)
@@ -164,18 +167,18 @@ class Tracing:
 
 def _check_live(asked: TraceQuestion, plan: Plan) -> None:
     """Raises InvalidInput for what cannot be a probe: the answers of switches, and copies to several ports."""
-    what = ""
+    what, field = "", "destination"
     if asked.frame:
-        what = "a whole frame"
+        what, field = "a whole frame", "frame"
     elif asked.protocol is Protocol.ARP:
-        what = "the question for a MAC, which the first switch answers,"
+        what, field = "the question for a MAC, which the first switch answers,", "protocol"
     elif plan.back:
         what = "a packet to a gateway, which the first switch answers,"
     elif plan.frame(bytes(6))[0] & 1:
         what = "a packet to a group"
     if what:
-        remedy = "Send a packet to a single port, or leave live out."
-        raise InvalidInput.of("live", f"{what} cannot be sent as a probe", remedy)
+        remedy = "Send a packet to a single port, or trace without a probe."
+        raise InvalidInput.of(field, f"{what} cannot be sent as a probe", remedy)
 
 
 def _place_of(step: Step) -> Place | None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from sdn.controller.core import Controller
 from sdn.controller.errands import Seen
 from sdn.controller.livetrace import Wish
+from sdn.controller.narrowing import Narrowing
 from sdn.controller.pathviews import PathViews
 from sdn.controller.reader import (
     CheckedConnection,
@@ -223,9 +224,10 @@ class Views:
         """The same, and the probe to be sent, if there is one."""
         return self._tracing.prepare(asked)
 
-    def finish_trace(self, view: TraceView, wish: Wish, seen: Sequence[Seen]) -> TraceView:
-        """The answer with what was seen of the probe."""
-        return replace(view, live=self._tracing.compare(wish, seen))
+    def finish_trace(self, view: TraceView, wish: Wish, seen: Sequence[Seen]) -> tuple[TraceView, Narrowing | None]:
+        """The answer with what was seen of the probe, and how to learn what is to blame if it was lost."""
+        live, narrowing = self._tracing.compare(wish, seen)
+        return replace(view, live=live), narrowing
 
     def _state_of(self, dpid: Dpid) -> Callable[[Entry], str]:
         switch = self._controller.fleet.get(dpid)

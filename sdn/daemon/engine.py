@@ -10,13 +10,14 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from sdn.controller.core import Controller
 from sdn.controller.effects import Audited, Effect, Flown, Log, Maintained, Persist, Publish, Reply, SwitchEffect
-from sdn.controller.errands import Seen
+from sdn.controller.errands import Errand, Seen
 from sdn.controller.events import Audit, Event, Fly, Maintain, Request, Tick
+from sdn.controller.livetrace import with_loss
 from sdn.controller.reader import Reader, Watched
 from sdn.controller.staging import Staged
 from sdn.daemon.durable import Durable, Journal, Tell
@@ -252,14 +253,29 @@ class Engine:
         report: AuditReport = await self._ask(lambda token: Audit(token, switch))
         return report
 
-    async def trace_live(self, asked: TraceQuestion) -> TraceView:
+    async def trace_live(self, asked: TraceQuestion, caller: str) -> TraceView:
         """What would become of a packet, and what becomes of a probe that is made of it. Raises SdnError."""
         view, wish = self.reader.prepare_trace(asked)
         if wish is None:
             return view
         errand, ends = wish.errand, wish.ends
-        seen: tuple[Seen, ...] = await self._ask(lambda token: Fly(token, errand, ends))
-        return self.reader.finish_trace(view, wish, seen)
+        seen: tuple[Seen, ...] = await self._ask(lambda token: Fly(token, errand, ends, caller))
+        view, narrowing = self.reader.finish_trace(view, wish, seen)
+        if narrowing is None or view.live is None:
+            return view
+        errands = [errand for look in narrowing.looks for errand in (look.over, look.into)]
+        told = await asyncio.gather(*map(self._fly, errands))
+        whole = [seen for seen in told if seen is not None]
+        loss = narrowing.loss(whole if len(whole) == len(errands) else ())
+        return replace(view, live=with_loss(view.live, loss))
+
+    async def _fly(self, errand: Errand) -> tuple[Seen, ...] | None:
+        """What was seen of a probe that belongs to an answer; None if it could not be sent."""
+        try:
+            seen: tuple[Seen, ...] = await self._ask(lambda token: Fly(token, errand, caller=None))
+        except Unavailable:
+            return None
+        return seen
 
     async def _ask(self, make: Callable[[int], Event]) -> Any:
         """Give the controller an event with a token and wait for the effect that bears it; its result, or SdnError."""

@@ -130,6 +130,14 @@ class LiveVerdict(StrEnum):
     UNSURE = "UNSURE"
 
 
+class Fault(StrEnum):
+    """Where a probe was lost: in a switch, on a link; UNKNOWN: somewhere from the last switch that saw it on."""
+
+    SWITCH = "SWITCH"
+    LINK = "LINK"
+    UNKNOWN = "UNKNOWN"
+
+
 @dataclass(frozen=True, slots=True)
 class LiveHop:
     """Where a probe was. event: sent, passed, arrived, or returned (a router gave it up).
@@ -148,12 +156,31 @@ class LiveHop:
 
 
 @dataclass(frozen=True, slots=True)
+class LiveLoss:
+    """Where a probe was lost. after: the last switch that saw it, '' if none did; before: the first that should have.
+
+    before: '' if it should have ended in ``after``, or if several may be next. after_interface, before_interface: ends
+    of the link between them. fault: what is to blame, and switch: which one, of Fault.SWITCH. steps: numbers of the
+    computed steps, of the last part, that should have happened there.
+    """
+
+    after: str
+    before: str
+    after_interface: str
+    before_interface: str
+    fault: Fault
+    switch: str
+    steps: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class LiveTrace:
-    """What became of a probe. hops: in the order of the way, as far as that is known."""
+    """What became of a probe. hops: in the order of the way, as far as that is known. loss: of one that is LOST."""
 
     verdict: LiveVerdict
     reason: str
     hops: tuple[LiveHop, ...] = ()
+    loss: LiveLoss | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,7 @@ POLICY: dict[str, Rule] = {
     "/sdn.v1.PathService/FindPaths": Rule(Need.NETWORK),
     "/sdn.v1.PathService/WhatIf": Rule(Need.NETWORK),
     "/sdn.v1.TraceService/TracePacket": Rule(Need.NETWORK),
+    "/sdn.v1.TraceService/TracePacketLive": Rule(Need.OPERATE, writes=True),  # sends something into the network
     "/sdn.v1.SystemService/GetSystemStatus": Rule(Need.NETWORK),
     "/sdn.v1.CounterService/GetCounters": Rule(Need.READ),
     "/sdn.v1.CounterService/ListCounters": Rule(Need.READ),

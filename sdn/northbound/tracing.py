@@ -11,7 +11,9 @@ from sdn.controller.reader import Backend
 from sdn.model.ids import Kind
 from sdn.model.intent import Address
 from sdn.model.tracing import (
+    Fault,
     LiveHop,
+    LiveLoss,
     LiveTrace,
     Protocol,
     TraceDelivery,
@@ -20,7 +22,7 @@ from sdn.model.tracing import (
     TraceStep,
     TraceView,
 )
-from sdn.northbound import check, rpc
+from sdn.northbound import calls, check, rpc
 from sdn.northbound.check import Problems
 from sdn.northbound.rpc import Context
 from sdn.v1 import trace_pb2 as pb
@@ -43,14 +45,25 @@ class TraceService:
 
     def handler(self) -> grpc.GenericRpcHandler:
         """For the server."""
-        return rpc.handler(pb.DESCRIPTOR.services_by_name["TraceService"], {"TracePacket": self.trace})
+        methods = {"TracePacket": self.trace, "TracePacketLive": self.trace_live}
+        return rpc.handler(pb.DESCRIPTOR.services_by_name["TraceService"], methods)
 
     async def trace(self, request: pb.TracePacketRequest, context: Context) -> Message:
-        """Follow a packet on paper, and a probe in the data plane if that is asked for."""
-        problems = Problems()
-        asked = _question(request, problems)
-        problems.settle()
-        return answer(await self._backend.trace_live(asked) if request.live else self._backend.reader.trace(asked))
+        """Follow a packet on paper."""
+        return answer(self._backend.reader.trace(_asked(request)))
+
+    async def trace_live(self, request: pb.TracePacketRequest, context: Context) -> Message:
+        """Follow a packet on paper, and a probe in the data plane."""
+        asked, identity = _asked(request), calls.identity()
+        return answer(await self._backend.trace_live(asked, f"{identity.source} {identity.key}"))
+
+
+def _asked(request: pb.TracePacketRequest) -> TraceQuestion:
+    """Raises InvalidInput naming all fields that are wrong."""
+    problems = Problems()
+    asked = _question(request, problems)
+    problems.settle()
+    return asked
 
 
 def _question(request: pb.TracePacketRequest, problems: Problems) -> TraceQuestion:
@@ -136,7 +149,23 @@ def answer(view: TraceView) -> pb.TracePacketResponse:
 
 def _live(live: LiveTrace) -> pb.LiveTrace:
     verdict = pb.LiveTrace.Verdict.Value(live.verdict.value)
-    return pb.LiveTrace(verdict=verdict, reason=live.reason, hops=[_hop(hop) for hop in live.hops])
+    loss = None if live.loss is None else _loss(live.loss)
+    return pb.LiveTrace(verdict=verdict, reason=live.reason, hops=[_hop(hop) for hop in live.hops], loss=loss)
+
+
+FAULTS = {Fault.SWITCH: pb.LiveLoss.IN_SWITCH, Fault.LINK: pb.LiveLoss.ON_LINK, Fault.UNKNOWN: pb.LiveLoss.UNKNOWN}
+
+
+def _loss(loss: LiveLoss) -> pb.LiveLoss:
+    return pb.LiveLoss(
+        after=loss.after,
+        after_interface=loss.after_interface,
+        before=loss.before,
+        before_interface=loss.before_interface,
+        fault=FAULTS[loss.fault],
+        switch=loss.switch,
+        steps=loss.steps,
+    )
 
 
 def _hop(hop: LiveHop) -> pb.LiveHop:

@@ -121,16 +121,22 @@ def packet_out(xid: int, out_port: int, frame: bytes, in_port: int = wire.PORT_C
 
 
 def packet_into(
-    xid: int, table: int, registers: Iterable[tuple[int, int]], frame: bytes, in_port: int = wire.PORT_CONTROLLER
+    xid: int,
+    table: int,
+    registers: Iterable[tuple[int, int]],
+    frame: bytes,
+    in_port: int = wire.PORT_CONTROLLER,
+    look_up: int | None = None,
 ) -> bytes:
     """Send a frame through a switch's tables from ``table`` on, with registers (number 0 to 7, value) set.
 
+    in_port: by which it is to have come. look_up: the same for the look-up in ``table`` alone, and no longer.
     NXAST_REG_LOAD and NXAST_RESUBMIT_TABLE (ovs-actions(7)): what OFPP_TABLE cannot say. Raises MessageTooLong.
     """
     actions = b"".join(
         _REG_LOAD.pack(0xFFFF, 24, _NICIRA, 7, 31, 0x00010004 | number << 9, value) for number, value in registers
     )
-    actions += _RESUBMIT.pack(0xFFFF, 16, _NICIRA, 14, 0xFFF8, table)
+    actions += _RESUBMIT.pack(0xFFFF, 16, _NICIRA, 14, 0xFFF8 if look_up is None else look_up, table)
     length = _PACKET_INTO.size + len(actions) + len(frame)
     if length > wire.MAX_MESSAGE:
         raise MessageTooLong(f"frame of {len(frame)} bytes is too long for a packet-out")

@@ -38,10 +38,16 @@ class Outbox:
         self._put(encode.packet_out(self._take_xids(1), out_port, frame, in_port), token)
 
     def put_into(
-        self, table: int, registers: Iterable[tuple[int, int]], frame: bytes, in_port: int, token: int = 0
+        self,
+        table: int,
+        registers: Iterable[tuple[int, int]],
+        frame: bytes,
+        in_port: int,
+        token: int = 0,
+        look_up: int | None = None,
     ) -> None:
         """As ``put``, but through the switch's tables: see encode.packet_into."""
-        self._put(encode.packet_into(self._take_xids(1), table, registers, frame, in_port), token)
+        self._put(encode.packet_into(self._take_xids(1), table, registers, frame, in_port, look_up), token)
 
     def _put(self, message: bytes, token: int) -> None:
         if token and len(self._echoes) < _MAX_OUTSTANDING:

@@ -323,7 +323,8 @@ class Session(Secured):
             in_port = wire.PORT_CONTROLLER if effect.in_port is None else effect.in_port
             if effect.entrance is not None:
                 where = effect.entrance
-                self._outbox.put_into(where.table, where.registers, effect.data, in_port, effect.token)
+                into = where.table, where.registers, effect.data, in_port, effect.token, where.look_up
+                self._outbox.put_into(*into)
                 return
             self._outbox.put(effect.out_port, effect.data, in_port, effect.token)
         except MessageTooLong as error:

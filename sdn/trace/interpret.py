@@ -44,10 +44,14 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Entrance:
-    """Where a frame that the controller sends enters the tables of the first switch, and what registers hold there."""
+    """Where a frame that the controller sends enters the tables of the first switch, and what registers hold there.
+
+    look_up: port by which the flow of that table is chosen, 0: as it came in; what follows is as it came in.
+    """
 
     table: int = 0
     registers: Mapping[str, int] = field(default_factory=dict)
+    look_up: int = 0
 
 
 def trace(
@@ -108,6 +112,8 @@ class _Visit:
     dpid: int
     packet: Packet
     resubmits: int = 0
+    look_up: int = 0
+    """Port by which the next flow is chosen, and no other; 0: that by which the frame came in."""
 
 
 class _Tracer:
@@ -174,7 +180,8 @@ class _Tracer:
         values = {**packet.fields, "in_port": step.port}
         entrance = self._entrance if step.number == 0 else Entrance()
         values.update(entrance.registers)
-        self._tables(_Visit(switch, step.dpid, packet), values, entrance.table, step.number, 0)
+        visit = _Visit(switch, step.dpid, packet, look_up=entrance.look_up)
+        self._tables(visit, values, entrance.table, step.number, 0)
 
     def _tables(self, visit: _Visit, values: Values, table: int | None, after: int, depth: int) -> None:
         """Look the packet up in a table and in those that its flows lead to."""
@@ -186,7 +193,8 @@ class _Tracer:
 
     def _table(self, visit: _Visit, values: Values, table: int, after: int, depth: int) -> tuple[int, int | None]:
         """The step made, and the table that the flow leads to."""
-        keys, sure = visit.switch.match(table, values)
+        chosen_by, visit.look_up = visit.look_up or values["in_port"], 0
+        keys, sure = visit.switch.match(table, {**values, "in_port": chosen_by})
         bodies = {visit.switch.flows[key] for key in keys}
         key = keys[0] if keys else None
         number = self._add(Step(0, Doing.TABLE, visit.dpid, table=table, key=key), after)

@@ -56,7 +56,6 @@ class TracePacketRequest(_message.Message):
     SIZE_FIELD_NUMBER: _builtins.int
     TTL_FIELD_NUMBER: _builtins.int
     FRAME_FIELD_NUMBER: _builtins.int
-    LIVE_FIELD_NUMBER: _builtins.int
     source: _builtins.str
     """Full name of a port that is attached to a switch."""
     destination: _builtins.str
@@ -75,10 +74,6 @@ class TracePacketRequest(_message.Message):
     """Time to live or hop limit, 1 to 255; 0 means 64."""
     frame: _builtins.bytes
     """A whole Ethernet frame of 14 to 9216 bytes, in place of fields 2 to 9."""
-    live: _builtins.bool
-    """Sends the packet as a probe too: through the tables of the switches, to no host. Not for ARP, whole frames, groups
-    and gateways. RESOURCE_EXHAUSTED above 20 probes a second.
-    """
     def __init__(
         self,
         *,
@@ -92,11 +87,10 @@ class TracePacketRequest(_message.Message):
         size: _builtins.int = ...,
         ttl: _builtins.int = ...,
         frame: _builtins.bytes = ...,
-        live: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["destination", b"destination", "frame", b"frame", "from_address", b"from_address", "from_mac", b"from_mac", "ip_version", b"ip_version", "live", b"live", "port", b"port", "protocol", b"protocol", "size", b"size", "source", b"source", "ttl", b"ttl"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["destination", b"destination", "frame", b"frame", "from_address", b"from_address", "from_mac", b"from_mac", "ip_version", b"ip_version", "port", b"port", "protocol", b"protocol", "size", b"size", "source", b"source", "ttl", b"ttl"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -335,6 +329,7 @@ class LiveTrace(_message.Message):
     VERDICT_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     HOPS_FIELD_NUMBER: _builtins.int
+    LOSS_FIELD_NUMBER: _builtins.int
     verdict: Global___LiveTrace.Verdict.ValueType
     reason: _builtins.str
     """In words; where it was lost."""
@@ -342,20 +337,93 @@ class LiveTrace(_message.Message):
     def hops(self) -> _containers.RepeatedCompositeFieldContainer[Global___LiveHop]:
         """Where it was, in the order of its way."""
 
+    @_builtins.property
+    def loss(self) -> Global___LiveLoss:
+        """Of one that is LOST."""
+
     def __init__(
         self,
         *,
         verdict: Global___LiveTrace.Verdict.ValueType = ...,
         reason: _builtins.str = ...,
         hops: _abc.Iterable[Global___LiveHop] | None = ...,
+        loss: Global___LiveLoss | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["loss", b"loss"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["hops", b"hops", "reason", b"reason", "verdict", b"verdict"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hops", b"hops", "loss", b"loss", "reason", b"reason", "verdict", b"verdict"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___LiveTrace: _TypeAlias = LiveTrace  # noqa: Y015
+
+@_typing.final
+class LiveLoss(_message.Message):
+    """Where a probe was lost."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Fault:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _FaultEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[LiveLoss._Fault.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        FAULT_UNSPECIFIED: LiveLoss._Fault.ValueType  # 0
+        IN_SWITCH: LiveLoss._Fault.ValueType  # 1
+        """In ``switch``, as probes pass beside it."""
+        ON_LINK: LiveLoss._Fault.ValueType  # 2
+        """Probes that need not cross the link pass at both its ends."""
+        UNKNOWN: LiveLoss._Fault.ValueType  # 3
+        """Not known any better than the last switch that saw it and the first that should have."""
+
+    class Fault(_Fault, metaclass=_FaultEnumTypeWrapper): ...
+    FAULT_UNSPECIFIED: LiveLoss.Fault.ValueType  # 0
+    IN_SWITCH: LiveLoss.Fault.ValueType  # 1
+    """In ``switch``, as probes pass beside it."""
+    ON_LINK: LiveLoss.Fault.ValueType  # 2
+    """Probes that need not cross the link pass at both its ends."""
+    UNKNOWN: LiveLoss.Fault.ValueType  # 3
+    """Not known any better than the last switch that saw it and the first that should have."""
+
+    AFTER_FIELD_NUMBER: _builtins.int
+    AFTER_INTERFACE_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    BEFORE_INTERFACE_FIELD_NUMBER: _builtins.int
+    FAULT_FIELD_NUMBER: _builtins.int
+    SWITCH_FIELD_NUMBER: _builtins.int
+    STEPS_FIELD_NUMBER: _builtins.int
+    after: _builtins.str
+    """The last switch that saw it, empty if none did, and the first that should have: empty if it should have ended in
+    ``after``, or if several may be next. Between them, the ends of the link.
+    """
+    after_interface: _builtins.str
+    before: _builtins.str
+    before_interface: _builtins.str
+    fault: Global___LiveLoss.Fault.ValueType
+    switch: _builtins.str
+    @_builtins.property
+    def steps(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Numbers of the steps of the last part that should have happened there."""
+
+    def __init__(
+        self,
+        *,
+        after: _builtins.str = ...,
+        after_interface: _builtins.str = ...,
+        before: _builtins.str = ...,
+        before_interface: _builtins.str = ...,
+        fault: Global___LiveLoss.Fault.ValueType = ...,
+        switch: _builtins.str = ...,
+        steps: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "after_interface", b"after_interface", "before", b"before", "before_interface", b"before_interface", "fault", b"fault", "steps", b"steps", "switch", b"switch"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LiveLoss: _TypeAlias = LiveLoss  # noqa: Y015
 
 @_typing.final
 class LiveHop(_message.Message):
@@ -449,7 +517,7 @@ class TracePacketResponse(_message.Message):
 
     @_builtins.property
     def live(self) -> Global___LiveTrace:
-        """Of a request with live."""
+        """Of TracePacketLive."""
 
     def __init__(
         self,

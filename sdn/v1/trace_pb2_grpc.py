@@ -39,6 +39,11 @@ class TraceServiceStub:
                 request_serializer=sdn_dot_v1_dot_trace__pb2.TracePacketRequest.SerializeToString,
                 response_deserializer=sdn_dot_v1_dot_trace__pb2.TracePacketResponse.FromString,
                 _registered_method=True)
+        self.TracePacketLive = channel.unary_unary(
+                '/sdn.v1.TraceService/TracePacketLive',
+                request_serializer=sdn_dot_v1_dot_trace__pb2.TracePacketRequest.SerializeToString,
+                response_deserializer=sdn_dot_v1_dot_trace__pb2.TracePacketResponse.FromString,
+                _registered_method=True)
 
 
 class TraceServiceServicer:
@@ -52,11 +57,25 @@ class TraceServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def TracePacketLive(self, request, context):
+        """The same, and the packet is sent as a probe too: through the tables of the switches, to no host; the answer has
+        ``live``. Takes up to two seconds. Not for ARP, whole frames, groups and gateways. RESOURCE_EXHAUSTED above 10
+        probes a second of one caller, 20 of all.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_TraceServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
             'TracePacket': grpc.unary_unary_rpc_method_handler(
                     servicer.TracePacket,
+                    request_deserializer=sdn_dot_v1_dot_trace__pb2.TracePacketRequest.FromString,
+                    response_serializer=sdn_dot_v1_dot_trace__pb2.TracePacketResponse.SerializeToString,
+            ),
+            'TracePacketLive': grpc.unary_unary_rpc_method_handler(
+                    servicer.TracePacketLive,
                     request_deserializer=sdn_dot_v1_dot_trace__pb2.TracePacketRequest.FromString,
                     response_serializer=sdn_dot_v1_dot_trace__pb2.TracePacketResponse.SerializeToString,
             ),
@@ -86,6 +105,33 @@ class TraceService:
             request,
             target,
             '/sdn.v1.TraceService/TracePacket',
+            sdn_dot_v1_dot_trace__pb2.TracePacketRequest.SerializeToString,
+            sdn_dot_v1_dot_trace__pb2.TracePacketResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TracePacketLive(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sdn.v1.TraceService/TracePacketLive',
             sdn_dot_v1_dot_trace__pb2.TracePacketRequest.SerializeToString,
             sdn_dot_v1_dot_trace__pb2.TracePacketResponse.FromString,
             options,

@@ -35,6 +35,11 @@ class TraceServiceStub:
     """Follows a packet from a port through every switch, with every copy and every choice between equal ways.
     Where the sender has to ask for a MAC first, that question is followed too. NOT_FOUND for unknown names.
     """
+    TracePacketLive: _grpc.UnaryUnaryMultiCallable[_trace_pb2.TracePacketRequest, _trace_pb2.TracePacketResponse]
+    """The same, and the packet is sent as a probe too: through the tables of the switches, to no host; the answer has
+    ``live``. Takes up to two seconds. Not for ARP, whole frames, groups and gateways. RESOURCE_EXHAUSTED above 10
+    probes a second of one caller, 20 of all.
+    """
 
 @_typing.type_check_only
 class TraceServiceAsyncStub(TraceServiceStub):
@@ -42,6 +47,11 @@ class TraceServiceAsyncStub(TraceServiceStub):
     TracePacket: _aio.UnaryUnaryMultiCallable[_trace_pb2.TracePacketRequest, _trace_pb2.TracePacketResponse]  # type: ignore[assignment]
     """Follows a packet from a port through every switch, with every copy and every choice between equal ways.
     Where the sender has to ask for a MAC first, that question is followed too. NOT_FOUND for unknown names.
+    """
+    TracePacketLive: _aio.UnaryUnaryMultiCallable[_trace_pb2.TracePacketRequest, _trace_pb2.TracePacketResponse]  # type: ignore[assignment]
+    """The same, and the packet is sent as a probe too: through the tables of the switches, to no host; the answer has
+    ``live``. Takes up to two seconds. Not for ARP, whole frames, groups and gateways. RESOURCE_EXHAUSTED above 10
+    probes a second of one caller, 20 of all.
     """
 
 class TraceServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -53,6 +63,17 @@ class TraceServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_trace_pb2.TracePacketResponse, _abc.Awaitable[_trace_pb2.TracePacketResponse]]:
         """Follows a packet from a port through every switch, with every copy and every choice between equal ways.
         Where the sender has to ask for a MAC first, that question is followed too. NOT_FOUND for unknown names.
+        """
+
+    @_abc_1.abstractmethod
+    def TracePacketLive(
+        self,
+        request: _trace_pb2.TracePacketRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_trace_pb2.TracePacketResponse, _abc.Awaitable[_trace_pb2.TracePacketResponse]]:
+        """The same, and the packet is sent as a probe too: through the tables of the switches, to no host; the answer has
+        ``live``. Takes up to two seconds. Not for ARP, whole frames, groups and gateways. RESOURCE_EXHAUSTED above 10
+        probes a second of one caller, 20 of all.
         """
 
 def add_TraceServiceServicer_to_server(servicer: TraceServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -18,7 +18,7 @@ from simulation import Simulation
 
 from sdn.controller.views import Views
 from sdn.model.intent import Binding, Network, Port, Subnet, Tenant
-from sdn.model.tracing import LiveHop, LiveTrace, LiveVerdict, TraceQuestion, TraceView
+from sdn.model.tracing import Fault, LiveHop, LiveLoss, LiveTrace, LiveVerdict, TraceQuestion, TraceView
 
 RED = "tenants/red"
 
@@ -131,7 +131,7 @@ def test_a_probe_is_told_hop_by_hop_and_has_its_own_exit_code(trace: Any, daemon
     strange = LiveHop("leaf2", "passed", "eth1", after=(300, 20), expected=False)
     hops = (LiveHop("leaf1", "sent", after=(0, 0)), strange, LiveHop("leaf3", "arrived", port=f"{RED}/ports/h2"))
 
-    async def trace_live(asked: TraceQuestion) -> TraceView:
+    async def trace_live(asked: TraceQuestion, caller: str) -> TraceView:
         view: TraceView = daemon.trace(asked)
         return replace(view, live=LiveTrace(LiveVerdict.DETOURED, "it strayed", hops))
 
@@ -146,3 +146,22 @@ def test_a_probe_is_told_hop_by_hop_and_has_its_own_exit_code(trace: Any, daemon
         "  ?                   leaf3: arrived for tenants/red/ports/h2",
     ]
     assert verdict == "the probe strayed: it strayed"
+
+
+def test_of_a_lost_probe_it_tells_what_should_have_happened_there(trace: Any, daemon: Any) -> None:
+    async def trace_live(asked: TraceQuestion, caller: str) -> TraceView:
+        view: TraceView = daemon.trace(asked)
+        here = [step.number for step in view.parts[-1].steps if step.switch == "leaf1" and step.table == "fabric"]
+        loss = LiveLoss("leaf1", "spine1", "a", "b", Fault.SWITCH, "leaf1", tuple(here))
+        return replace(view, live=LiveTrace(LiveVerdict.LOST, "it was seen last in leaf1", (), loss))
+
+    daemon.trace_live = trace_live
+    result = trace("h1", "h2", "-t", "red", "--live")
+    assert result.exit_code == 5
+    *_, lost, verdict = result.stdout.rstrip("\n").split("\n\n")
+    title, step = lost.splitlines()
+    assert title == "what should have happened where it was lost"
+    assert step.strip().startswith("fabric: dl_dst=42:")
+    assert verdict == "the probe was lost: it was seen last in leaf1"
+    found = json.loads(trace("h1", "h2", "-t", "red", "--live", "-o", "json").stdout)
+    assert (found["live"]["loss"]["fault"], found["live"]["loss"]["switch"]) == ("IN_SWITCH", "leaf1")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from grpc import StatusCode
@@ -13,8 +15,8 @@ pytest.importorskip("scapy", reason="the extra 'lab' is not installed")
 
 from cloud_lab import WAIT, CloudLab, cloud_lab
 
-from sdn.client import ApiError
-from sdn.controller.flights import PER_SECOND
+from sdn.client import ApiError, AsyncClient
+from sdn.controller.flights import PER_CALLER, PER_SECOND
 from sdn.v1 import trace_pb2 as pb
 
 pytestmark = pytest.mark.lab
@@ -106,17 +108,24 @@ def test_what_is_lost_in_a_switch_is_lost_there(lab: CloudLab) -> None:
     b, _ = peers(lab, "h1")
     first, spine, last = switches(live(lab, "h1", b))
     lab.network.ofctl(spine, "add-flow", f"{ALIEN},table=36,priority=65535,actions=drop")
+    lab.forget_caches()
     answer = live(lab, "h1", b)
     assert answer.verdict == pb.TracePacketResponse.DELIVERED
     assert answer.live.verdict == Live.LOST
     assert answer.live.reason.startswith(f"it was seen last in {first}, which should have sent it to ")
+    assert f"; {spine} does not take it" in answer.live.reason, "probes over the other one pass"
+    assert (answer.live.loss.before, answer.live.loss.switch) == (spine, spine)
     lab.network.ofctl(spine, "del-flows", f"{ALIEN}/-1")
     lab.network.ofctl(last, "add-flow", f"{ALIEN},table=40,priority=65535,actions=drop")
+    lab.forget_caches()
     answer = live(lab, "h1", b)
     assert (answer.live.verdict, switches(answer)[-1]) == (Live.LOST, last)
-    assert answer.live.reason == f"it was seen last in {last}, which should have sent it to {lab.port_of(b)}"
+    goal = f"it was seen last in {last}, which should have sent it to {lab.port_of(b)}"
+    assert answer.live.reason.startswith(f"{goal}; {last} does not send it on")
+    assert (answer.live.loss.after, answer.live.loss.switch) == (last, last)
     lab.network.ofctl(last, "del-flows", f"{ALIEN}/-1")
     lab.network.ofctl(first, "add-flow", f"{ALIEN},table=20,priority=65535,actions=drop")
+    lab.forget_caches()
     answer = live(lab, "h1", b)
     assert (answer.live.verdict, [hop.event for hop in answer.live.hops]) == (Live.LOST, ["sent"])
     assert answer.live.reason.startswith(f"it was seen last in {first}, which should have sent it to spine")
@@ -131,6 +140,7 @@ def test_what_strays_is_seen_where_it_must_not_be(lab: CloudLab) -> None:
     port = lab.network.ports(spine)[interface]
     stray = f"{ALIEN},table=0,priority=65535,dl_src=06:00:01:00:00:02,actions=output:{port}"
     lab.network.ofctl(spine, "add-flow", stray)
+    lab.forget_caches()
     answer = live(lab, "h1", b)
     assert answer.live.verdict == Live.DETOURED, answer.live
     assert next(hop.switch for hop in answer.live.hops if not hop.expected) == other.switch
@@ -147,20 +157,21 @@ def test_what_is_not_to_arrive_ends(lab: CloudLab) -> None:
 
 def test_what_cannot_be_a_probe(lab: CloudLab) -> None:
     b, _ = peers(lab, "h1")
-    wrong: list[tuple[str, dict[str, object]]] = [
-        ("10.0.1.1", {}),
-        ("ff:ff:ff:ff:ff:ff", {}),
-        ("ff05::1234", {}),
-        (b, {"protocol": "ARP"}),
+    wrong: list[tuple[str, dict[str, object], str]] = [
+        ("10.0.1.1", {}, "destination"),
+        ("ff:ff:ff:ff:ff:ff", {}, "destination"),
+        ("ff05::1234", {}, "destination"),
+        (b, {"protocol": "ARP"}, "protocol"),
+        ("", {"frame": bytes(60)}, "frame"),
     ]
-    for destination, fields in wrong:
+    for destination, fields, field in wrong:
         with pytest.raises(ApiError) as caught:
             live(lab, "h1", destination, **fields)
         assert caught.value.code == StatusCode.INVALID_ARGUMENT
-        assert [violation.field for violation in caught.value.violations] == ["live"]
-        assert "leave live out" in str(caught.value)
+        assert [violation.field for violation in caught.value.violations] == [field]
+        assert "trace without a probe" in str(caught.value)
     mac = live(lab, "h1", b, from_mac="02:00:00:00:99:99")
-    assert (mac.live.verdict, len(mac.live.hops)) == (Live.NOT_SENT, 0)
+    assert (mac.live.verdict, [hop.event for hop in mac.live.hops]) == (Live.ENDED, ["sent"])
     nobody = live(lab, "h1", "10.0.1.99")
     assert (nobody.live.verdict, nobody.live.reason) == (Live.NOT_SENT, "there is no packet that the sender could send")
 
@@ -168,10 +179,17 @@ def test_what_cannot_be_a_probe(lab: CloudLab) -> None:
 def test_probes_are_not_for_floods(lab: CloudLab) -> None:
     b, _ = peers(lab, "h1")
 
-    def flood() -> None:
-        for _ in range(5 * PER_SECOND):
-            lab.client.trace(lab.port_of("h1"), lab.port_of(b), live=True)
+    async def flood() -> list[Any]:
+        async with AsyncClient(lab.daemon.address, timeout=WAIT) as client:
+            calls = (client.trace(lab.port_of("h1"), lab.port_of(b), live=True) for _ in range(5 * PER_SECOND))
+            return await asyncio.gather(*calls, return_exceptions=True)
 
-    with pytest.raises(ApiError, match=f"{PER_SECOND} probes were asked for within a second") as caught:
-        flood()
-    assert caught.value.code == StatusCode.RESOURCE_EXHAUSTED
+    found = asyncio.run(flood())
+    refused = [error for error in found if isinstance(error, ApiError)]
+    assert refused
+    for error in refused:
+        assert error.code == StatusCode.RESOURCE_EXHAUSTED
+        assert f"{PER_CALLER} probes were asked for by one caller within a second" in str(error)
+    answers = [answer for answer in found if not isinstance(answer, ApiError)]
+    assert answers
+    assert {answer.live.verdict for answer in answers} == {Live.ARRIVED}, "those that were let in are not mixed up"

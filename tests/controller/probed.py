@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipaddress import ip_network
 
-from simulation import Device, Simulation
+from simulation import LLDP, Device, Simulation
 
 from sdn.controller.effects import SendPacket
 from sdn.controller.events import Event, PacketIn, PacketsSent
@@ -28,11 +28,18 @@ class Probed(Simulation):
 
     def _carry(self, packet: SendPacket) -> list[Event]:
         device = self._of_session(packet.session)
-        if packet.entrance is None or device is None:
+        if device is None or packet.data[12:14] == LLDP:
             return super()._carry(packet)
         self.frames.append(packet)
-        entrance = Entrance(packet.entrance.table, {f"reg{n}": value for n, value in packet.entrance.registers})
-        found = trace(self._world, (int(device.dpid), CONTROLLER), packet.data, entrance=entrance)
+        start, entrance = (int(device.dpid), packet.in_port or CONTROLLER), Entrance()
+        if packet.entrance is not None:
+            registers = {f"reg{n}": value for n, value in packet.entrance.registers}
+            entrance = Entrance(packet.entrance.table, registers, packet.entrance.look_up or 0)
+        else:
+            switch = self._world(int(device.dpid))
+            assert switch is not None
+            start = switch.links[packet.out_port]
+        found = trace(self._world, start, packet.data, entrance=entrance)
         parents = {below: step for step in found.steps for below in step.next}
         events: list[Event] = [PacketsSent(packet.session, device.dpid, (packet.token,), self.now, 0.002)]
         for step in found.steps:

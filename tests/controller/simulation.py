@@ -13,6 +13,7 @@ from sdn.controller.effects import (
     Audited,
     CloseSession,
     Effect,
+    Flown,
     Log,
     Persist,
     Publish,
@@ -21,6 +22,7 @@ from sdn.controller.effects import (
     SendBatch,
     SendPacket,
 )
+from sdn.controller.errands import Seen
 from sdn.controller.events import (
     Audit,
     BatchDone,
@@ -130,6 +132,7 @@ class Simulation:
             self.devices[host.switch].add_port(host.interface)
         self.replies: dict[int, TransactionResult | SdnError] = {}
         self.audits: dict[int, AuditReport | SdnError] = {}
+        self.flown: dict[int, tuple[Seen, ...] | SdnError] = {}
         self.published: list[Publish] = []
         self.logs: list[Log] = []
         self._sessions = itertools.count(1)
@@ -200,6 +203,8 @@ class Simulation:
                 if device is not None:
                     device.session = 0
                     return [SwitchDown(effect.session, device.dpid, effect.reason)]
+            case Flown():
+                self.flown[effect.token] = effect.result
             case Audited():
                 self.audits[effect.token] = effect.result
             case Reply():

@@ -5,10 +5,9 @@ from __future__ import annotations
 import random
 from ipaddress import ip_address
 
-from sdn.controller.errands import Errand, Sighting
+from sdn.controller.errands import Errand, Sighting, sealed
 from sdn.controller.events import Fly, PacketsSent
 from sdn.controller.flights import PER_SECOND, Flights, in_order, is_whole
-from sdn.controller.livetrace import sealed
 from sdn.controller.prober import TIMEOUT, Flight, Prober
 from sdn.model.errors import Exhausted, Unavailable
 from sdn.model.ids import Dpid
@@ -82,7 +81,7 @@ def test_a_probe_that_is_not_seen_is_answered_when_it_is_lost() -> None:
 
 def test_more_than_so_many_a_second_are_refused() -> None:
     asked = flights()
-    answers = [asked.want(Fly(n, errand()), 1.0, bytes) for n in range(PER_SECOND + 3)]
+    answers = [asked.want(Fly(n, errand(), 1, str(n % 2)), 1.0, bytes) for n in range(PER_SECOND + 3)]
     refused = [answer.result for answer in answers[PER_SECOND:] if hasattr(answer, "result")]
     assert [type(error) for error in refused] == [Exhausted] * 3
     assert not any(hasattr(answer, "result") for answer in answers[:PER_SECOND])

@@ -34,7 +34,7 @@ from sdn.model.resilience import Coverage, FailureCoverage, Resilience
 from sdn.model.selector import EVERYTHING, Selector
 from sdn.model.status import ChangeType, PathHop, State, Status
 from sdn.model.topology import SwitchPort, WiringFault
-from sdn.model.tracing import LiveHop, LiveTrace, LiveVerdict, TraceQuestion, TraceView
+from sdn.model.tracing import Fault, LiveHop, LiveLoss, LiveTrace, LiveVerdict, TraceQuestion, TraceView
 from sdn.northbound import Server
 from sdn.store import Store
 
@@ -182,12 +182,13 @@ class FakeBackend:
         )
         return self.fake.maintenance(target)
 
-    async def trace_live(self, asked: TraceQuestion) -> TraceView:
+    async def trace_live(self, asked: TraceQuestion, caller: str) -> TraceView:
         strange = LiveHop("leaf2", "passed", "eth1", after=(300, 20), expected=False)
         arrived = LiveHop("leaf3", "arrived", port="tenants/red/ports/h2")
         hops = (LiveHop("leaf1", "sent", after=(0, 0)), strange, arrived)
         view: TraceView = self.fake.trace(asked)  # type: ignore[attr-defined]
-        return replace(view, live=LiveTrace(LiveVerdict.DETOURED, "it strayed", hops))
+        loss = LiveLoss("leaf1", "leaf2", "up1", "up2", Fault.SWITCH, "leaf2", (1, 5))
+        return replace(view, live=LiveTrace(LiveVerdict.DETOURED, "it strayed", hops, loss if caller else None))
 
     async def audit(self, switch: str) -> AuditReport:
         if switch != "leaf1":

@@ -69,6 +69,7 @@ WHO: dict[str, set[str]] = {
     "/sdn.v1.PathService/FindPaths": READERS,
     "/sdn.v1.PathService/WhatIf": READERS,
     "/sdn.v1.TraceService/TracePacket": READERS,
+    "/sdn.v1.TraceService/TracePacketLive": {ADMIN, OPERATOR},
     "/sdn.v1.SystemService/GetSystemStatus": READERS,
     "/sdn.v1.CounterService/GetCounters": EVERYBODY,
     "/sdn.v1.CounterService/ListCounters": EVERYBODY,

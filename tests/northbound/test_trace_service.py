@@ -10,6 +10,7 @@ from fake_backend import FakeBackend
 
 from sdn.client import ApiError, AsyncClient
 from sdn.model.tracing import (
+    Fault,
     Protocol,
     TraceChange,
     TraceDelivery,
@@ -19,6 +20,7 @@ from sdn.model.tracing import (
     TraceView,
     Verdict,
 )
+from sdn.northbound.tracing import FAULTS
 from sdn.v1 import trace_pb2 as pb
 
 H1, H2 = "tenants/red/ports/h1", "tenants/red/ports/h2"
@@ -127,6 +129,16 @@ async def test_a_probe_is_told_of_where_one_was_asked_for(client: AsyncClient, a
     ]
     assert [(hop.after_us, hop.error_us) for hop in live.hops] == [(0, 0), (300, 20), (0, 0)]
     assert [hop.HasField("after_us") for hop in live.hops] == [True, True, False]
+    assert live.loss == pb.LiveLoss(
+        after="leaf1",
+        before="leaf2",
+        after_interface="up1",
+        before_interface="up2",
+        fault=pb.LiveLoss.IN_SWITCH,
+        switch="leaf2",
+        steps=(1, 5),
+    )
+    assert set(FAULTS) == set(Fault)
 
 
 @pytest.mark.parametrize(
@@ -152,12 +164,18 @@ async def test_a_probe_is_told_of_where_one_was_asked_for(client: AsyncClient, a
         (pb.TracePacketRequest(source=H1, frame=bytes(60), ttl=1), "ttl", "given beside a whole frame"),
     ],
 )
+@pytest.mark.parametrize("live", [False, True])
 async def test_wrong_requests_name_field_and_remedy(
-    client: AsyncClient, asked: list[TraceQuestion], request_: pb.TracePacketRequest, field: str, says: str
+    client: AsyncClient,
+    asked: list[TraceQuestion],
+    request_: pb.TracePacketRequest,
+    field: str,
+    says: str,
+    live: bool,
 ) -> None:
     fields = {f.name: getattr(request_, f.name) for f in request_.DESCRIPTOR.fields}
     with pytest.raises(ApiError) as caught:
-        await client.trace(fields.pop("source"), fields.pop("destination"), **fields)
+        await client.trace(fields.pop("source"), fields.pop("destination"), live=live, **fields)
     assert caught.value.code.name == "INVALID_ARGUMENT"
     violation = next(v for v in caught.value.violations if v.field == field)
     assert says in violation.description

@@ -158,6 +158,18 @@ def test_packet_out(out_port: int, frame: bytes, xid: int) -> None:
     assert encode.packet_out(xid, out_port, frame) == wire_of(message, xid)
 
 
+@pytest.mark.parametrize("look_up", [None, 1, 0xFEFF])
+@given(table=st.integers(0, 253), number=st.integers(0, 7), value=U32, frame=st.binary(min_size=1, max_size=200))
+def test_packet_into(look_up: int | None, table: int, number: int, value: int, frame: bytes) -> None:
+    """A register of 32 bits, then the look-up by a port in a table."""
+    actions = [
+        parser.NXActionRegLoad(31, f"reg{number}", value),
+        parser.NXActionResubmitTable(ofp.OFPP_IN_PORT & 0xFFFF if look_up is None else look_up, table),
+    ]
+    message = parser.OFPPacketOut(DATAPATH, ofp.OFP_NO_BUFFER, ofp.OFPP_CONTROLLER, actions, frame)
+    assert encode.packet_into(7, table, [(number, value)], frame, look_up=look_up) == wire_of(message, 7)
+
+
 @given(xid=XID, bundle=U32, payload=st.binary(max_size=64))
 def test_small_messages(xid: int, bundle: int, payload: bytes) -> None:
     d, any_ = DATAPATH, parser.OFPMatch()
