@@ -19,7 +19,7 @@ EXPERIMENT = f"{sys.executable} {RUNNER}/experiment.py --output report"
 TOPOLOGIES = ("ring:switches=8", "torus:x=3,y=3", "abilene", "leaf-spine:spines=2,leaves=3,hosts=4", "fat-tree:k=4")
 
 
-@pytest.mark.parametrize("name", ["isolation", "ecmp", "failover", "move", "wan", "booked"])
+@pytest.mark.parametrize("name", ["isolation", "ecmp", "failover", "move", "wan"])
 def test_example(tmp_path: Path, name: str) -> None:
     text = isolated(
         f"{EXPERIMENT} {RUNNER}/experiments/{name}.yaml; echo code $? bridges $(ovs-vsctl list-br)", tmp_path
