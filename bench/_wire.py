@@ -126,6 +126,45 @@ class WireNetwork:
         """Undo ``cut``."""
         self._set(interface, _IFF_UP)
 
+    def silence(self, interface: str, *, both: bool) -> None:
+        """From now on nothing arrives at an end of a cable, nor (``both``) at the other one; no carrier is lost.
+
+        A token bucket that holds no frame (tc-tbf(8)) drops all that is sent at the other end.
+        """
+        for end in self._silenced(interface, both):
+            self._tc(end, "replace", "tbf", "rate", "8bit", "burst", "10", "limit", "10")
+
+    def unsilence(self, interface: str, *, both: bool) -> None:
+        """Undo ``silence``."""
+        for end in self._silenced(interface, both):
+            self._tc(end, "del")
+
+    def tell_databases(self, port: int) -> None:
+        """All databases connect to a port of the controller."""
+        for number, ovs in enumerate(self._ovs.values()):
+            ovs.vsctl("set-manager", f"tcp:{_control(number, 1)}:{port}")
+
+    def column(self, interface: str, column: str) -> str:
+        """A column of an interface, as its database has it."""
+        return self._ovs[self._places[interface]].vsctl("get", "interface", interface, column).strip()
+
+    def watched(self) -> bool:
+        """Whether the BFD sessions of all links are up, and nothing else watches them."""
+        ends = [name for link in self.topology.links for _, name in (link.a, link.b)]
+        done = (self.column(e, "cfm_mpid") == "[]" and "state=up" in self.column(e, "bfd_status") for e in ends)
+        return all(done)
+
+    def _silenced(self, interface: str, both: bool) -> list[str]:
+        """The sending end first: that is where frames are dropped."""
+        link = next(link for link in self.topology.links if interface in (link.a[1], link.b[1]))
+        other = link.a[1] if interface == link.b[1] else link.b[1]
+        return [other, interface] if both else [other]
+
+    def _tc(self, interface: str, verb: str, *rule: str) -> None:
+        pid = self._ovs[self._places[interface]].pids[1]
+        command = ["nsenter", "-t", str(pid), "-n", "tc", "qdisc", verb, "dev", interface, "root", *rule]
+        subprocess.run(command, check=True)
+
     def _set(self, interface: str, flags: int) -> None:
         """Without a program in between, so that a failure has a moment."""
         switch = self._places[interface]

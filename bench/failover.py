@@ -8,6 +8,9 @@ is taken down, as when a cable is pulled. Four times: with the controller alive 
 gap is the longest time between two arrivals, by the clock of the kernel, around the failure; the same without a failure
 is the noise below which nothing can be seen. What never arrives again while the link is down is not repaired, and its
 gap as long as was waited for.
+
+With ``--silent`` the cable is not pulled: frames vanish, in both directions or in that of the stream alone, and both
+ports stay up. BFD finds that out (``--bfd-interval``); with repair only, with the controller alive and killed.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import networkx as nx
 from _common import arguments, finish
@@ -45,6 +49,9 @@ _MARGIN = 20_000_000
 """Nanoseconds before the failure that belong to it."""
 _BACK = 50
 """The last packets of a stream, which arrive if the failure was repaired."""
+Silent = Literal["", "one", "both"]
+"""Directions in which frames vanish; '' where a cable is pulled instead."""
+SILENT: tuple[Silent, ...] = ("both", "one")
 Flow = tuple[str, str]
 """(host that sends, host that receives)."""
 
@@ -77,10 +84,17 @@ class Series:
 class Bench:
     """One network with a host at every port that the topology has one for, all in one tenant's network."""
 
-    def __init__(self, spec: str, directory: Path, rate: int, window: float, repair: bool) -> None:
+    def __init__(self, spec: str, directory: Path, rate: int, window: float, repair: bool, interval: int = 0) -> None:
+        """interval: of BFD in milliseconds, 0 for none."""
         self.rate, self.window = rate, window
+        self.silent: Silent = ""
         port = free_port()
         options = ("--openflow", f"0.0.0.0:{port}", "--insecure", "--repair", "on" if repair else "off")
+        self.databases = free_port() if interval else 0
+        if interval:
+            # Each link fails several times in a row, and is to be used again each time.
+            options += ("--damping-half-life", "0")
+            options += ("--ovsdb", f"0.0.0.0:{self.databases}", "--bfd-interval", str(interval))
         self.daemon = Daemon(directory / "state", spec, openflow=port, grpc=free_port(), options=options)
         self.network = WireNetwork(assign_interfaces(load_topology(spec)), directory / "ovs", port)
         self.hosts = {
@@ -157,19 +171,43 @@ class Bench:
             time.sleep(_BEFORE)
             moment = time.time_ns()
             if cut:
-                self.network.cut(cut)
+                self.fail(cut)
             time.sleep(self.window)
             sent = stream.stop()
             time.sleep(_LATE)
             came = receiver.read()
         if cut:
-            self.network.mend(cut)
+            self.mend(cut)
         return judge(sent, came, moment)
+
+    def fail(self, end: str) -> None:
+        """The link that brings packets to this end fails."""
+        if self.silent:
+            self.network.silence(end, both=self.silent == "both")
+        else:
+            self.network.cut(end)
+
+    def mend(self, end: str) -> None:
+        """Undo ``fail``."""
+        if self.silent:
+            self.network.unsilence(end, both=self.silent == "both")
+        else:
+            self.network.mend(end)
+
+    def await_watched(self) -> None:
+        """Return when BFD is up at both ends of all links: also those that failed before."""
+        end = time.monotonic() + _PATIENCE
+        while not self.network.watched():
+            if time.monotonic() > end:
+                raise SystemExit(f"BFD is not up on all links within {_PATIENCE:g} s")
+            time.sleep(0.1)
 
     def series(self, stream: Stream, plan: dict[DeclaredLink, Flow], client: Client | None, *, fail: bool) -> Series:
         """Every link once. client: None when the controller does not run."""
         found = Series()
         for link, flow in plan.items():
+            if self.databases:
+                self.await_watched()
             interface = self.await_flow(flow, link)
             if client is not None:
                 client.wait_ready(_PATIENCE)
@@ -189,10 +227,12 @@ def judge(sent: dict[int, int], came: dict[int, int], moment: int) -> Sample:
 
 
 @contextmanager
-def bench(spec: str, rate: int, window: float, *, repair: bool) -> Iterator[tuple[Bench, Client, Stream]]:
+def bench(
+    spec: str, rate: int, window: float, *, repair: bool, interval: int = 0
+) -> Iterator[tuple[Bench, Client, Stream]]:
     """A network with its tenant, programmed."""
     with tempfile.TemporaryDirectory(prefix="sdn-bench-") as directory:
-        made = Bench(spec, Path(directory), rate, window, repair)
+        made = Bench(spec, Path(directory), rate, window, repair, interval)
         with made.daemon, Client(made.daemon.address, timeout=_PATIENCE) as client:
             made.daemon.wait_answers(client)
             with made.network:
@@ -225,6 +265,30 @@ def measure(spec: str, rate: int, window: float) -> dict[str, Series]:
     return found
 
 
+def measure_silent(spec: str, rate: int, window: float, interval: int, *, alive: bool) -> dict[str, Series]:
+    """All series of one network whose links fail silently. alive: also with the controller alive."""
+    found: dict[str, Series] = {}
+    with bench(spec, rate, window, repair=True, interval=interval) as (made, client, stream):
+        made.network.tell_databases(made.databases)
+        made.await_watched()
+        client.wait_ready(_PATIENCE)
+        plan = {link: flow for link, flow in made.plan().items() if link in redundant(made.topology)}
+        if alive:
+            found["floor"] = made.series(stream, plan, client, fail=False)
+        for running in (client, None) if alive else (None,):
+            if running is None:
+                made.await_watched()
+                client.wait_ready(_PATIENCE)
+                for link, flow in plan.items():  # all routes are back, before nobody can bring them back
+                    made.await_flow(flow, link)
+                made.daemon.stop(kill=True)
+            for silent in SILENT:
+                made.silent = silent
+                name = f"silent_{silent}_{'alive' if running else 'stopped'}"
+                found[name] = made.series(stream, plan, running, fail=True)
+    return found
+
+
 def quantile(values: list[float], share: float) -> float:
     """Of sorted values, the nearest rank."""
     return values[max(0, math.ceil(share * len(values)) - 1)] if values else math.nan
@@ -236,29 +300,56 @@ def main() -> None:
     parser.add_argument("--rate", type=int, default=2000, help="packets a second")
     parser.add_argument("--window", type=float, default=0.6, help="seconds that a link is down")
     parser.add_argument("--topology", action="append", help="instead of the four networks; may be given again")
+    parser.add_argument("--silent", action="store_true", help="frames vanish and ports stay up, with BFD")
+    parser.add_argument("--bfd-interval", type=int, default=20, help="milliseconds between BFD frames")
     args = parser.parse_args()
     networks = args.topology or (SMALL if args.small else NETWORKS)
     enter_namespace()
     total: dict[str, Series] = {}
     lines = []
     for spec in networks:
-        for name, series in measure(spec, args.rate, 0.2 if args.small else args.window).items():
+        window = args.window if args.silent or not args.small else 0.2
+        measured = (
+            measure_silent(spec, args.rate, window, args.bfd_interval, alive=not args.small)
+            if args.silent
+            else measure(spec, args.rate, window)
+        )
+        for name, series in measured.items():
             total.setdefault(name, Series()).samples += series.samples
             lines.append(line(spec, name, series))
-    gaps = sorted(total["alive"].gaps + total["stopped"].gaps)
-    result: dict[str, object] = {
-        "median_gap_ms": round(statistics.median(gaps), 2),
-        "p99_gap_ms": round(quantile(gaps, 0.99), 2),
-        "repaired_share": round(total["stopped"].share(), 4),
-        "median_gap_ms_without_repair": round(statistics.median(total["alive_without_repair"].gaps), 2),
-    }
+    result = silent_summary(total, args.bfd_interval) if args.silent else summary(total)
     for name, series in total.items():
         result[f"median_gap_ms_{name}"] = round(statistics.median(series.gaps), 2)
         result[f"max_gap_ms_{name}"] = round(series.gaps[-1], 2)
         result[f"lost_{name}"] = sum(sample.lost for sample in series.samples)
         result[f"repaired_share_{name}"] = round(series.share(), 4)
-    result |= {"failures": len(total["alive"].samples), "rate": args.rate}
+    result |= {"failures": len(next(iter(total.values())).samples), "rate": args.rate}
     finish(result, lines, as_json=args.json)
+
+
+def summary(total: dict[str, Series]) -> dict[str, object]:
+    """The four figures that are asked for."""
+    gaps = sorted(total["alive"].gaps + total["stopped"].gaps)
+    return {
+        "median_gap_ms": round(statistics.median(gaps), 2),
+        "p99_gap_ms": round(quantile(gaps, 0.99), 2),
+        "repaired_share": round(total["stopped"].share(), 4),
+        "median_gap_ms_without_repair": round(statistics.median(total["alive_without_repair"].gaps), 2),
+    }
+
+
+def silent_summary(total: dict[str, Series], interval: int) -> dict[str, object]:
+    """The same of silent failures."""
+    stopped = Series([s for name, series in total.items() if name.endswith("stopped") for s in series.samples])
+    gaps = sorted(gap for name, series in total.items() if name.startswith("silent") for gap in series.gaps)
+    worst = max(sample.lost for name, s in total.items() if name.startswith("silent") for sample in s.samples)
+    return {
+        "median_gap_ms": round(statistics.median(gaps), 2),
+        "p99_gap_ms": round(quantile(gaps, 0.99), 2),
+        "repaired_share": round(stopped.share(), 4),
+        "worst_lost": worst,
+        "bfd_interval_ms": interval,
+    }
 
 
 def line(spec: str, name: str, series: Series) -> str:

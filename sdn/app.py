@@ -18,7 +18,9 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 
 from sdn import __version__
+from sdn.controller.bfdrule import BfdRule
 from sdn.controller.core import Controller
+from sdn.controller.effects import OutwardEffect, SetWatching
 from sdn.controller.parts import Records
 from sdn.controller.settings import Settings
 from sdn.daemon import collector, compiled, config, logs, revisions
@@ -168,7 +170,7 @@ class _Daemon:
             self._controller,
             self._reader,
             journal,
-            self._southbound.perform,
+            self._perform,
             self._tell,
             first,
             meter=self._instruments,
@@ -192,6 +194,12 @@ class _Daemon:
             barred=access.barred,
             claim=Claim(_identity(self._key), self._settings.take_over),
         )
+
+    def _perform(self, effect: OutwardEffect) -> None:
+        if isinstance(effect, SetWatching):
+            self._databases.perform(effect)
+        else:
+            self._southbound.perform(effect)
 
     def _managers(self) -> OvsdbServer:
         tls = self._ovsdb.tls if self._ovsdb is not None else None
@@ -290,6 +298,7 @@ def _controller(settings: Config, key: bytes, records: Records) -> Controller:
             measured_latency=settings.link_latency == "measured",
             quota=settings.quota,
             path_probe_interval=settings.path_probe_interval,
+            bfd=BfdRule(settings.bfd, settings.bfd_interval, settings.bfd_multiplier),
             learn=settings.learn,
             oversubscription=settings.oversubscription,
         ),

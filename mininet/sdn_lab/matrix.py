@@ -16,8 +16,9 @@ from .agents import Agents
 from .intent import Endpoint, Pair
 
 Protocol = Literal["ping", "udp", "tcp"]
-_PATIENCE = 0.5
-"""Seconds that each round waits for answers of those who must not or do not answer."""
+_PATIENCE, _MOST_PATIENCE = 0.5, 8.0
+"""Seconds that each round waits for answers of those who must not or do not answer. Twice as long for those who are
+tried again, since on a slow machine all of a round may come too late."""
 _TOGETHER = 1000
 """Pairs that are tried at once: the first packet of each is handled apart by every switch on its way."""
 _runs = itertools.count(1)
@@ -95,13 +96,14 @@ def measure(
     # Neighbours in this order have different senders and receivers, so that no host is asked by all at once.
     everybody = [(a, ends[(i + d) % len(ends)]) for d in range(1, len(ends)) for i, a in enumerate(ends)]
     deadline = time.monotonic() + timeout
-    todo = everybody
+    todo, patience = everybody, _PATIENCE
     while True:
         for start in range(0, len(todo), _TOGETHER):
-            _round(agents, todo[start : start + _TOGETHER], version, protocol, result)
+            _round(agents, todo[start : start + _TOGETHER], version, protocol, patience, result)
         todo = [(a, b) for a, b in everybody if (a.host, b.host) in result.missing]
         if not todo or time.monotonic() > deadline:
             return result
+        patience = min(2 * patience, _MOST_PATIENCE)
 
 
 def _round(
@@ -109,6 +111,7 @@ def _round(
     pairs: Sequence[tuple[Endpoint, Endpoint]],
     version: int,
     protocol: Protocol,
+    patience: float,
     result: Reachability,
 ) -> None:
     run = next(_runs)
@@ -120,8 +123,8 @@ def _round(
         tags[f"{run}.{number}"] = (a.host, b.host)
         targets.setdefault(a.host, []).append([f"{run}.{number}", str(address.interface.ip)])
     agents.ask({h: {"op": "seen"} for h in result.order})
-    commands = {host: {"op": protocol, "targets": t, "timeout": _PATIENCE} for host, t in targets.items()}
-    for answer in agents.ask(commands, _PATIENCE).values():
+    commands = {host: {"op": protocol, "targets": t, "timeout": patience} for host, t in targets.items()}
+    for answer in agents.ask(commands, patience).values():
         for tag, who in answer["answered"].items():
             # A ping does not say who answered; whether the packet came to the right one, that one says below.
             if who in ("", tags[tag][1]):

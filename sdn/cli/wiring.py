@@ -14,7 +14,13 @@ from sdn.cli.render import Plain, count, plain, table
 from sdn.cli.session import Session, common_names, fail, pass_session
 
 _AS_DECLARED = "ok"
-_OF_FAULT = {"MissingLink": "missing", "WrongPeer": "wrong", "UnexpectedLink": "unexpected", "OneWayLink": "one-way"}
+_OF_FAULT = {
+    "MissingLink": "missing",
+    "WrongPeer": "wrong",
+    "UnexpectedLink": "unexpected",
+    "OneWayLink": "one-way",
+    "SilentLink": "silent",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +28,8 @@ class Line:
     """One link, or (a and b empty) a difference that is about no link.
 
     state: ok, away (as declared, but a switch at an end is not connected, so nobody can look), missing, wrong (a
-    declared interface is wired to another one), unexpected, one-way, or for no link the kind of the fault.
+    declared interface is wired to another one), unexpected, one-way, silent (BFD), or for no link the
+    kind of the fault.
     """
 
     state: str

@@ -159,6 +159,7 @@ class Controller:
         if self.started:
             self.learning.tick(now)
             parts.faults.tick(now)
+            parts.outcome.emit(*parts.bfd.tick(now))
             parts.prober.expire(now)
             parts.outcome.emit(*parts.verification.tick(now, self._random_bytes))
 

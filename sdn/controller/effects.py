@@ -8,9 +8,11 @@ from sdn.controller.errands import Seen
 from sdn.controller.events import Session
 from sdn.model.command import TransactionResult
 from sdn.model.errors import SdnError
+from sdn.model.ids import Dpid
 from sdn.model.intent import Resource
 from sdn.model.maintenance import MaintenanceView
 from sdn.model.notice import AuditReport
+from sdn.model.plugs import Watching
 from sdn.model.program import Batch
 from sdn.model.status import ChangeType, Status
 
@@ -62,6 +64,17 @@ class RequestReadBack:
     """Dump the whole switch for an audit; answered by events.ReadBack."""
 
     session: Session
+
+
+@dataclass(frozen=True, slots=True)
+class SetWatching:
+    """Write to a database how an interface is watched, if it is still as it was seen. manager: see BridgesSeen."""
+
+    manager: int
+    dpid: Dpid
+    interface: str
+    seen: Watching
+    wanted: Watching
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,4 +149,5 @@ class Log:
 
 
 SwitchEffect = SendBatch | SendPacket | RequestReadBack | CloseSession
-Effect = SwitchEffect | Persist | Reply | Audited | Maintained | Flown | Publish | Log
+OutwardEffect = SwitchEffect | SetWatching
+Effect = OutwardEffect | Persist | Reply | Audited | Maintained | Flown | Publish | Log

@@ -27,6 +27,8 @@ class FaultWatch:
 
     def tick(self, now: float) -> None:
         """Look once a second while something changes. O(L log L) then, L links."""
+        for silence in self._topology.take_silence_changes():
+            self._reporter.silent(silence)
         for change in self._topology.take_damping_changes():
             self._reporter.damped(change)
         if self._topology.discovery.revision != self._revision:

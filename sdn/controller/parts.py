@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from sdn.controller.announcements import HOLDERS, Announcements
 from sdn.controller.attachments import Attachments
 from sdn.controller.audits import Audits
+from sdn.controller.bfd import Bfd
 from sdn.controller.confirmation import Confirmation
 from sdn.controller.connections import Connections
 from sdn.controller.convergence import Convergence
@@ -140,6 +141,9 @@ class Parts:
             moved=self.underlay.binding_changed,
         )
         self.faults = FaultWatch(self.topology, self.reporter, settings.probe_interval * (settings.probe_misses + 1))
+        self.bfd = Bfd(
+            settings.bfd, self.topology, self.plugs, self.reporter, lambda dpid: self.fleet.session(dpid) is not None
+        )
         self.timing = Timing(self.topology)
         self.learning = Learning(
             *(settings.learn, self.store, self.topology, self.attachments, self.reporter),

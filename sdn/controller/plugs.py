@@ -32,6 +32,8 @@ class Plugs:
 
     def __init__(self, saved: Mapping[str, str], now: float) -> None:
         self._now = now
+        self.revision = 0
+        """Grows whenever a database tells something, or nothing more."""
         self._told: dict[Dpid, dict[int, Bridge]] = {}
         """By connection, the one that is believed first."""
         self._ids: dict[Dpid, dict[str, str]] = {}
@@ -53,6 +55,7 @@ class Plugs:
     def seen(self, event: BridgesSeen, now: float) -> set[str]:
         """A database tells of its bridges."""
         self._now = now
+        self.revision += 1
         touched: set[str] = set()
         for bridge in event.bridges:
             self._told.setdefault(bridge.dpid, {})[event.manager] = bridge
@@ -64,6 +67,7 @@ class Plugs:
     def down(self, event: ManagerDown, now: float) -> set[str]:
         """A connection ended."""
         self._now = now
+        self.revision += 1
         told = [dpid for dpid, managers in self._told.items() if event.manager in managers]
         return self._look(set().union(*(self._leave(dpid, event.manager, forget=False) for dpid in told)))
 
@@ -107,6 +111,14 @@ class Plugs:
     def bridge(self, dpid: Dpid) -> Bridge | None:
         """What is told of a bridge at present."""
         return next(iter(self._told.get(dpid, {}).values()), None)
+
+    def bridges(self) -> Iterable[Bridge]:
+        """All that are told of at present."""
+        return (next(iter(managers.values())) for managers in self._told.values() if managers)
+
+    def manager(self, dpid: Dpid) -> int | None:
+        """The connection that is believed of a bridge."""
+        return next(iter(self._told.get(dpid, {})), None)
 
     def second(self, dpid: Dpid, manager: int) -> bool:
         """Whether another connection is believed of a bridge."""

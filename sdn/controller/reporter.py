@@ -14,7 +14,7 @@ from sdn.model.ids import format_dpid
 from sdn.model.notice import AuditReport, Severity
 from sdn.model.topology import WiringFault
 from sdn.reconcile import Adoption
-from sdn.topology import DampingChange, Reject
+from sdn.topology import DampingChange, Reject, SilenceChange
 
 MAX_NAMED = 10
 """Objects or switches named in one notice."""
@@ -230,6 +230,21 @@ class Reporter:
         message = f"Connections may reserve {told} the {what}, by an operator."
         details: Details = {"target": what, "oversubscription": f"{share:g}"}
         self._tell(_INFO, "LinkOversubscriptionSet", "", message, "link oversubscription set", details)
+
+    def silent(self, change: SilenceChange) -> None:
+        """A link carries nothing while both its ports are up, or does again."""
+        a, b = change.ends
+        details: Details = {"a": a, "b": b}
+        if change.silent:
+            details["at"] = _some(change.at)
+            message = f"The link {a} - {b} carries nothing, though its ports are up; seen by {details['at']} (BFD)."
+            self._tell(_WARNING, "LinkSilent", "", message, "link silent", details)
+        else:
+            self._tell(_INFO, "LinkHeard", "", f"The link {a} - {b} carries frames again.", "link heard", details)
+
+    def bfd(self, severity: Severity, reason: str, end: str, message: str) -> None:
+        """Something about watching links by BFD at an end."""
+        self._tell(severity, reason, "", message, "bfd", {"end": end, "message": message})
 
     def damped(self, change: DampingChange) -> None:
         """A link that was lost too often is avoided, or used again."""

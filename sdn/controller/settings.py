@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sdn.controller.bfdrule import DEFAULT_BFD, BfdRule
 from sdn.model.intent import DEFAULT_QUOTA, Quota
 from sdn.topology import DampingRule
 
@@ -18,6 +19,7 @@ class Settings:
     repair: whether switches send packets round failures by themselves.
     quota: of tenants that have none of their own.
     path_probe_interval: seconds between probes of a connection's path, 0: none.
+    bfd: how links are watched for silence.
     learn: full name of the network that unknown hosts are put into, '' for none.
     oversubscription: how much of a link's capacity connections may reserve; 1.0 is all of it.
     """
@@ -32,5 +34,6 @@ class Settings:
     measured_latency: bool = False
     quota: Quota = DEFAULT_QUOTA
     path_probe_interval: float = 10.0
+    bfd: BfdRule = DEFAULT_BFD
     learn: str = ""
     oversubscription: float = 1.0

@@ -20,6 +20,7 @@ SYSTEM_FILE = Path("/etc/sdn/sdnd.toml")
 """Read when it exists and no other file is named."""
 LINK_RULES = ("seen", "declared")
 SWITCH = ("on", "off")
+BFD = ("auto", "on", "off")
 LATENCY_RULES = ("declared", "measured")
 _ADDRESS = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]+)):([0-9]{1,5})")
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
@@ -89,6 +90,16 @@ class Config:
             "range": (1, 3600),
             "zero": True,
         },
+    )
+    bfd: str = field(
+        default="auto",
+        metadata={"help": "watch links by BFD: where it can be, the same and tell where not, never", "choices": BFD},
+    )
+    bfd_interval: int = field(
+        default=20, metadata={"help": "milliseconds between BFD frames of a link", "range": (5, 10_000)}
+    )
+    bfd_multiplier: int = field(
+        default=3, metadata={"help": "BFD frames in a row that a link may lose", "range": (2, 255)}
     )
     oversubscription: float = field(
         default=1.0,

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
-from sdn.controller.effects import SendBatch, SwitchEffect
+from sdn.controller.effects import OutwardEffect, SendBatch
 from sdn.daemon.meter import Meter, Unmetered
 from sdn.model.errors import WriteRefused
 
@@ -44,7 +44,7 @@ class Durable:
     """
 
     def __init__(
-        self, journal: Journal, perform: Callable[[SwitchEffect], None], tell: Tell, meter: Meter | None = None
+        self, journal: Journal, perform: Callable[[OutwardEffect], None], tell: Tell, meter: Meter | None = None
     ) -> None:
         self._journal = journal
         self._meter = meter or Unmetered()
@@ -91,7 +91,7 @@ class Durable:
         else:
             self._refused(error, {}, now)
 
-    def send(self, effect: SwitchEffect) -> None:
+    def send(self, effect: OutwardEffect) -> None:
         """Carry out an effect, a batch not before everything held is durable."""
         if isinstance(effect, SendBatch) and self._held:
             self._waiting.append(effect)

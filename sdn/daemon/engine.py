@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from sdn.controller.core import Controller
-from sdn.controller.effects import Audited, Effect, Flown, Log, Maintained, Persist, Publish, Reply, SwitchEffect
+from sdn.controller.effects import Audited, Effect, Flown, Log, Maintained, OutwardEffect, Persist, Publish, Reply
 from sdn.controller.errands import Errand, Seen
 from sdn.controller.events import Audit, Event, Fly, Maintain, Request, Tick
 from sdn.controller.livetrace import with_loss
@@ -76,7 +76,7 @@ class Engine:
         controller: Controller,
         reader: Reader,
         journal: Journal,
-        perform: Callable[[SwitchEffect], None],
+        perform: Callable[[OutwardEffect], None],
         tell: Tell = lambda error: None,
         first: int = 0,
         *,

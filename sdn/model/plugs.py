@@ -16,9 +16,22 @@ def is_iface_id(text: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class Watching:
+    """How an interface is watched for silence. bfd: its settings; cfm: its CFM maintenance point, None for none.
+
+    up: whether its BFD session is up.
+    """
+
+    bfd: Mapping[str, str] = field(default_factory=dict)
+    cfm: int | None = None
+    up: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Bridge:
     """A bridge as its database has it. iface_ids: by interface, of those that exist and have one.
 
+    watched: by interface, those with BFD or CFM. patches: interfaces that are no devices, but joined within a switch.
     secure: fail_mode is secure; in_band: in-band control is not disabled.
     """
 
@@ -27,3 +40,5 @@ class Bridge:
     iface_ids: Mapping[str, str] = field(default_factory=dict)
     secure: bool = True
     in_band: bool = False
+    watched: Mapping[str, Watching] = field(default_factory=dict)
+    patches: frozenset[str] = frozenset()

@@ -14,13 +14,17 @@ DEFAULT_CAPACITY = 10_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class SwitchPort:
-    """An OpenFlow port. up: neither administratively down nor without carrier; speed: bits/s, 0 if unknown."""
+    """An OpenFlow port. up: neither administratively down nor without carrier; speed: bits/s, 0 if unknown.
+
+    live: whether fast-failover groups take it; what watches the cable (BFD) can deny that while the port is up.
+    """
 
     number: int
     name: str
     mac: bytes
     up: bool
     speed: int = 0
+    live: bool = True
 
 
 @dataclass(frozen=True, slots=True, order=True)

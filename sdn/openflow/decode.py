@@ -35,6 +35,8 @@ _ROLE = struct.Struct("!I4xQ")
 _MULTIPART = struct.Struct("!HH")
 _BUNDLE = struct.Struct("!IIIH")
 _PORT = struct.Struct("!I4x6s2x16sII16xI")
+_LIVE = 4
+"""OFPPS_LIVE."""
 
 _IN_PORT = 0x8000 << 16 | 0 << 9 | 4
 _REGISTERS = {0x0001 << 16 | number << 9 | 4: number for number in range(16)}
@@ -163,7 +165,8 @@ def printable(raw: bytes) -> str:
 def port_of(data: bytes, at: int) -> PortDescription:
     """The port at ``at``; the caller has checked that 64 bytes are there."""
     number, mac, name, config, state, speed = _PORT.unpack_from(data, at)
-    return PortDescription(number, printable(name), mac, not config & 1 and not state & 1, speed * 1000)
+    up = not config & 1 and not state & 1
+    return PortDescription(number, printable(name), mac, up, speed * 1000, bool(state & _LIVE))
 
 
 def _port_status(xid: int, message: bytes) -> PortStatus:

@@ -55,13 +55,17 @@ class Features:
 
 @dataclass(frozen=True, slots=True)
 class PortDescription:
-    """A port (section 7.2.1). name: printable ASCII; up: neither administratively down nor link down; speed: bits/s."""
+    """A port (section 7.2.1). name: printable ASCII; up: neither administratively down nor link down; speed: bits/s.
+
+    live: OFPPS_LIVE, what fast-failover groups go by.
+    """
 
     number: int
     name: str
     mac: bytes
     up: bool
     speed: int
+    live: bool = True
 
 
 @dataclass(frozen=True, slots=True)

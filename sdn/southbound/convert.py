@@ -10,7 +10,7 @@ from sdn.openflow.readback import Contents
 
 def port_of(port: PortDescription) -> SwitchPort:
     """A port as the controller knows it."""
-    return SwitchPort(port.number, port.name, port.mac, port.up, port.speed)
+    return SwitchPort(port.number, port.name, port.mac, port.up, port.speed, port.live)
 
 
 def installed_of(contents: Contents, *, with_bodies: bool) -> Installed:

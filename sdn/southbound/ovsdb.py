@@ -3,8 +3,10 @@ and is listened to.
 
 With TLS a database tells of bridges whose datapath ids its certificate names, and of no others.
 
-Passive: nothing is ever written to a database. One connection may tell of many bridges. JSON-RPC as in RFC 7047,
-section 4; a peer that sends anything else, too much or too deep loses its own connection and nothing more.
+Nothing is written to a database but how interfaces of fabric links are watched (``SetWatching``: the columns bfd and
+cfm_mpid of Interface), and only where these are still as they were seen. One connection may tell of many bridges.
+JSON-RPC as in RFC 7047, section 4; a peer that sends anything else, too much or too deep loses its own connection and
+nothing more.
 """
 
 from __future__ import annotations
@@ -17,18 +19,20 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import count
 
+from sdn.controller.effects import SetWatching
 from sdn.controller.events import BridgesSeen, ManagerDown, ManagerEvent, SessionRefused
 from sdn.model.ids import Dpid, format_dpid
 from sdn.model.plugs import Bridge
 from sdn.security.tls import TlsFiles
 from sdn.southbound.gate import Gate
 from sdn.southbound.jsonstream import BadStream, Json, JsonStream
-from sdn.southbound.ovsdb_rows import COLUMNS, DATABASE, Rows
+from sdn.southbound.ovsdb_rows import COLUMNS, DATABASE, Rows, update_of
 from sdn.southbound.refusals import Refusals
 from sdn.southbound.secured import Secured, peer_of
 
 log = logging.getLogger("sdn.southbound")
 _MONITOR = "sdn"
+_WRITE = "watch"
 _BACKLOG = 1024
 _MAX_ID = 1 << 16
 """Bytes of the id and the parameters of an echo that are sent back."""
@@ -92,6 +96,12 @@ class OvsdbServer:
         for manager in list(self.open.values()):
             if manager.serial and self._barred(manager.serial):
                 manager.close(f"the certificate {manager.serial} is revoked")
+
+    def perform(self, effect: SetWatching) -> None:
+        """Carry it out; ignored when its connection, or the interface, is no more."""
+        manager = self.open.get(effect.manager)
+        if manager is not None and manager.known:
+            manager.set_watching(effect)
 
     def _manager(self) -> Manager:
         return Manager(next(self._numbers), self)
@@ -172,6 +182,16 @@ class Manager(Secured):
         except BadStream as error:
             self.close(str(error))
 
+    def set_watching(self, effect: SetWatching) -> None:
+        """Write, if nobody else has meanwhile. A bridge that the certificate does not name is left alone."""
+        uuid = self._rows.interface(effect.dpid, effect.interface)
+        if uuid is None or (self.bound is not None and effect.dpid not in self.bound):
+            return
+        try:
+            self._send({"method": "transact", "params": [DATABASE, update_of(uuid, effect)], "id": _WRITE})
+        except BadStream as error:
+            self.close(str(error))
+
     def _take(self, message: dict[str, Json]) -> None:
         method, params = message.get("method"), message.get("params")
         if method == "echo":
@@ -189,6 +209,18 @@ class Manager(Secured):
                 raise BadStream(f"the database refuses: {str(message['error'])[:200]}")
             self.known = True
             self._apply(message.get("result"))
+        elif message.get("id") == _WRITE:
+            self._written(message)
+
+    def _written(self, message: dict[str, Json]) -> None:
+        """A write that finds another value than was seen changes nothing, and is no error."""
+        results, found = message.get("result"), [message.get("error")]
+        if isinstance(results, list):
+            found += [item.get("error") for item in results if isinstance(item, dict)]
+        reasons = [reason for reason in found if reason is not None]
+        if reasons:
+            fields = {"peer": self.peer, "reason": str(reasons[0])[:200]}
+            log.warning("the database refuses a write", extra={"fields": fields})
 
     def _apply(self, updates: Json) -> None:
         bridges, gone = self._rows.apply(updates)

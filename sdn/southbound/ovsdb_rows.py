@@ -8,17 +8,19 @@ as absent.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sdn.controller.effects import SetWatching
 from sdn.model.ids import Dpid
-from sdn.model.plugs import Bridge, is_iface_id
+from sdn.model.plugs import Bridge, Watching, is_iface_id
 from sdn.southbound.jsonstream import BadStream, Json
 
 DATABASE = "Open_vSwitch"
 COLUMNS = {
     "Bridge": ["name", "datapath_id", "ports", "fail_mode", "other_config"],
     "Port": ["interfaces"],
-    "Interface": ["name", "ofport", "external_ids"],
+    "Interface": ["name", "ofport", "external_ids", "type", "bfd", "bfd_status", "cfm_mpid"],
 }
 MAX_ROWS = 1 << 16
 """Of each table: OpenFlow has no more ports."""
@@ -38,14 +40,24 @@ class _Bridge:
     in_band: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Interface:
+    """Of one that exists in the switch. iface_id: '' for none."""
+
+    name: str
+    iface_id: str
+    patch: bool
+    watching: Watching | None
+
+
 class Rows:
     """All rows by uuid. ``apply`` takes what is told and answers which bridges are other ones now."""
 
     def __init__(self) -> None:
         self._bridges: dict[str, _Bridge] = {}
         self._ports: dict[str, frozenset[str]] = {}
-        self._interfaces: dict[str, tuple[str, str]] = {}
-        """Name and iface-id of those that exist in the switch and have one."""
+        self._interfaces: dict[str, _Interface] = {}
+        """Those that exist in the switch."""
         self._bridge_of: dict[str, str] = {}
         self._port_of: dict[str, str] = {}
         self._shown: dict[Dpid, Bridge] = {}
@@ -61,6 +73,15 @@ class Rows:
         if max(len(self._bridges), len(self._ports), len(self._interfaces)) > MAX_ROWS:
             raise BadStream(f"more than {MAX_ROWS} rows of a table")
         return self._show(touched)
+
+    def interface(self, dpid: Dpid, name: str) -> str | None:
+        """The uuid of an interface of a bridge. O(its interfaces)."""
+        for bridge in self._bridges.values():
+            if bridge.dpid == dpid:
+                for uuid in (uuid for port in bridge.ports for uuid in self._ports.get(port, ())):
+                    if uuid in self._interfaces and self._interfaces[uuid].name == name:
+                        return uuid
+        return None
 
     def _take_bridge(self, uuid: str, row: Row | None) -> set[str]:
         old = self._bridges.pop(uuid, None)
@@ -106,13 +127,34 @@ class Rows:
         return changed, gone
 
     def _view(self, row: _Bridge) -> Bridge:
-        found = sorted(
-            self._interfaces[uuid]
-            for port in row.ports
-            for uuid in self._ports.get(port, ())
-            if uuid in self._interfaces
+        uuids = (uuid for port in row.ports for uuid in self._ports.get(port, ()))
+        found = sorted((self._interfaces[uuid] for uuid in uuids if uuid in self._interfaces), key=lambda i: i.name)
+        return Bridge(
+            *(row.dpid, row.name),
+            {item.name: item.iface_id for item in found if item.iface_id},
+            *(row.secure, row.in_band),
+            {item.name: item.watching for item in found if item.watching is not None},
+            frozenset(item.name for item in found if item.patch),
         )
-        return Bridge(row.dpid, row.name, dict(found), row.secure, row.in_band)
+
+
+def update_of(uuid: str, effect: SetWatching) -> Json:
+    """The operation (RFC 7047, section 5.2.3) that sets both columns where they are as they were seen."""
+    where: Json = [
+        ["_uuid", "==", ["uuid", uuid]],
+        ["bfd", "==", _map_of(effect.seen.bfd)],
+        ["cfm_mpid", "==", _set_of(effect.seen.cfm)],
+    ]
+    row: Json = {"bfd": _map_of(effect.wanted.bfd), "cfm_mpid": _set_of(effect.wanted.cfm)}
+    return {"op": "update", "table": "Interface", "where": where, "row": row}
+
+
+def _map_of(values: Mapping[str, str]) -> Json:
+    return ["map", [[name, value] for name, value in sorted(values.items())]]
+
+
+def _set_of(value: int | None) -> Json:
+    return ["set", []] if value is None else value
 
 
 def _bridge(row: Row) -> _Bridge:
@@ -124,12 +166,25 @@ def _bridge(row: Row) -> _Bridge:
     return _Bridge(name, dpid, _uuids(row.get("ports", ["set", []])), secure, other.get("disable-in-band") != "true")
 
 
-def _interface(row: Row) -> tuple[str, str] | None:
+def _interface(row: Row) -> _Interface | None:
     ofport = _elements(row.get("ofport", ["set", []]))
     exists = bool(ofport) and isinstance(ofport[0], int) and ofport[0] > 0
     iface_id = _map(row.get("external_ids", ["map", []])).get("iface-id", "")
     name = _text(row.get("name", ""))
-    return (name, iface_id) if exists and is_iface_id(iface_id) else None
+    if not exists:
+        return None
+    patch = _text(row.get("type", "")) == "patch"
+    return _Interface(name, iface_id if is_iface_id(iface_id) else "", patch, _watching(row))
+
+
+def _watching(row: Row) -> Watching | None:
+    """None where nothing watches. What it says of its state besides up or not changes often, and is not kept."""
+    bfd = _map(row.get("bfd", ["map", []]))
+    cfm = _elements(row.get("cfm_mpid", ["set", []]))
+    point = cfm[0] if cfm and isinstance(cfm[0], int) and not isinstance(cfm[0], bool) else None
+    if not bfd and point is None:
+        return None
+    return Watching(bfd, point, _map(row.get("bfd_status", ["map", []])).get("state") == "up")
 
 
 def _object(value: Json) -> dict[str, Json]:

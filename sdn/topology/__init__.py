@@ -10,6 +10,7 @@ inventory.py  switches and ports
 schedule.py   when which port is probed
 discovery.py  links from probes and port status
 damping.py    links that come and go
+silence.py    links that carry nothing while their ports are up
 latency.py    how long frames take
 records.py    links as text, to survive a restart
 declared.py   comparison with a declared topology
@@ -19,6 +20,7 @@ state.py      the whole: names, ports, links for routing, wiring faults
 from sdn.topology.adjacency import End
 from sdn.topology.damping import DampingRule
 from sdn.topology.discovery import Discovery, Reject
+from sdn.topology.silence import SilenceChange
 from sdn.topology.state import PENALTY, DampingChange, TopologyState
 
-__all__ = ["PENALTY", "DampingChange", "DampingRule", "Discovery", "End", "Reject", "TopologyState"]
+__all__ = ["PENALTY", "DampingChange", "DampingRule", "Discovery", "End", "Reject", "SilenceChange", "TopologyState"]

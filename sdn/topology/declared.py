@@ -161,6 +161,8 @@ def _why_missing(end: End, discovery: Discovery, show: Callable[[End], str]) -> 
         return f"there is no {show(end)}"
     if not port.up:
         return f"{show(end)} is down"
+    if discovery.silent(end):
+        return f"{show(end)} hears nothing over its cable (BFD)"
     return f"{show(end)} is bound to a host" if discovery.bound(end) else ""
 
 

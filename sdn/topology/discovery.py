@@ -8,6 +8,8 @@ Rules
 - A probe counts only if it is proved to be under way (``flights``), so forged, old, replayed and reflected probes make
   no link.
 - A port of a host never takes part: one that is bound (``set_bound``), or that sent tenant frames (``host_seen``).
+- A port that is up and not live (BFD found its cable silent) keeps what was heard at it, and is probed; its link is
+  not usable meanwhile.
 - A port that goes down or away takes its link with it at once. Otherwise a link ends after ``misses`` probes in a row
   were sent over it and not heard. What counts is probes sent, not time that passed, so a controller that was busy for
   some seconds does not tear down the network.
@@ -111,6 +113,7 @@ class Discovery(Links):
             switch.add(port)
         else:
             known.port = port
+            switch.tells_live = switch.tells_live or (port.up and port.live)
         if not port.up:
             self._unplugged(End(dpid, port.name))
         elif came_up:

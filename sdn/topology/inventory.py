@@ -32,15 +32,20 @@ class PortState:
 
 @dataclass(slots=True)
 class SwitchState:
-    """ports: by interface name; names: of the ports by number. away_since: None while it is connected."""
+    """ports: by interface name; names: of the ports by number. away_since: None while it is connected.
+
+    tells_live: it has called a port live, so that one which it does not is not (a switch need not tell).
+    """
 
     connected: bool
     away_since: float | None
     ports: dict[str, PortState] = field(default_factory=dict)
     names: dict[int, str] = field(default_factory=dict)
+    tells_live: bool = False
 
     def add(self, port: SwitchPort) -> None:
         """A port that is not there yet."""
+        self.tells_live = self.tells_live or (port.up and port.live)
         self.ports[port.name] = PortState(port)
         self.names[port.number] = port.name
 
@@ -79,6 +84,11 @@ class Inventory:
         """A port by its name."""
         found = self._port(end)
         return None if found is None else found.port
+
+    def silent(self, end: End) -> bool:
+        """Whether the port is up and the switch says that it carries nothing (not live), as BFD finds out."""
+        found = self._port(end)
+        return found is not None and found.port.up and not found.port.live and self._switches[end.dpid].tells_live
 
     def _port(self, end: End) -> PortState | None:
         switch = self._switches.get(end.dpid)

@@ -30,6 +30,14 @@ class Links(Inventory):
         """The link at a port, if there is one that is up."""
         return self._adjacency.link_at(end)
 
+    def usable(self, link: tuple[End, End]) -> bool:
+        """Whether a link is up, and no end's switch says that the cable carries nothing."""
+        return self.link_at(link[0]) == link and not any(map(self.silent, link))
+
+    def silent_links(self) -> list[tuple[End, End]]:
+        """Links whose probes are, or were a moment ago, heard at both ends, and that carry nothing. O(L log L)."""
+        return [link for link in self.links() if not self.usable(link)]
+
     def one_way(self, before: float) -> list[tuple[End, End]]:
         """(sender, receiver) where probes have gone in one direction only since before that time."""
         return self._adjacency.one_way(before)

@@ -27,6 +27,7 @@ from sdn.topology.discovery import Discovery
 from sdn.topology.latency import Latencies, Latency
 from sdn.topology.maintenance import LinkWish, Maintenance
 from sdn.topology.records import key, read_penalties, write_penalty
+from sdn.topology.silence import SilenceChange, Silences
 
 PENALTY = 1_000_000
 """Added to the cost of a link for each end whose switch is away, and while it is damped: taken only where there is no
@@ -105,6 +106,7 @@ class TopologyState:
         self._latency: dict[wiring.SeenLink, int] = {}
         """As measured when it was taken over, in microseconds."""
         self.latencies = Latencies()
+        self._silences = Silences(self.discovery, self._show)
         self._damping_changes: dict[wiring.SeenLink, DampingChange] = {}
         self._pairs: dict[End, wiring.SeenLink] = {}
         self._plain: dict[wiring.SeenLink, Link] = {}
@@ -272,11 +274,12 @@ class TopologyState:
         return tuple(sorted(states, key=lambda state: (state.a, state.b)))
 
     def faults(self) -> tuple[WiringFault, ...]:
-        """Where the network differs from its declaration (see declared.faults), and OneWayLink. O(L log L)."""
+        """Where the network differs from its declaration (see declared.faults), SilentLink, OneWayLink. O(L log L)."""
         self._refresh()
         found = []
         if self.declared is not None:
             found = wiring.faults(self.declared, self._wiring.matching(), self.discovery, self._show, self.name_of)
+        found = self._silences.explain(found, self._named)
         for sender, receiver in self.discovery.one_way(self._now - self._patience):
             message = f"{self._show(receiver)} hears {self._show(sender)}, but is not heard by it"
             ends = self._named(sender), self._named(receiver)
@@ -287,6 +290,15 @@ class TopologyState:
         """Links that are damped, or not any more, since the last call."""
         changes, self._damping_changes = self._damping_changes, {}
         return tuple(changes.values())
+
+    def fabric(self) -> list[wiring.SeenLink]:
+        """Links that are used, or would be if they were not silent: confirmed, and declared if they must be."""
+        links = self.discovery.links()
+        return [pair for pair in links if not self._only_declared or self._wiring.declared(pair) is not None]
+
+    def take_silence_changes(self) -> tuple[SilenceChange, ...]:
+        """Links that carry nothing while their ports are up, or do again, since the last call."""
+        return self._silences.take()
 
     # Inside
 
@@ -325,12 +337,13 @@ class TopologyState:
             return
         found = (self._pairs.get(end) for end in touched), map(self.discovery.link_at, touched)
         for pair in dict.fromkeys(pair for pairs in found for pair in pairs if pair is not None):
-            up = self.discovery.link_at(pair[0]) == pair
+            up = self.discovery.usable(pair)
             for end in pair:
                 if up:
                     self._pairs[end] = pair
                 elif self._pairs.get(end) == pair:
                     del self._pairs[end]
+            self._silences.note(pair, up=pair in self._plain)
             if not up and self._plain.pop(pair, None) is not None and self._damping.lost(pair, self._now):
                 self._note_damping(pair, damped=True)
             if not up:
@@ -338,7 +351,7 @@ class TopologyState:
                 self._latency.pop(pair, None)
             for other in self._wiring.update(pair, up):
                 # One that is gone as well has its own turn in this loop.
-                if self.discovery.link_at(other[0]) == other:
+                if self.discovery.usable(other):
                     self._plain[other] = self._link(other, self._wiring.declared(other))
                 self._use(other)
 

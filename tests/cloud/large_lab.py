@@ -84,12 +84,12 @@ def _bound(topology: DeclaredTopology) -> float:
 
 
 def only_ways(topology: DeclaredTopology) -> dict[str, dict[str, list[str]]] | None:
-    """The cheapest way between any two switches; None when there are several for any of them."""
+    """The cheapest way between any two switches of one part; None when there are several for any of them."""
     graph = graph_of(topology.links, topology.switches)
     ways = {}
     for source in graph:
-        before, distance = nx.dijkstra_predecessor_and_distance(graph, source)
-        if any(len(found) > 1 for found in before.values()) or len(distance) < len(graph):
+        before, _ = nx.dijkstra_predecessor_and_distance(graph, source)
+        if any(len(found) > 1 for found in before.values()):
             return None
         ways[source] = nx.single_source_dijkstra_path(graph, source)
     return ways
@@ -170,6 +170,7 @@ class LargeLab:
             version=version,  # type: ignore[arg-type]
             expected=expected,
             pairs=pairs,
+            timeout=DEADLINE,
         )
         lines = found.explain(expected).splitlines()
         assert not lines, "\n".join([f"{len(lines)} differences", *lines[:20]])
@@ -260,9 +261,8 @@ class LargeLab:
         hosts sent.
         """
         with self._timed("cheapest_ways"):
-            twins = self._twins()
             self._count_frames(())
-            cut = self._one_of(twins)
+            cut = self.one_of_twins()
             self.cloud.network.cut(*cut)
             try:
                 self.converged(cut)
@@ -272,14 +272,16 @@ class LargeLab:
             self.converged()
             self.matrix()
 
-    def _one_of(self, twins: dict[Hop, list[DeclaredLink]]) -> list[DeclaredLink]:
-        """One of each, so that one cheapest way remains; where a network has parallel links itself, costs differ."""
+    def one_of_twins(self) -> list[DeclaredLink]:
+        """One of all parallel links, so that there is one cheapest way; a network's own differ in cost."""
+        twins = self._twins()
         first = [links[0] for links in twins.values()]
-        if only_ways(self._without(first)) is not None:
+        if only_ways(self.without(first)) is not None:
             return first
         return [links[0] for links in twins.values() if len({link.cost for link in links}) == 1]
 
-    def _without(self, cut: Collection[DeclaredLink]) -> DeclaredTopology:
+    def without(self, cut: Collection[DeclaredLink]) -> DeclaredTopology:
+        """What is left of the topology."""
         return replace(self.topology, links=tuple(link for link in self.topology.links if link not in cut))
 
     def _twins(self) -> dict[Hop, list[DeclaredLink]]:
@@ -321,7 +323,7 @@ class LargeLab:
 
     def _wanted(self, found: Matrix, without: Collection[DeclaredLink]) -> Counter[Hop]:
         """Packets by hop: those that arrived took the cheapest way to where they arrived."""
-        ways = only_ways(self._without(without))
+        ways = only_ways(self.without(without))
         assert ways is not None, "the topology is not one of weighted()"
         place = self.cloud.place
         wanted: Counter[Hop] = Counter()

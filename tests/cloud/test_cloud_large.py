@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from random import Random
+from types import SimpleNamespace
 
 import networkx as nx
 import pytest
@@ -44,6 +46,25 @@ def test_networks_are_divided_and_weighted_as_the_scenarios_need_it(spec: str) -
     fewest = dict(nx.all_pairs_shortest_path_length(graph))
     assert any(len(way) - 1 > fewest[a][b] for a, found in ways.items() for b, way in found.items())
     assert longest_way(made) <= 32
+
+
+def test_a_network_in_parts_has_cheapest_ways_in_each() -> None:
+    whole = load_topology("zoo:Geant2012")
+    cut = halves(whole, Random(1))
+    ways = only_ways(weighted(replace(whole, links=tuple(link for link in whole.links if link not in cut)), Random(1)))
+    assert ways is not None
+    assert {len(found) for found in ways.values()} != {len(whole.switches)}
+
+
+def test_when_the_cheaper_of_parallel_links_is_cut_other_ways_are_the_cheapest() -> None:
+    """AttMpls has two links between n5 and n7, which get costs of their own."""
+    made = weighted(load_topology("zoo:AttMpls"), Random(1))
+    lab = LargeLab(SimpleNamespace(network=SimpleNamespace(topology=made)), Random(1))  # type: ignore[arg-type]
+    cut = lab.one_of_twins()
+    left = only_ways(lab.without(cut))
+    assert left is not None
+    assert {("n5", "n7")} < {(link.a[0], link.b[0]) for link in cut}
+    assert left != only_ways(made)
 
 
 @pytest.fixture(scope="module", params=["fat-tree:k=8", "zoo:Cogentco"])
