@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from . import pictures
+from . import pictures, wishes
 from .experiment import Experiment, Step
 from .flows import Throughput
 from .lab import MininetLab, StreamTicket
@@ -148,15 +148,28 @@ class Steps:
         return Outcome(f"How traffic spreads over the links of {switch}", right, text, [picture], numbers)
 
     def _do_connection(self, fields: Any) -> Outcome:
-        connection = self._lab.client.connections.get(fields["name"])
+        connection = wishes.await_state(self._lab.client, fields)
         hops = [hop.switch for hop in connection.status.path]
-        right = bool(hops) and (not fields["via"] or fields["via"] in hops) and fields["avoid"] not in hops
+        there = bool(hops) or fields["state"] in ("PENDING", "DEGRADED", "EXPIRED")
+        right = there and (not fields["via"] or fields["via"] in hops) and fields["avoid"] not in hops
+        right = right and wishes.is_as(connection.status, fields)
         text = " - ".join(hops) or f"{connection.status.reason} {connection.status.message}"
         pairs = itertools.pairwise(hops)
         load = dict.fromkeys(pairs, connection.bandwidth_bps // 1000000)
         picture = pictures.network(self._lab.network.topology, load, self._lab.network.cut_links)
         title = f"{fields['name']}, {connection.bandwidth_bps / 1e6:g} Mbit/s reserved"
         return Outcome(title, right, text, [picture], {"path": hops})
+
+    def _do_refused(self, fields: Any) -> Outcome:
+        """A manifest that must not be taken."""
+        text = wishes.refusal(self._lab.client, self._experiment.file.parent / fields["file"])
+        right = text is not None and fields["because"] in text
+        return Outcome(f"Apply {fields['file']}, to be refused", right, text or "it was taken")
+
+    def _do_book(self, fields: Any) -> Outcome:
+        ends = {side: self._lab.endpoint(fields[word]).port for side, word in (("a", "from"), ("b", "to"))}
+        begin = wishes.book(self._lab.client, ends, fields)
+        return Outcome(f"{fields['name']} is booked", text=f"for {fields['seconds']:g} s from {begin} on")
 
     # Measuring over time
 

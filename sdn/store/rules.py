@@ -282,8 +282,12 @@ def _calendar(wish: Calendar) -> None:
     if not wish.start or not wish.end:
         field = "end" if wish.start else "start"
         raise InvalidInput.of(f"calendar.{field}", "not given, and it recurs", "Say from when until when.")
-    if (wish.end - wish.start) // DAY > 7 * MAX_OCCURRENCES or len(tuple(wish.occurrences())) > MAX_OCCURRENCES:
+    times = -1 if (wish.end - wish.start) // DAY > 7 * MAX_OCCURRENCES else len(tuple(wish.occurrences()))
+    if not 0 <= times <= MAX_OCCURRENCES:
         raise InvalidInput.of("calendar.end", f"there are more than {MAX_OCCURRENCES} times", "Let it end earlier.")
+    if not times:
+        reason = "on none of them a time begins between start and end; days are those of UTC"
+        raise InvalidInput.of("calendar.days", reason, "Name a day between them, or let it end later.")
 
 
 def _life(connection: Connection) -> None:

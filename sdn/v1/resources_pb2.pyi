@@ -1117,7 +1117,7 @@ Global___Protection: _TypeAlias = Protection  # noqa: Y015
 
 @_typing.final
 class Calendar(_message.Message):
-    """When a connection is wanted. Times are in whole seconds; days are those of UTC."""
+    """When a connection is wanted. Times are in whole seconds; days are those of UTC, which has no summer time."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

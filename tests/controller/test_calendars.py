@@ -11,7 +11,7 @@ from test_priorities import GIGA, cut, full, network, spine, told, wish
 
 from sdn.controller.calendars import PATIENCE, Calendars
 from sdn.controller.views import Views
-from sdn.model.calendar import DAY, Calendar
+from sdn.model.calendar import DAY, DAYS, Calendar
 from sdn.model.command import Create, Delete
 from sdn.model.errors import InvalidInput, Refused
 from sdn.model.ids import Kind
@@ -107,6 +107,18 @@ def test_it_recurs(sim: Simulation) -> None:
     assert seen == [a, b, a, b, a, over], "there is no further time"
 
 
+def test_one_that_began_in_the_past_has_what_is_left(sim: Simulation) -> None:
+    sim.put(wish("within", 1, 5, 0.6, calendar=calendar(sim, -DAY - 40, 3 * DAY, duration=100), constraints=VIA))
+    sim.put(wish("between", 2, 6, 0.3, calendar=calendar(sim, -DAY - 400, 3 * DAY, duration=100), constraints=VIA))
+    assert (told(sim, "within"), told(sim, "between")) == (READY, WAITING)
+    at(sim, 60)
+    assert told(sim, "within") == WAITING, "not longer for that"
+    at(sim, DAY - 60 - 400)
+    assert told(sim, "between") == READY
+    with pytest.raises(InvalidInput, match="that time is over"):
+        sim.submit(Create(wish("x", 3, 7, 0.1, calendar=calendar(sim, -DAY - 200, 10, duration=100))))
+
+
 @pytest.mark.parametrize("phase", [50, 150])
 def test_a_restart_keeps_the_path_and_the_time(sim: Simulation, phase: int) -> None:
     sim.put(wish("a", 1, 5, 0.6, calendar=calendar(sim, 100, 100000), constraints=VIA))
@@ -173,6 +185,7 @@ def test_wrong_calendars(sim: Simulation) -> None:
         (Calendar(start=now, duration=60), "calendar.end"),
         (Calendar(end=now + DAY, duration=60), "calendar.start"),
         (Calendar(start=now, end=now + 401 * DAY, duration=60), "calendar.end"),
+        (Calendar(start=now, end=now + DAY, duration=60, days=(DAYS[(now // DAY + 5) % 7],)), "calendar.days"),
         (Calendar(start=now, end=now + 2**37, duration=60, days=("MONDAY",)), "calendar.end"),
     ):
         with pytest.raises(InvalidInput) as error:

@@ -31,6 +31,29 @@ def test_the_last_one_ends_with_the_end_and_others_are_left() -> None:
     assert evenings.windows(START + 3600)[0] == (START + DAY, START + DAY + 3600)
 
 
+def test_there_is_no_summer_time() -> None:
+    """Around the nights in which clocks in Europe are changed."""
+    for month, day in ((3, 27), (10, 23)):
+        start = int(datetime(2026, month, day, 22, tzinfo=UTC).timestamp())
+        found = Calendar(start=start, end=start + 4 * DAY, duration=3600).windows(0)
+        assert [datetime.fromtimestamp(begin, UTC).hour for begin, _ in found] == [22] * 4
+        assert [begin - start for begin, _ in found] == [0, DAY, 2 * DAY, 3 * DAY]
+
+
+def test_a_time_belongs_to_the_day_on_which_it_begins() -> None:
+    late = Calendar(start=START + 3600, end=START + 14 * DAY, duration=4 * 3600, days=("FRIDAY",))
+    friday = START + 3600 + 4 * DAY
+    assert late.windows(0) == ((friday, friday + 4 * 3600), (friday + 7 * DAY, friday + 7 * DAY + 4 * 3600))
+    assert active(late.windows(friday + 3 * 3600), friday + 3 * 3600), "on Saturday morning"
+    assert late.windows(friday + 4 * 3600)[0][0] == friday + 7 * DAY
+
+
+def test_days_that_follow_each_other_whole_are_one_time() -> None:
+    weekend = Calendar(start=START - 22 * 3600, end=START + 14 * DAY, duration=DAY, days=("SATURDAY", "SUNDAY"))
+    first = START - 22 * 3600 + 5 * DAY
+    assert weekend.windows(0) == ((first, first + 2 * DAY), (first + 7 * DAY, first + 9 * DAY))
+
+
 @given(
     start=st.integers(1, 2**31),
     length=st.integers(1, 60 * DAY),

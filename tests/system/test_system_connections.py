@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from traffic import FRAME, counted, udp, unheard, unread
@@ -15,7 +16,9 @@ pytestmark = pytest.mark.system
 pytest.importorskip("mininet.net", reason="Mininet's Python package is not installed")
 pytest.importorskip("sdn.app", reason="there is no daemon in this checkout")
 
-from sdn_lab.lab import MininetLab  # noqa: E402 - only where Mininet is
+from sdn_lab.experiment import load  # noqa: E402 - only where Mininet is
+from sdn_lab.lab import MininetLab  # noqa: E402
+from sdn_lab.steps import Steps  # noqa: E402
 
 from sdn.client import ApiError  # noqa: E402
 from sdn.graph import assign_interfaces, load_topology  # noqa: E402
@@ -35,7 +38,7 @@ CEILING = 20 * 10**6
 @pytest.fixture(scope="module", autouse=True)
 def settings() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SDN_COUNTER_INTERVAL", "1")
+        patch.setenv("SDN_COUNTER_INTERVAL", "0.5")
         yield
 
 
@@ -255,16 +258,25 @@ def test_who_is_displaced_goes_another_way_or_is_told_so_and_loses_no_packet(tre
     assert taken(tree, *bound_ends) == both_ways(links_of(again.path))
 
 
+def test_the_experiment_of_displaced_refused_and_booked_connections(wan: MininetLab) -> None:
+    """In the network that is there already: it is the same that the file asks for."""
+    experiment = load(Path(__file__).parents[2] / "mininet/experiments/booked.yaml")
+    assert (experiment.topology, experiment.everybody) == ("abilene", "10.0.0.0/24")
+    outcomes = Steps(wan, experiment, lambda outcome: None).run()
+    assert [(item.title, item.text) for item in outcomes if item.right is False] == []
+    assert sum(item.right is True for item in outcomes) >= 14
+
+
 def test_a_connection_with_a_calendar_has_its_path_at_its_time_and_loses_no_packet(tree: MininetLab) -> None:
     a, b = far(tree)
     ordinary = taken(tree, a, b)
     core = next(
         core for core in ("core2", "core3", "core4") if core not in {name for link in ordinary for name in link}
     )
-    dropped, stream = unread(tree), tree.start_stream(a, b, interval=0.02, count=500)
-    start = math.ceil(time.time()) + 2
+    dropped, stream = unread(tree), tree.start_stream(a, b, interval=0.02, count=400)
+    start = math.ceil(time.time()) + 3
     calendar = pb.Calendar()
-    calendar.start.seconds, calendar.end.seconds = start, start + 4
+    calendar.start.seconds, calendar.end.seconds = start, start + 3
     tree.client.connections.create(
         pb.Connection(
             name=f"{CONNECTIONS}/tonight",
@@ -279,7 +291,7 @@ def test_a_connection_with_a_calendar_has_its_path_at_its_time_and_loses_no_pack
     assert core in switches(waiting), "its path is reserved"
     assert taken(tree, a, b) == ordinary
     now = until(tree, "tonight", steered)
-    assert start <= time.time() < start + 4
+    assert start <= time.time() < start + 3
     assert taken(tree, a, b) == both_ways(links_of(now.path))
     over = until(tree, "tonight", lambda status: status.state == pb.EXPIRED)
     assert (over.reason, list(over.path)) == ("TimeOver", [])
