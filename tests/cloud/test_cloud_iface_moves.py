@@ -30,6 +30,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudLab]:
     port = free_port()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SDN_OVSDB", f"127.0.0.1:{port}")
+        patch.setenv("SDN_BFD", "off")  # the sockets that are cables here are too slow for its usual interval
         spec = "leaf-spine:spines=1,leaves=3,hosts=8,capacity=1G"
         with cloud_lab(spec, tmp_path_factory.mktemp("ids"), daemons="each") as lab:
             for switch in lab.network.topology.switches:
