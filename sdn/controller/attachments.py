@@ -81,7 +81,8 @@ class Attachments:
         self._places: dict[str, tuple[Place | None, Place | None]] = {}
         """Of bound ports: where they are, and where they move to."""
         self._learning = learning
-        self._claims: dict[Place, dict[str, None]] = {}
+        self._claims: dict[Place, dict[str, bool]] = {}
+        """By place those who claim it, in order; whether learning mode says so, which may yet find a link there."""
         self._at: dict[Dpid, dict[str, None]] = {}
         self._facts: dict[str, PortFacts] = {}
         self._detached: dict[str, Detached] = {}
@@ -115,7 +116,7 @@ class Attachments:
 
     def interface_changed(self, place: Place) -> None:
         """An interface of a switch came, went or has another number."""
-        self._changed.update(self._claims.get(place, {}))
+        self._changed.update(dict.fromkeys(self._claims.get(place, {})))
 
     def drain(self) -> list[tuple[str, PortFacts | None, PortFacts | None]]:
         """(name, facts before, facts now) of the ports looked at again whose facts or reason have changed."""
@@ -237,7 +238,8 @@ class Attachments:
 
     def _enter(self, name: str, place: Place, now: float) -> None:
         claims = self._claims.setdefault(place, {})
-        claims[name] = None
+        port = self._store.objects.get(name)
+        claims[name] = isinstance(port, Port) and is_learned(port, self._learning)
         if len(claims) > 1:
             self._note_claims(place)
         self._at.setdefault(place[0], {})[name] = None
@@ -247,12 +249,12 @@ class Attachments:
         claims = self._claims[place]
         if len(claims) > 1:
             self._note_claims(place, without=name)
-        del claims[name]
+        learned = claims.pop(name)
         if claims:
-            self._changed.update(claims)  # who was second may have it now
+            self._changed.update(dict.fromkeys(claims))  # who was second may have it now
         else:
             del self._claims[place]
-            self._topology.discovery.set_bound(place[0], place[1], False, now)
+            self._topology.discovery.set_bound(place[0], place[1], False, now, host=not learned)
         if not any(left and left[0] == place[0] for left in self._places.get(name, _NOWHERE)):
             del self._at[place[0]][name]
             if not self._at[place[0]]:

@@ -7,7 +7,7 @@ Rules
   Between ports that have no such link the newest verified probe wins, and what contradicts it is forgotten at once.
 - A probe counts only if it is proved to be under way (``flights``), so forged, old, replayed and reflected probes make
   no link.
-- A port of a host never takes part: one that is bound (``set_bound``), or that sent tenant frames (``host_seen``).
+- A port of a host never takes part: one that is bound, or was (``set_bound``), or sent tenant frames (``host_seen``).
 - A port that is up and not live (BFD found its cable silent) keeps what was heard at it, and is probed; its link is
   not usable meanwhile.
 - A port that goes down or away takes its link with it at once. Otherwise a link ends after ``misses`` probes in a row
@@ -131,21 +131,30 @@ class Discovery(Links):
             self._touched[End(dpid, name)] = None
             self.revision += 1
 
-    def set_bound(self, dpid: Dpid, port: int | str, bound: bool, now: float) -> None:
+    def set_bound(self, dpid: Dpid, port: int | str, bound: bool, now: float, *, host: bool = False) -> None:
         """Whether a port belongs to a host, so that it never becomes a link; an existing link ends now.
 
         port: the interface name, also of a port or switch still to come, or the number of a known port (another number
-        is ignored). The mark stays with the name until it is taken away.
+        is ignored). The mark stays with the name until it is taken away. host: of one that is not bound any more,
+        whether a host is taken to be there still, until its cable is pulled: not if there was a link before it was
+        bound, if a switch was heard there, or if it was bound for less time than that takes.
         """
         name = self._name(dpid, port)
         if name is None:
             return
         end = End(dpid, name)
         if bound and end not in self._bound:
-            self._bound.add(end)
+            self._bound[end] = now
+            if self.heard(end):
+                self._wired.add(end)
             self._forget(end)
         elif not bound and end in self._bound:
-            self._bound.remove(end)
+            since = self._bound.pop(end)
+            known = self._port(end)
+            kept = host and end not in self._wired and now - since >= self._misses * self._interval
+            self._wired.discard(end)
+            if kept and known is not None and known.port.up:
+                self._hosts.add(end)
             self._start(end, now)
 
     def host_seen(self, dpid: Dpid, port: int | str) -> bool:
@@ -170,6 +179,8 @@ class Discovery(Links):
         refusal = self._judge(dpid, in_port, frame, now)
         if refusal is None:
             return None
+        if refusal[0] == "bound-port":
+            self._wired.add(End(dpid, self.interface(dpid, in_port) or ""))
         reject = Reject(refusal[0], dpid, in_port, refusal[1])
         self.rejects[reject.kind] += 1
         return reject
@@ -300,6 +311,7 @@ class Discovery(Links):
     def _unplugged(self, end: End) -> None:
         """A port is down or gone: whatever is plugged in next may be something else."""
         self._hosts.discard(end)
+        self._wired.discard(end)
         self._forget(end)
 
     def _count(self, end: End, port: PortState) -> None:

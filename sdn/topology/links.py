@@ -19,8 +19,11 @@ class Links(Inventory):
         super().__init__()
         self._misses = misses
         self._adjacency = Adjacency()
-        self._bound: set[End] = set()
+        self._bound: dict[End, float] = {}
+        """Since when."""
         self._hosts: set[End] = set()
+        self._wired: set[End] = set()
+        """Bound ports where a link was, or a genuine probe was heard: they may be bound by mistake."""
 
     def links(self) -> list[tuple[End, End]]:
         """The links that are up, each as (lower end, higher end), sorted by names. O(L log L)."""

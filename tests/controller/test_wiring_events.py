@@ -12,6 +12,7 @@ from sdn.controller.events import PacketIn, PacketsSent, Tick
 from sdn.model.command import Delete
 from sdn.model.intent import Binding, Network, Port, Tenant
 from sdn.model.notice import Severity
+from sdn.model.topology import DeclaredHost
 from sdn.pipeline.layout import Table
 from sdn.topology import PENALTY
 
@@ -124,15 +125,56 @@ def test_latencies_come_from_the_times_that_the_southbound_tells(sim: Simulation
     assert [(m.microseconds, m.error) for m in found if m] == [(1000, 0)] * len(sim.declared.links)
 
 
-def test_a_port_whose_tenant_was_heard_is_no_link_when_it_is_not_bound_any_more(sim: Simulation) -> None:
+def bind_two(sim: Simulation) -> tuple[list[str], list[DeclaredHost]]:
+    """A tenant's ports at one host of two leaves."""
     places = [next(host for host in sim.declared.hosts if host.switch == leaf) for leaf in HOSTS]
     names = [f"tenants/t/ports/{place.name}" for place in places]
-    bindings = [Binding(switch=place.switch, interface=place.interface) for place in places]
     ports = [
-        Port(name=name, network="tenants/t/networks/n", mac=f"02:00:00:00:00:0{number}", binding=binding)
-        for number, (name, binding) in enumerate(zip(names, bindings, strict=True))
+        Port(
+            name=name,
+            network="tenants/t/networks/n",
+            mac=f"02:00:00:00:00:0{number}",
+            binding=Binding(switch=place.switch, interface=place.interface),
+        )
+        for number, (name, place) in enumerate(zip(names, places, strict=True))
     ]
     sim.put(Tenant(name="tenants/t"), Network(name="tenants/t/networks/n"), *ports)
+    return names, places
+
+
+def test_a_port_that_was_bound_is_no_link_until_its_cable_is_pulled(sim: Simulation) -> None:
+    """Whatever its host sent went by the switches alone."""
+    names, places = bind_two(sim)
+    sim.run(5)
+    sim.submit(*map(Delete, names))
+    links = len(sim.controller.topology.links())
+    relay(sim)
+    sim.run(8)
+    assert len(sim.controller.topology.links()) == links
+    for place in places:
+        sim.set_link((place.switch, place.interface), up=False)
+        sim.set_link((place.switch, place.interface), up=True)
+    sim.run(3)
+    assert len(sim.controller.topology.links()) == links + 1, "cables were pulled: it may be another one"
+
+
+def test_a_link_whose_port_was_bound_by_mistake_is_back_when_it_is_not(sim: Simulation) -> None:
+    before = sim.controller.topology.links()
+    link = sim.declared.links[0]
+    name = "tenants/t/ports/wrong"
+    place = Binding(switch=link.a[0], interface=link.a[1])
+    port = Port(name=name, network="tenants/t/networks/n", mac="02:00:00:00:00:09", binding=place)
+    for wait in (0.1, 8.0):
+        sim.put(Tenant(name="tenants/t"), Network(name="tenants/t/networks/n"), port)
+        sim.run(wait)
+        assert len(sim.controller.topology.links()) == len(before) - 1
+        sim.submit(Delete(name))
+        sim.run(4)
+        assert sim.controller.topology.links() == before
+
+
+def test_a_port_whose_tenant_was_heard_is_no_link_when_it_is_not_bound_any_more(sim: Simulation) -> None:
+    names, places = bind_two(sim)
     device = sim.devices["leaf1"]
     number = device.ports[places[0].interface].number
     sim.turn(PacketIn(device.session, device.dpid, number, Table.PUNT, 0, {3: 1}, bytes(64)))
