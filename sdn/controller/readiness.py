@@ -61,11 +61,13 @@ class Readiness:
                 towards.setdefault(destination, {})[dpid] = hops
         for destination in sorted(towards):
             survey.add(destination, towards[destination])
-        names = {state.link: (state.a, state.b) for state in self._topology.link_states() if state.link is not None}
+        states = self._topology.link_states()
+        # By ends: routing sees other costs than people where a link is damped, drained, or has another cost for now.
+        names = {(state.link.a, state.link.b): (state.a, state.b) for state in states if state.link is not None}
         links, switches = [], []
         for failure, found in survey.found.items():
             if isinstance(failure, Link):
-                links.append(self._told(names[failure], found))
+                links.append(self._told(names[failure.a, failure.b], found))
             else:
                 switches.append(self._told(((self._topology.name_of(failure), ""),), found))
         following = self._repairs.busy or not self._repairs.begun

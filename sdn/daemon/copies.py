@@ -55,8 +55,10 @@ def _read_and_wait(pid: int, pipe: int) -> tuple[bytes, int]:
 
 
 def _checked(answer: bytes, status: int) -> bytes:
-    if status != 0:
+    if os.WIFSIGNALED(status):
         raise Unavailable.of("", "trying it out did not come to an end", "Ask again, for less at a time.")
+    if status != 0:
+        raise Unavailable.of("", "trying it out failed by an internal error", "See the daemon's log, and report it.")
     return answer
 
 

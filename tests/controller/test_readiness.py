@@ -12,6 +12,7 @@ from sdn.controller.views import Views
 from sdn.model.resilience import Coverage, Resilience
 from sdn.model.status import State
 from sdn.pipeline.layout import Table
+from sdn.topology.maintenance import LinkWish
 
 
 @pytest.fixture
@@ -69,6 +70,25 @@ def test_an_object_is_programmed_before_repair_is_ready_and_that_is_told_beside_
     assert [item.separates for item in found.links].count(True) == 1
     assert total(found, "links").repaired == total(found, "links").ready == total(found, "links").repairable
     assert {item.ends[0][0] for item in found.switches if item.separates} == {"spine2"}
+
+
+def test_it_is_told_of_links_that_are_damped_and_of_those_that_have_other_costs(sim: Simulation) -> None:
+    """Routing sees such links with penalties, and as others than people do."""
+    for _ in range(4):
+        sim.set_link(CABLE, up=False)
+        sim.run(0.2)
+        sim.set_link(CABLE, up=True)
+        sim.run(1)
+    assert [state.damped for state in sim.controller.topology.link_states()].count(True) == 1
+    found = assess(sim)
+    assert len(found.links) == 6
+    first, *_, last = sim.controller.topology.discovery.links()
+    sim.controller.topology.set_link(first, LinkWish(drained=True))
+    sim.controller.topology.set_link(last, LinkWish(cost=7))
+    sim.run(3)
+    found = assess(sim)
+    assert len(found.links) == 6
+    assert total(found, "links").repaired == total(found, "links").repairable > 0
 
 
 def test_what_a_switch_has_not_confirmed_is_not_ready(sim: Simulation) -> None:
