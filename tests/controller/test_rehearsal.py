@@ -167,7 +167,7 @@ def test_a_copy_that_fails_or_takes_too_long_is_told(capfd: pytest.CaptureFixtur
         while True:
             pass
 
-    with pytest.raises(Unavailable, match="failed by an internal error. See the daemon's log"):
+    with pytest.raises(Unavailable, match=r"failed by an internal error\. See the daemon's log"):
         copies.run(fail, 20)
     assert "a mistake" in capfd.readouterr().err
     with pytest.raises(Unavailable, match="did not come to an end"):

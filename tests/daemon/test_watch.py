@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
+from typing import Literal
 
 import pytest
 from hypothesis import given, settings
@@ -163,13 +164,28 @@ async def test_long_texts_make_the_history_shorter(monkeypatch: pytest.MonkeyPat
     assert len(await until_synced(world.watch(FIRST + 10))) == 2, "the newest is always kept"
 
 
+class Counted(asyncio.Event):
+    """Knows how many wait for it, and tells when all who are expected do."""
+
+    def __init__(self, expected: int) -> None:
+        super().__init__()
+        self.missing, self.all_there = expected, asyncio.Event()
+
+    async def wait(self) -> Literal[True]:
+        self.missing -= 1
+        if not self.missing:
+            self.all_there.set()
+        return await super().wait()
+
+
 async def test_watchers_wake_up_and_see_the_same() -> None:
     world = World()
     streams = [world.watch() for _ in range(3)]
     for stream in streams:
         await until_synced(stream)
+    world.hub._more = more = Counted(len(streams))
     waiting = [asyncio.ensure_future(anext(stream)) for stream in streams]
-    await asyncio.sleep(0)
+    await asyncio.wait_for(more.all_there.wait(), 10)
     world.put(tenant("a"))
     assert len({item.revision for item in await asyncio.gather(*waiting)}) == 1
     world.put(tenant("b"))

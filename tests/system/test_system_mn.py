@@ -55,17 +55,18 @@ def test_our_topologies_switch_and_controller(tmp_path: Path, topology: str, hos
 
 @needs_venv
 def test_tcp_works_and_sdnctl_knows_the_names(tmp_path: Path) -> None:
+    (tmp_path / "serve.py").write_text(
+        "import http.server, os\n"
+        "server = http.server.HTTPServer(('', 8000), http.server.SimpleHTTPRequestHandler)\n"
+        "if os.fork():\n"
+        "    os._exit(0)  # it listens: the next command may come\n"
+        "server.serve_forever()\n"
+    )
     (tmp_path / "fetch.py").write_text(
-        "import time, urllib.request\n"
-        "for _ in range(100):\n"
-        "    try:\n"
-        "        print('status', urllib.request.urlopen('http://10.0.0.1:8000/', timeout=5).status)\n"
-        "        break\n"
-        "    except OSError:\n"
-        "        time.sleep(0.1)\n"
+        "import urllib.request\nprint('status', urllib.request.urlopen('http://10.0.0.1:8000/', timeout=30).status)\n"
     )
     (tmp_path / "commands").write_text(
-        f"h1 python3 -m http.server 8000 >web 2>&1 &\nh4 python3 fetch.py\nsh {ROOT}/.venv/bin/sdnctl topology show\n"
+        f"h1 python3 serve.py >web 2>&1\nh4 python3 fetch.py\nsh {ROOT}/.venv/bin/sdnctl topology show\n"
     )
     text = isolated(f"{OURS} --topo leafspine,2,2,2 --test none --post commands", tmp_path)
     assert "status 200" in text, text

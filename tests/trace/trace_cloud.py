@@ -6,7 +6,6 @@ there is then written into these. So links can be cut without the controller not
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -181,7 +180,6 @@ async def install(made: Cloud, rig: Rig) -> None:
             done = await rig.expect(BatchDone)
             assert done.failures == ()
             sync.done(())
-    await asyncio.sleep(0)
 
 
 def wish(made: Cloud, chance: Random) -> None:
