@@ -11,35 +11,18 @@ Belongs here: when which switch gets which next hops. Must not know: how they ar
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from sdn.controller import epochs
 from sdn.controller.fleet import Fleet
+from sdn.controller.holding import HeldRepairs
 from sdn.controller.lingering import Fading, Lingering
 from sdn.controller.outlook import Outlook
-from sdn.controller.versions import VersionedRoutes, item, plain
+from sdn.controller.versions import VersionedRoutes, VersionsOf, item, same_ports
 from sdn.model.ids import Dpid
-from sdn.model.route import EPOCHS, Leg, NextHops, Repair, RepairHops, Reroute, unversioned, version
+from sdn.model.route import EPOCHS, NextHops, Repair, RepairHops, Reroute, unversioned, version
 from sdn.model.topology import LinkChanges
 from sdn.pipeline import Compiler
 from sdn.routing import ShortestPaths
-
-PATIENCE = 1.0
-"""Seconds for which repair hops wait at most for the routes to rest."""
-
-
-@dataclass(slots=True)
-class _Versions:
-    """Of a destination that has more than one version of routes. building: its epoch, and who has not confirmed it."""
-
-    building: int | None = None
-    built: Fading | None = None
-    draining: dict[int, Fading] = field(default_factory=dict)
-
-    @property
-    def moving(self) -> bool:
-        """Whether some switch has not confirmed yet what packets are to be given."""
-        return self.building is not None or any(fading.waits for fading in self.draining.values())
 
 
 class Convergence:
@@ -65,7 +48,7 @@ class Convergence:
         self._peers: dict[tuple[Dpid, int], Dpid] = {}
         self._restored = saved
         self._routes = VersionedRoutes(compiler, saved.current)
-        self._versions: dict[Dpid, _Versions] = {}
+        self._versions: dict[Dpid, VersionsOf] = {}
         self._lingering = Lingering()
         self._pending: list[list[Reroute]] = []
         self._risky: set[Dpid] = set()
@@ -76,8 +59,7 @@ class Convergence:
         """Of these, those without links that are alive."""
         self._resting: dict[Dpid, Fading] = {}
         """Versions that are no more: a cache may still know them, so their epochs are not given again at once."""
-        self._held: dict[Dpid, tuple[float, dict[Dpid, RepairHops | None]]] = {}
-        """By destination: since when repair hops wait, and which."""
+        self._held = HeldRepairs()
         self._changed: dict[Dpid, None] = {}
         """Destinations whose record is another one."""
 
@@ -102,15 +84,14 @@ class Convergence:
             self._risky.update(risky)
 
     def set_repairs(self, repairs: list[Repair], now: float) -> None:
-        """Other repair hops are wanted. They wait while packets may be on their way by repair; see ``_release``."""
-        for dpid, destination, hops in repairs:
-            self._held.setdefault(destination, (now, {}))[1][dpid] = hops
-        self._release(now)
+        """Other repair hops are wanted. They wait while packets may be on their way by repair."""
+        if repairs:
+            self._repair(self._held.take(repairs, now, *self._disturbed()))
 
     @property
     def holds_repairs(self) -> bool:
         """Whether repair hops wait; those that are to be no more do not count."""
-        return any(repair is not None for _, hops in self._held.values() for repair in hops.values())
+        return self._held.urgent
 
     def records(self) -> dict[str, str | None]:
         """Records to put (None: delete) in the bucket ``epochs`` since the last call."""
@@ -157,7 +138,7 @@ class Convergence:
             for destination in [destination for destination in self._postponed if destination not in placed]:
                 self._judge(destination)
         if self._held:
-            self._release(now)
+            self._repair(self._held.release(now, *self._disturbed()))
 
     def _left(self, dpid: Dpid, generation: int) -> bool:
         """Whether a switch does nothing any more of what was before a generation.
@@ -228,7 +209,7 @@ class Convergence:
             (
                 (dpid, name, before)
                 for (dpid, name, hops), before in zip(named, former, strict=True)
-                if dpid in programs and dpid not in away and not _same_ports(before, hops)
+                if dpid in programs and dpid not in away and not same_ports(before, hops)
             ),
         )
 
@@ -286,7 +267,7 @@ class Convergence:
 
     def _build(self, destination: Dpid, wanted: Mapping[Dpid, NextHops | None]) -> None:
         """Make a version that no packet is in yet, or bring it up to date."""
-        versions = self._versions.setdefault(destination, _Versions())
+        versions = self._versions.setdefault(destination, VersionsOf())
         if versions.building is None:
             epoch = self._free_epoch(destination)
             assert epoch is not None, "asked for before"
@@ -303,7 +284,7 @@ class Convergence:
         waits = {dpid for dpid, hops in wanted.items() if hops is not None or dpid not in self._away}
         versions.built = Fading(self._generation(), waits)
 
-    def _advance(self, destination: Dpid, versions: _Versions, now: float) -> bool:
+    def _advance(self, destination: Dpid, versions: VersionsOf, now: float) -> bool:
         """Go on with the versions of a destination; whether an epoch was given up or became free."""
         gone = [e for e, fading in versions.draining.items() if fading.over(now, self._left)]
         for epoch in gone:
@@ -323,7 +304,7 @@ class Convergence:
             self._versions.pop(destination, None)
         return bool(gone)
 
-    def _flip(self, destination: Dpid, versions: _Versions) -> None:
+    def _flip(self, destination: Dpid, versions: VersionsOf) -> None:
         """All switches have the new version: let what enters go by it."""
         old, new = self.epoch(destination), versions.building
         assert new is not None, "it was built"
@@ -361,7 +342,7 @@ class Convergence:
         Repair hops of the version that packets are given are left to ``set_repairs``: it tells differences, and none if
         somebody is there again before it would have told that they are gone.
         """
-        versions = self._versions.pop(destination, _Versions())
+        versions = self._versions.pop(destination, VersionsOf())
         current = self.epoch(destination)
         for epoch in {*self._in_use(destination), *versions.draining, versions.building} - {None, current}:
             self._drop(destination, int(epoch or 0))
@@ -371,36 +352,19 @@ class Convergence:
 
     # ---- repair --------------------------------------------------------------------------------------------------
 
-    def _busy(self) -> set[Dpid]:
-        """Destinations to which packets may be on their way by repair: of some switch all next hops were dead, and not
-        all have confirmed what they are now."""
+    def _disturbed(self) -> tuple[set[Dpid], set[Dpid]]:
+        """Busy and uneasy destinations (HeldRepairs): packets may be on their way by repair to those of which some
+        switch had only next hops that are dead, until all have confirmed others."""
         if not self._begun:
-            return set()
+            return set(), set()
         peers = self._peers
         dead = (
             unversioned(name)
             for dpid, name, hops in self._lingering.unconfirmed()
             if hops is not None and not any((dpid, port) in peers for port in hops.ports)
         )
-        return {*(d for d, versions in self._versions.items() if versions.moving), *dead}
-
-    def _release(self, now: float) -> None:
-        """Give what need not wait any more.
-
-        Other hops wait for the routes to rest, for a moment at most; that there are none any more waits until no cache
-        may know former routes, as packets that these led into a failure find no other way.
-        """
-        busy = self._busy()
-        uneasy = {unversioned(name) for name in self._lingering.names()} if self._begun else set()
-        for destination, (since, hops) in list(self._held.items()):
-            if destination in busy and now - since < PATIENCE:
-                continue
-            kept = dict.fromkeys(dpid for dpid, repair in hops.items() if repair is None and destination in uneasy)
-            self._repair([(dpid, destination, repair) for dpid, repair in hops.items() if dpid not in kept])
-            if kept:
-                self._held[destination] = since, {**kept}
-            else:
-                del self._held[destination]
+        moving = (destination for destination, versions in self._versions.items() if versions.moving)
+        return {*moving, *dead}, {unversioned(name) for name in self._lingering.names()}
 
     def _repair(self, repairs: list[Repair]) -> None:
         if self._routes.epochs or self._versions:
@@ -421,8 +385,3 @@ class Convergence:
     def _is_destination(self, name: Dpid) -> bool:
         destination = unversioned(name)
         return self.paths.distance(destination, destination) is not None
-
-
-def _same_ports(before: NextHops | None, after: NextHops | Leg | None) -> bool:
-    new = plain(after)
-    return (before.ports if before else ()) == (new.ports if new else ())

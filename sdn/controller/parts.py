@@ -75,18 +75,49 @@ class Parts:
         self.settings = settings
         self.outcome = Outcome()
         self.store = Store.load(records, settings.quota)
-        self.topology = _topology_of(settings, key, declared)
+        self.progress = Progress()
+        self.plugs = Plugs(records.get(PLUGS, {}), now)
+        self.lives = Lives(records.get(LIVES, {}))
+        self.notices = Notices(records.get(NOTICES, {}))
+        self.reporter = Reporter(self.notices, self.outcome.emit)
+        self._make_topology(records, key, now, wall, declared)
+        self._make_programs(records)
+        self._make_tenants(records)
+        self._make_routes()
+        self._make_probes(key)
+        self._make_watches(now)
+        self.learning = Learning(
+            *(settings.learn, self.store, self.topology, self.attachments, self.reporter),
+            quarantine=settings.probe_interval * settings.probe_misses / 2,
+            now=now,
+            write=write,
+            session=self.fleet.session,
+            waiting=self.confirmation.is_waiting,
+        )
+
+    def _make_topology(
+        self, records: Records, key: bytes, now: float, wall: float, declared: DeclaredTopology | None
+    ) -> None:
+        self.topology = _topology_of(self.settings, key, declared)
         self.topology.maintenance.load(records.get(MAINTENANCE, {}))
         self.topology.load(records.get(LINKS, {}), now, records.get(DAMPING, {}), wall)
-        self.compiler = Compiler(SaltTable(records.get(GROUPS, {})))
+        self.attachments = Attachments(self.store, self.topology, self.plugs, self.settings.learn)
+        self.timing = Timing(self.topology)
+
+    def _make_programs(self, records: Records) -> None:
+        """What switches are to hold, and what they have confirmed."""
         numbers = self.store.numbers
+        self.compiler = Compiler(SaltTable(records.get(GROUPS, {})))
         self.epochs = Epochs(records.get(EPOCHS, {}), lambda dpid: numbers.get("switch", format_dpid(dpid)))
         self.fleet = Fleet(self.compiler.programs, self.epochs.spared)
-        self.progress = Progress()
         self.confirmation = Confirmation(self.store, self.compiler, self.fleet, self.progress, self.outcome)
-        self.plugs = Plugs(records.get(PLUGS, {}), now)
-        self.attachments = Attachments(self.store, self.topology, self.plugs, settings.learn)
-        self.lives = Lives(records.get(LIVES, {}))
+
+    def _make_tenants(self, records: Records) -> None:
+        self.logical = Logical(self.store, self.compiler)
+        self.announcements = Announcements(
+            records.get(HOLDERS, {}),
+            *(self.store, self.compiler, self.attachments, self.reporter, self.outcome.tell),
+        )
         self.connections = Connections(
             *(self.store, self.topology, self.attachments),
             self.compiler.set_connection,
@@ -95,8 +126,10 @@ class Parts:
             self.confirmation.has,
             self.compiler.set_edge,
             self.lives,
-            settings.oversubscription,
+            self.settings.oversubscription,
         )
+
+    def _make_routes(self) -> None:
         self.paths = ShortestPaths()
         self.convergence = Convergence(
             *(self.compiler, self.paths, self.fleet),
@@ -104,13 +137,15 @@ class Parts:
             repair_of=lambda dpid, destination: self.repairs.hops(dpid, destination),
             saved=self.epochs,
         )
-        self.repairs = Repairs(self.convergence, enabled=settings.repair)
+        self.repairs = Repairs(self.convergence, enabled=self.settings.repair)
         self.readiness = Readiness(self.compiler, self.fleet, self.repairs, self.topology)
         self.underlay = Underlay(
             *(self.store, self.topology, self.compiler, self.attachments.bound),
             *(self.repairs, self.paths, self.convergence),
         )
-        self.logical = Logical(self.store, self.compiler)
+
+    def _make_probes(self, key: bytes) -> None:
+        """Probes of the data plane, and what connections tell by them."""
         self.prober = Prober(key, self.fleet.session, self._is_ready, self.topology.latencies)
         self.flights = Flights(self.prober, self._far, self.topology.name_of)
         self.verification = Verification(
@@ -120,13 +155,7 @@ class Parts:
             self.connections.avoid,
             lambda dpid, now: self.audits.suspect(dpid, now),
             self.topology.name_of,
-            settings.path_probe_interval,
-        )
-        self.notices = Notices(records.get(NOTICES, {}))
-        self.reporter = Reporter(self.notices, self.outcome.emit)
-        self.announcements = Announcements(
-            records.get(HOLDERS, {}),
-            *(self.store, self.compiler, self.attachments, self.reporter, self.outcome.tell),
+            self.settings.path_probe_interval,
         )
         self.statuses = Statuses(
             *(self.store, self.compiler, self.fleet, self.progress, self.attachments, self.connections),
@@ -134,6 +163,10 @@ class Parts:
             self.topology.name_of,
             SharedAddresses(self.announcements, self.reporter),
         )
+
+    def _make_watches(self, now: float) -> None:
+        """Who looks whether switches, their databases and cables are as they should be."""
+        settings = self.settings
         self.audits = Audits(self.fleet, self.topology.name_of, settings.audit_interval, now)
         self.managers = Managers(
             *(self.plugs, self.store, self.topology, self.attachments, self.reporter),
@@ -143,15 +176,6 @@ class Parts:
         self.faults = FaultWatch(self.topology, self.reporter, settings.probe_interval * (settings.probe_misses + 1))
         self.bfd = Bfd(
             settings.bfd, self.topology, self.plugs, self.reporter, lambda dpid: self.fleet.session(dpid) is not None
-        )
-        self.timing = Timing(self.topology)
-        self.learning = Learning(
-            *(settings.learn, self.store, self.topology, self.attachments, self.reporter),
-            quarantine=settings.probe_interval * settings.probe_misses / 2,
-            now=now,
-            write=write,
-            session=self.fleet.session,
-            waiting=self.confirmation.is_waiting,
         )
 
     def _far(self, dpid: Dpid, port: int) -> Dpid | None:

@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 
+from sdn.controller.lingering import Fading
 from sdn.model.ids import Dpid
 from sdn.model.route import Leg, NextHops, Repair, Reroute, VersionReroute, epoch_of, unversioned, version
 from sdn.pipeline import Compiler
 
 _leg = lru_cache(maxsize=1 << 16)(Leg)  # equal legs are one object, as next hops are
+
+
+@dataclass(slots=True)
+class VersionsOf:
+    """Of a destination that has more than one version of routes. building: its epoch, and who has not confirmed it."""
+
+    building: int | None = None
+    built: Fading | None = None
+    draining: dict[int, Fading] = field(default_factory=dict)
+
+    @property
+    def moving(self) -> bool:
+        """Whether some switch has not confirmed yet what packets are to be given."""
+        return self.building is not None or any(fading.waits for fading in self.draining.values())
 
 
 class VersionedRoutes:
@@ -86,3 +102,9 @@ def item(dpid: Dpid, name: Dpid, hops: NextHops | None, *, stamped: bool) -> Ver
 def plain(hops: NextHops | Leg | None) -> NextHops | None:
     """Next hops without their version."""
     return hops.hops if isinstance(hops, Leg) else hops
+
+
+def same_ports(before: NextHops | None, after: NextHops | Leg | None) -> bool:
+    """Whether packets go out of the same ports."""
+    new = plain(after)
+    return (before.ports if before else ()) == (new.ports if new else ())

@@ -18,9 +18,9 @@ state.py      the whole: names, ports, links for routing, wiring faults
 """
 
 from sdn.topology.adjacency import End
-from sdn.topology.damping import DampingRule
+from sdn.topology.damping import DampingChange, DampingRule
 from sdn.topology.discovery import Discovery, Reject
 from sdn.topology.silence import SilenceChange
-from sdn.topology.state import PENALTY, DampingChange, TopologyState
+from sdn.topology.state import PENALTY, TopologyState
 
 __all__ = ["PENALTY", "DampingChange", "DampingRule", "Discovery", "End", "Reject", "SilenceChange", "TopologyState"]

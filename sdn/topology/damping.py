@@ -39,6 +39,15 @@ class DampingRule:
 
 
 @dataclass(frozen=True, slots=True)
+class DampingChange:
+    """A link is damped from now on, or not any more. ends: as shown to people; penalty: see DampingRule."""
+
+    ends: tuple[str, str]
+    damped: bool
+    penalty: int
+
+
+@dataclass(frozen=True, slots=True)
 class Penalty:
     """A figure of merit as it was at a time. wall: Unix seconds."""
 

@@ -22,7 +22,7 @@ from sdn.model.topology import (
 )
 from sdn.topology import declared as wiring
 from sdn.topology.adjacency import End
-from sdn.topology.damping import Damping, DampingRule
+from sdn.topology.damping import Damping, DampingChange, DampingRule
 from sdn.topology.discovery import Discovery
 from sdn.topology.latency import Latencies, Latency
 from sdn.topology.maintenance import LinkWish, Maintenance
@@ -56,15 +56,6 @@ class LinkState:
     drained: bool = False
     unused: bool = False
     measured: Latency | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class DampingChange:
-    """A link is damped from now on, or not any more. ends: as shown to people; penalty: see damping.DampingRule."""
-
-    ends: tuple[str, str]
-    damped: bool
-    penalty: int
 
 
 class TopologyState:

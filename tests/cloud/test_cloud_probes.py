@@ -12,6 +12,7 @@ pytest.importorskip("scapy", reason="the extra 'lab' is not installed")
 
 from cloud_lab import WAIT, CloudLab, cloud_lab
 from observer import Observer
+from probe_free import ALIEN, no_probe_at_hosts, take_back
 
 from sdn.pipeline.layout import PATH_PROBES_PER_SECOND, PROBE_HOPS, PROBE_MAC_PREFIX, PROBE_METER, PROBE_QUIET
 from sdn.topology.pathprobe import MAGIC
@@ -19,7 +20,6 @@ from sdn.v1 import resources_pb2 as pb
 
 pytestmark = pytest.mark.lab
 NAME = "tenants/red/connections/c"
-ALIEN = "cookie=0x77"
 STORM = 2000
 
 
@@ -34,16 +34,9 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudLab]:
 @pytest.fixture
 def lab(shared: CloudLab) -> Iterator[CloudLab]:
     """Without connections and without what was done to switches when a test ends; and no host has seen a probe."""
-    for host in shared.hosts:
-        shared.network.received(host)
-    yield shared
-    for connection in list(shared.client.connections.list("tenants/-")):
-        shared.client.connections.delete(connection.name, wait=WAIT)
-    for switch in shared.network.topology.switches:
-        shared.network.ofctl(switch, "del-flows", f"{ALIEN}/-1")
-    shared.network.settle()
-    seen = [frame for host in shared.hosts for frame in shared.network.received(host) if MAGIC in frame]
-    assert not seen, "a host got a probe"
+    with no_probe_at_hosts(shared):
+        yield shared
+        take_back(shared)
     shared.ready()
 
 

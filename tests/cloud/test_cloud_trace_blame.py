@@ -16,14 +16,13 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 pytest.importorskip("scapy", reason="the extra 'lab' is not installed")
 
 from cloud_lab import WAIT, CloudLab, cloud_lab
+from probe_free import ALIEN, no_probe_at_hosts, take_back
 
 from sdn.client import ApiError
-from sdn.topology.pathprobe import MAGIC
 from sdn.v1 import trace_pb2 as pb
 
 pytestmark = pytest.mark.lab
 Live = pb.LiveTrace
-ALIEN = "cookie=0x77"
 PORTS = range(8000, 8008)
 
 
@@ -38,14 +37,10 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudLab]:
 @pytest.fixture
 def lab(shared: CloudLab) -> Iterator[CloudLab]:
     """Repaired when a test ends; and no host has seen anything of a probe."""
-    for host in shared.hosts:
-        shared.network.received(host)
-    yield shared
-    shared.network.settle()
-    seen = [frame for host in shared.hosts for frame in shared.network.received(host) if MAGIC in frame]
-    assert not seen, "a host got a probe"
+    with no_probe_at_hosts(shared):
+        yield shared
+    take_back(shared)
     for switch in shared.network.topology.switches:
-        shared.network.ofctl(switch, "del-flows", f"{ALIEN}/-1")
         shared.client.audit(switch)
     shared.ready()
     shared.forget_caches()

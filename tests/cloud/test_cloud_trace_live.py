@@ -14,6 +14,7 @@ from grpc import StatusCode
 pytest.importorskip("scapy", reason="the extra 'lab' is not installed")
 
 from cloud_lab import WAIT, CloudLab, cloud_lab
+from probe_free import ALIEN
 
 from sdn.client import ApiError, AsyncClient
 from sdn.controller.flights import PER_CALLER, PER_SECOND
@@ -21,7 +22,6 @@ from sdn.v1 import trace_pb2 as pb
 
 pytestmark = pytest.mark.lab
 Live = pb.LiveTrace
-ALIEN = "cookie=0x77"
 
 
 @pytest.fixture(scope="module")
