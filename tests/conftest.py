@@ -18,7 +18,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from pathlib import PurePosixPath
+import signal
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
@@ -31,10 +33,15 @@ LONGEST_FIRST = ("tests/system", "tests/bench", "tests/cloud")
 """Where tests take minutes: taken first, so that both processes end at the same time."""
 ONE_PIECE = ("tests/system", "tests/bench")
 """Whose modules must not run at once."""
+END_SECONDS = 60.0
+"""What a process may take to end its labs on a busy machine; pytest-xdist alone would wait for ten."""
+_processes: list[Any] = []
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """A checkout that was updated and not built anew fails in ways that say nothing of it."""
+    if _is_one_of_several(config):
+        os.setpgid(0, 0)  # a terminal interrupts the first process alone, which passes it on once
     from sdn.daemon.compiled import check  # later than the setting above
     from sdn.model.errors import SdnError
 
@@ -75,6 +82,28 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
     return Scheduling(config, log) if config.getoption("dist") == "loadfile" else None
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodeready(node: Any) -> None:
+    """A process has started."""
+    _processes.append(node)
+
+
+def pytest_keyboard_interrupt() -> None:
+    """In the first of several processes: let fixtures of the others end what they have started."""
+    if not _processes:
+        return
+    for children in Path("/proc/self/task").glob("*/children"):
+        for pid in children.read_text().split():
+            os.kill(int(pid), signal.SIGINT)
+    for node in _processes:
+        with suppress(Exception):  # it has ended in whatever way
+            node.channel.waitclose(END_SECONDS)
+
+
+def _is_one_of_several(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
+
+
 def _place(item: pytest.Item) -> int:
     """Of its module in the order in which processes take them."""
     module = PurePosixPath(item.nodeid.partition("::")[0])
@@ -83,7 +112,7 @@ def _place(item: pytest.Item) -> int:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if hasattr(config, "workerinput"):  # one of several processes
+    if _is_one_of_several(config):
         items.sort(key=_place)
     part = os.environ.get("SDN_TESTS", "")
     if part:
