@@ -172,6 +172,8 @@ class Controller:
             self.parts.convergence.settle(now)
             self.repairs.follow(now)
             self.parts.confirmation.compile()
+            if self.parts.adoption.take(now):
+                self.parts.confirmation.compile()
             for switch in self.fleet.waiting():
                 adoption = self.parts.confirmation.adopt(switch)
                 self.reporter.adopted(self.topology.name_of(switch.dpid), adoption)

@@ -1,0 +1,98 @@
+"""What switches were left with by a former daemon is the old version of routes, from which they are brought to the new.
+
+When the first switches of this life are to be written to, programs say what is wanted. Where a switch holds other next
+hops the program is made to say what the switches hold instead, and convergence takes it from there as it does with any
+other change. A switch that comes later for the first time is taken over in the same way.
+
+Belongs here: which routes differ from what was read back. Must not know: how they are changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from sdn.controller.convergence import Convergence
+from sdn.controller.fleet import Fleet
+from sdn.controller.lingering import GRACE
+from sdn.model.ids import Dpid
+from sdn.model.program import FlowBody, FlowKey, Installed, cookie_of
+from sdn.model.route import Repair, Reroute
+from sdn.pipeline import Compiler
+from sdn.pipeline.fabric import node_keys
+from sdn.pipeline.readback import Held, Outputs, Reading
+
+Keys = Mapping[Dpid, tuple[FlowKey, ...]]
+"""By destination, node_keys of the epoch that packets are given."""
+
+
+class RouteAdoption:
+    """Looks at each switch when it is to be adopted for the first time."""
+
+    def __init__(self, compiler: Compiler, fleet: Fleet, convergence: Convergence) -> None:
+        self._compiler, self._fleet, self._convergence = compiler, fleet, convergence
+        self._known: set[Dpid] = set()
+
+    def take(self, now: float) -> bool:
+        """Call it when programs are compiled, before switches are adopted; whether they must be compiled again.
+
+        O(switches that are new x destinations), and O(switches) more for each destination that differs.
+        """
+        waiting = ((switch.dpid, switch.installed) for switch in self._fleet.waiting())
+        fresh = {dpid: held for dpid, held in waiting if held is not None and dpid not in self._known}
+        first = not self._known
+        self._known.update(fresh)
+        if not fresh:
+            return False
+        keys, outputs = self._keys(), Outputs()
+        readings = {dpid: Reading(installed, outputs) for dpid, installed in fresh.items()}
+        others = {d for dpid, d in self._suspects(fresh, keys) if self._differs(readings[dpid], dpid, d, keys[d])}
+        if first:  # of one that comes later no cache knows anything: the former daemon has been dead for too long
+            known = (d for d, key in keys.items() if any(key[1] in held.flows for held in fresh.values()))
+            self._convergence.inherited.begin(frozenset(known), frozenset(others), now)
+        if others:
+            self._take_over(others, readings, keys, now)
+        return bool(others)
+
+    def _take_over(self, others: set[Dpid], readings: Mapping[Dpid, Reading], keys: Keys, now: float) -> None:
+        """All that these switches hold for some destinations is what convergence starts from."""
+        reroutes: list[Reroute] = []
+        repairs: list[Repair] = []
+        for destination in sorted(others):
+            for dpid, reading in readings.items():
+                held = self._held(reading, dpid, destination, keys[destination])
+                if held is not None and dpid != destination:
+                    reroutes.append((dpid, destination, held.hops))
+                    repairs.append((dpid, destination, held.repair))
+        self._convergence.adopt(reroutes, repairs, now + GRACE)
+
+    def _keys(self) -> Keys:
+        compiler, convergence = self._compiler, self._convergence
+        there = (d for d in convergence.paths.destinations if d in compiler.programs)
+        return {d: node_keys(compiler.label(d), convergence.epoch(d)) for d in there}
+
+    def _suspects(self, fresh: Mapping[Dpid, Installed], keys: Keys) -> Iterator[tuple[Dpid, Dpid]]:
+        """(switch, destination) where it does something with the label, but not just what its program says."""
+        cookies: dict[FlowBody | None, int] = {}
+        primaries = [(destination, primary) for destination, (_, primary, *_) in keys.items()]
+        for dpid, installed in fresh.items():
+            flows, there = self._compiler.programs[dpid].flows, installed.flows
+            for destination, key in primaries:
+                cookie = there.get(key)
+                if cookie is None or destination == dpid:
+                    continue
+                body = flows.get(key)
+                if body is not None and body not in cookies:
+                    cookies[body] = cookie_of(body)
+                if cookie != cookies.get(body):
+                    yield dpid, destination
+
+    def _differs(self, reading: Reading, dpid: Dpid, destination: Dpid, keys: tuple[FlowKey, ...]) -> bool:
+        """Whether a switch sends out of other ports than it is to. If that cannot be read it is simply written."""
+        held = self._held(reading, dpid, destination, keys)
+        wanted = self._convergence.paths.next_hops(dpid, destination)
+        if held is None or held.hops is None:
+            return False
+        return wanted is None or held.hops.ports != wanted.ports
+
+    def _held(self, reading: Reading, dpid: Dpid, destination: Dpid, keys: tuple[FlowKey, ...]) -> Held | None:
+        return reading.held(keys, self._convergence.paths.next_hops(dpid, destination))
