@@ -9,7 +9,7 @@ Belongs here: which routes differ from what was read back. Must not know: how th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from sdn.controller.convergence import Convergence
 from sdn.controller.fleet import Fleet
@@ -21,8 +21,8 @@ from sdn.pipeline import Compiler
 from sdn.pipeline.fabric import node_keys
 from sdn.pipeline.readback import Held, Outputs, Reading
 
-Keys = Mapping[Dpid, tuple[FlowKey, ...]]
-"""By destination, node_keys of the epoch that packets are given."""
+_Keys = tuple[FlowKey, ...]
+"""node_keys of a destination, in the epoch that packets to it are given."""
 
 
 class RouteAdoption:
@@ -43,56 +43,65 @@ class RouteAdoption:
         self._known.update(fresh)
         if not fresh:
             return False
-        keys, outputs = self._keys(), Outputs()
+        keys, outputs, wants = self._keys(), Outputs(), _Wants(self._compiler)
         readings = {dpid: Reading(installed, outputs) for dpid, installed in fresh.items()}
-        others = {d for dpid, d in self._suspects(fresh, keys) if self._differs(readings[dpid], dpid, d, keys[d])}
+        others = {
+            destination
+            for dpid, installed in fresh.items()
+            for destination, own in keys.items()
+            if not wants.has(dpid, installed, own[1:2]) and self._differs(readings[dpid], dpid, destination, own)
+        }
         if first:  # of one that comes later no cache knows anything: the former daemon has been dead for too long
-            known = (d for d, key in keys.items() if any(key[1] in held.flows for held in fresh.values()))
+            known = (d for d, own in keys.items() if any(own[1] in held.flows for held in fresh.values()))
             self._convergence.inherited.begin(frozenset(known), frozenset(others), now)
         if others:
-            self._take_over(others, readings, keys, now)
+            there = ((dpid, d) for d in sorted(others) for dpid in fresh if dpid != d)
+            other = ((dpid, d) for dpid, d in there if not wants.has(dpid, fresh[dpid], keys[d][1:]))
+            self._take_over(((dpid, d, self._held(readings[dpid], dpid, d, keys[d])) for dpid, d in other), now)
         return bool(others)
 
-    def _take_over(self, others: set[Dpid], readings: Mapping[Dpid, Reading], keys: Keys, now: float) -> None:
-        """All that these switches hold for some destinations is what convergence starts from."""
+    def _take_over(self, found: Iterable[tuple[Dpid, Dpid, Held | None]], now: float) -> None:
+        """What switches hold for some destinations is what convergence starts from."""
         reroutes: list[Reroute] = []
         repairs: list[Repair] = []
-        for destination in sorted(others):
-            for dpid, reading in readings.items():
-                held = self._held(reading, dpid, destination, keys[destination])
-                if held is not None and dpid != destination:
-                    reroutes.append((dpid, destination, held.hops))
-                    repairs.append((dpid, destination, held.repair))
+        for dpid, destination, held in found:
+            if held is not None:
+                reroutes.append((dpid, destination, held.hops))
+                repairs.append((dpid, destination, held.repair))
         self._convergence.adopt(reroutes, repairs, now + GRACE)
 
-    def _keys(self) -> Keys:
+    def _keys(self) -> Mapping[Dpid, _Keys]:
+        """By destination."""
         compiler, convergence = self._compiler, self._convergence
         there = (d for d in convergence.paths.destinations if d in compiler.programs)
         return {d: node_keys(compiler.label(d), convergence.epoch(d)) for d in there}
 
-    def _suspects(self, fresh: Mapping[Dpid, Installed], keys: Keys) -> Iterator[tuple[Dpid, Dpid]]:
-        """(switch, destination) where it does something with the label, but not just what its program says."""
-        cookies: dict[FlowBody | None, int] = {}
-        primaries = [(destination, primary) for destination, (_, primary, *_) in keys.items()]
-        for dpid, installed in fresh.items():
-            flows, there = self._compiler.programs[dpid].flows, installed.flows
-            for destination, key in primaries:
-                cookie = there.get(key)
-                if cookie is None or destination == dpid:
-                    continue
-                body = flows.get(key)
-                if body is not None and body not in cookies:
-                    cookies[body] = cookie_of(body)
-                if cookie != cookies.get(body):
-                    yield dpid, destination
-
-    def _differs(self, reading: Reading, dpid: Dpid, destination: Dpid, keys: tuple[FlowKey, ...]) -> bool:
+    def _differs(self, reading: Reading, dpid: Dpid, destination: Dpid, keys: _Keys) -> bool:
         """Whether a switch sends out of other ports than it is to. If that cannot be read it is simply written."""
         held = self._held(reading, dpid, destination, keys)
         wanted = self._convergence.paths.next_hops(dpid, destination)
-        if held is None or held.hops is None:
+        if held is None or held.hops is None or dpid == destination:
             return False
         return wanted is None or held.hops.ports != wanted.ports
 
-    def _held(self, reading: Reading, dpid: Dpid, destination: Dpid, keys: tuple[FlowKey, ...]) -> Held | None:
+    def _held(self, reading: Reading, dpid: Dpid, destination: Dpid, keys: _Keys) -> Held | None:
         return reading.held(keys, self._convergence.paths.next_hops(dpid, destination))
+
+
+class _Wants:
+    """What programs say, as cookies: many flows have the same instructions."""
+
+    def __init__(self, compiler: Compiler) -> None:
+        self._compiler = compiler
+        self._cookies: dict[FlowBody, int] = {}
+
+    def has(self, dpid: Dpid, installed: Installed, keys: _Keys) -> bool:
+        """Whether a switch holds of these flows just what its program says."""
+        flows, there, cookies = self._compiler.programs[dpid].flows, installed.flows, self._cookies
+        for key in keys:
+            body = flows.get(key)
+            if body is not None and body not in cookies:
+                cookies[body] = cookie_of(body)
+            if there.get(key) != (None if body is None else cookies[body]):
+                return False
+        return True

@@ -8,6 +8,7 @@ Belongs here: what entries of routes mean. Must not know: what is wanted, and wh
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from sdn.model.program import FlowKey, Group, Installed, cookie_of
@@ -16,6 +17,7 @@ from sdn.pipeline.ecmp import slots
 from sdn.pipeline.layout import GROUP_PATH, GROUP_ROUTE
 from sdn.pipeline.shapes import ARG, Body, group, output
 
+_slots = lru_cache(maxsize=1 << 12)(slots)
 _OUT, _TO_GROUP = Body([output(ARG)]), Body([group(ARG)])
 _SELECT = 1
 _MAX_PORT = 0xFF00
@@ -51,6 +53,7 @@ class Reading:
     def __init__(self, installed: Installed, outputs: Outputs) -> None:
         self._flows, self._groups, self._outputs = installed.flows, installed.groups, outputs
         self._to_group: dict[int, int] | None = None
+        self._known: dict[int, tuple[int, ...] | None] = {}
 
     def held(self, keys: Sequence[FlowKey], wanted: NextHops | None) -> Held | None:
         """What it has; None when that cannot be read: nothing of this version of ours would write it.
@@ -66,6 +69,11 @@ class Reading:
         """Ports of a flow, slot by slot, as long as one of them is alive; () if there is none, None if unreadable."""
         if cookie is None:
             return ()
+        if cookie not in self._known:
+            self._known[cookie] = self._read(cookie)
+        return self._known[cookie]
+
+    def _read(self, cookie: int) -> tuple[int, ...] | None:
         number = self._group_of(cookie)
         if number is None:
             port = self._outputs.port(cookie)
@@ -107,8 +115,13 @@ def _targets(buckets: bytes) -> Iterator[tuple[bytes, int]]:
 
 def _hops(ports: tuple[int, ...], wanted: NextHops | None) -> NextHops | None:
     """Next hops that spread over just these slots."""
-    if not ports or (wanted is not None and slots(wanted) == ports):
+    if not ports or (wanted is not None and _slots(wanted) == ports):
         return wanted if ports else None
+    return _made(ports)
+
+
+@lru_cache(maxsize=1 << 12)
+def _made(ports: tuple[int, ...]) -> NextHops:
     distinct = tuple(sorted(set(ports)))
     made = (NextHops(distinct, tier) for tier in range(_TIERS))
-    return next((hops for hops in made if slots(hops) == ports), NextHops(distinct, 0))
+    return next((hops for hops in made if _slots(hops) == ports), NextHops(distinct, 0))
