@@ -13,9 +13,8 @@ from collections.abc import Iterable, Mapping
 
 from sdn.controller.convergence import Convergence
 from sdn.controller.fleet import Fleet
-from sdn.controller.lingering import GRACE
 from sdn.model.ids import Dpid
-from sdn.model.program import FlowBody, FlowKey, Installed, cookie_of
+from sdn.model.program import GRACE, FlowBody, FlowKey, Installed, cookie_of
 from sdn.model.route import Repair, Reroute
 from sdn.pipeline import Compiler
 from sdn.pipeline.fabric import node_keys
