@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from sdn.controller import epochs
 from sdn.controller.fleet import Fleet
 from sdn.controller.holding import HeldRepairs
-from sdn.controller.lingering import Fading, Lingering
+from sdn.controller.lingering import Fading, Inherited, Lingering
 from sdn.controller.outlook import Outlook
 from sdn.controller.treechanges import TreeChanges
 from sdn.controller.versions import VersionedRoutes, VersionsOf, item, same_ports
@@ -51,6 +51,7 @@ class Convergence:
         self._routes = VersionedRoutes(compiler, saved.current)
         self._versions: dict[Dpid, VersionsOf] = {}
         self._lingering: Lingering[NextHops] = Lingering()
+        self.inherited = Inherited()
         self._pending: list[list[Reroute]] = []
         self._risky: set[Dpid] = set()
         self._postponed: dict[Dpid, None] = {}
@@ -90,6 +91,15 @@ class Convergence:
         """Other repair hops are wanted. They wait while packets may be on their way by repair."""
         if repairs:
             self._repair(self._held.take(repairs, now, *self._disturbed()))
+
+    def adopt(self, reroutes: list[Reroute], repairs: list[Repair], since: float) -> None:
+        """Switches hold this, and not what is wanted, which is given to them as any other change is."""
+        others = {destination: None for _, destination, _ in reroutes}
+        self._postponed.update(others)
+        self._routes.set(self._routes.named(reroutes))
+        wanted = [(dpid, d, self._repair_of(dpid, d)) for dpid, d, _ in repairs]
+        self._routes.set_repairs([(dpid, self._routes.name(d), hops) for dpid, d, hops in repairs])
+        self._repair(self._held.take(wanted, since, others, ()))
 
     @property
     def holds_repairs(self) -> bool:
@@ -139,7 +149,7 @@ class Convergence:
         rested = [name for name, fading in self._resting.items() if fading.over(now, self._left)]
         for name in rested:
             del self._resting[name]
-        cleared = bool(over) | bool(rested) | self._lingering.step(now, self._fleet.confirmed)
+        cleared = bool(over or rested) | self.inherited.step(now) | self._lingering.step(now, self._fleet.confirmed)
         freed = [self._advance(d, versions, now) for d, versions in list(self._versions.items())]
         placed = self._place() if self._pending else set()
         if self._postponed and (moved or cleared or any(freed)):
@@ -175,7 +185,7 @@ class Convergence:
             last = {(dpid, destination): hops for some in pending for dpid, destination, hops in some}
             reroutes = [(*key, hops) for key, hops in last.items()]
         known = {destination for _, destination, _ in reroutes}
-        slow = known & (risky | self._versions.keys() | self._postponed.keys())
+        slow = known & (risky | self._versions.keys() | self._postponed.keys() | self.inherited.all)
         uneasy = self._lingering.names()
         slow.update(d for d in known - slow if self._routes.name(d) in uneasy and not self._is_calm(d))
         if slow:
@@ -229,6 +239,9 @@ class Convergence:
         """Bring one destination as far as it can be brought now."""
         if not self._is_destination(destination):
             self._forget(destination)
+            return
+        if destination in self.inherited.all:
+            self._postponed[destination] = None
             return
         outlook = self._outlook(destination)
         changed = outlook.changed
@@ -378,7 +391,7 @@ class Convergence:
             if hops is not None and not any((dpid, port) in peers for port in hops.ports)
         )
         moving = (destination for destination, versions in self._versions.items() if versions.moving)
-        return {*moving, *dead}, {unversioned(name) for name in self._lingering.names()}
+        return {*moving, *dead, *self.inherited.others}, {unversioned(name) for name in self._lingering.names()}
 
     def _repair(self, repairs: list[Repair]) -> None:
         if not self._begun:
