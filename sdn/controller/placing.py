@@ -58,6 +58,11 @@ def _ends_of(path: Path) -> set[LinkEnd]:
     return {end for near, far, (out, into) in steps for end in (LinkEnd(near, out), LinkEnd(far, into))}
 
 
+def _down(topology: TopologyState) -> list[tuple[tuple[str, str], tuple[str, str]]]:
+    """Links that are declared and not there."""
+    return [(state.a, state.b) for state in topology.link_states() if state.link is None]
+
+
 def backup_of(name: str) -> str:
     """The ledger's key for the backup path of a connection."""
     return name + _BACKUP
@@ -78,7 +83,7 @@ class Placer:
 
     def __init__(self, store: Store, topology: TopologyState, ledger: Ledger) -> None:
         self.ledger = ledger
-        self.finder = Finder(ledger.mesh, topology.show, topology.name_of)
+        self.finder = Finder(ledger.mesh, topology.show, topology.name_of, lambda: _down(topology))
         self.demands = Demands(store, topology, ledger, self.paths)
         self._names = store, topology
         self.now = 0
