@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sdn.model.errors import SdnError, Violation
-from sdn.model.intent import Connection
+from sdn.model.intent import Connection, Resource
 from sdn.model.status import State
 from sdn.store import Change
 
@@ -35,6 +35,20 @@ REASONS = {
 def reason_of(violation: Violation) -> str:
     """Why a connection has no path, in one word."""
     return violation.word or REASONS.get(violation.field.partition(".")[0].partition("[")[0], "NotPossible")
+
+
+def is_placed(resource: Resource | None) -> bool:
+    """Whether this is a connection with paths of its own, and not one that has legs."""
+    return isinstance(resource, Connection) and not resource.many
+
+
+def pinned_to(connection: Connection, pin: tuple[str, ...]) -> Connection:
+    """A connection with the path to which it is pinned (() if it is not) as the only one that it asks for."""
+    if not pin:
+        return connection
+    # What the path was to pass or use is on it; what it was to avoid may have come to it since.
+    free = replace(connection.constraints, via=(), include_switches=(), include_links=(), include_risk_groups=())
+    return replace(connection, constraints=replace(free, explicit_path=pin))
 
 
 def asks_anew(change: Change) -> bool:

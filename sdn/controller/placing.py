@@ -52,7 +52,7 @@ class Placed:
     missing: Violation | None = None
 
 
-def _ends_of(path: Path) -> set[LinkEnd]:
+def ends_of(path: Path) -> set[LinkEnd]:
     """Both ends of each of its links."""
     steps = zip(path.switches, path.switches[1:], path.links, strict=False)
     return {end for near, far, (out, into) in steps for end in (LinkEnd(near, out), LinkEnd(far, into))}
@@ -71,6 +71,11 @@ def backup_of(name: str) -> str:
 def holder_of(key: str) -> str:
     """The connection of a key of the ledger."""
     return key.removesuffix(_BACKUP)
+
+
+def whole_of(connection: Connection) -> str:
+    """The connection that a leg belongs to, and of others themselves."""
+    return connection.leg_of or connection.name
 
 
 def recovery_order(connection: Connection) -> tuple[int, str]:
@@ -173,7 +178,7 @@ class Placer:
             return False
         avoided[name] = links | (before or frozenset())
         for key, reservation in held:
-            if links & _ends_of(reservation.path):
+            if links & ends_of(reservation.path):
                 self.ledger.release(key)
         switches = held[0][1].path.switches
         try:
