@@ -1,8 +1,4 @@
-"""What switches may still act upon though it was changed, until they have confirmed that and a grace is over.
-
-A barrier covers the tables of a switch, not the cache of its datapath (packets of the old version were seen up to 28 ms
-behind the answer, with 8,000 cached flows), nor the packets on their way.
-"""
+"""What switches may still act upon though it was changed, until they have confirmed that and a grace is over."""
 
 from __future__ import annotations
 
@@ -10,10 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from sdn.model.ids import Dpid
+from sdn.model.program import GRACE
 from sdn.model.route import NextHops
-
-GRACE = 1.0
-"""Seconds between the confirmation that something is not used any more, and the end of what it may do."""
 
 Confirmed = Callable[[Dpid, int], bool]
 """Whether a switch, connected, holds all that a generation and those before it asked for."""

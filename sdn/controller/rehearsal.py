@@ -16,12 +16,11 @@ from hashlib import blake2b
 from sdn.controller.core import Controller
 from sdn.controller.effects import Reply, SendBatch
 from sdn.controller.events import BatchDone, Event, Request
-from sdn.controller.steering import GRACE
 from sdn.model.command import Transaction
 from sdn.model.errors import SdnError
 from sdn.model.ids import Dpid
 from sdn.model.plan import Difference, Plan, SwitchPlan, Tally
-from sdn.model.program import Entry
+from sdn.model.program import GRACE, Entry
 from sdn.model.status import ChangeType
 from sdn.pipeline.program import Content
 from sdn.store import Change

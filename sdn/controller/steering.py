@@ -14,12 +14,11 @@ from dataclasses import dataclass, field
 
 from sdn.model.errors import Exhausted, SdnError
 from sdn.model.ids import Dpid
+from sdn.model.program import GRACE
 from sdn.model.route import Path
 from sdn.pipeline.facts import CircuitFacts, ConnectionFacts, Way
 from sdn.store.numbers import RANGES, Numbers
 
-GRACE = 1.0
-"""Seconds between the confirmation that nothing is sent along a path any more, and its removal."""
 _POOL = "path"
 
 Confirmed = Callable[[str, Iterable[Dpid], int], bool]
