@@ -74,3 +74,20 @@ def _check_rest(connection: Connection, ports: int) -> None:
             "or connect the ports one by one."
         )
         raise InvalidInput.of("constraints.explicit_path", reason, remedy)
+
+
+def check_shared(connection: Connection) -> None:
+    """Whether there is a ceiling that all legs can share; raises InvalidInput."""
+    if not connection.shared_ceiling or connection.leg_of:
+        return
+    if not connection.many:
+        reason = "a connection of two ends has no legs that could share a ceiling"
+        raise InvalidInput.of("shared_ceiling", reason, "Leave it out.")
+    field = "ceiling" if connection.from_one else "reverse_ceiling"
+    if not getattr(connection, field):
+        reason = "the one port has no ceiling for what it sends"
+        remedy = (
+            "Give that ceiling, or leave this out: what the many send is held where each of them is, "
+            "and no switch can hold all of it together."
+        )
+        raise InvalidInput.of(field, reason, remedy)
