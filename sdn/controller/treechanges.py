@@ -23,7 +23,7 @@ from sdn.model.topology import Link
 from sdn.routing import transition
 
 EFFORT = 6_000
-"""Switches that are looked at in one turn, in which some 20 ms pass."""
+"""Switches that are looked at in one turn, and some more: 130 ms at most on zoo:Kdl, of 754 switches."""
 NOBODY: transition.Heads = frozenset()
 COLORS: tuple[Callable[[RepairHops], int], ...] = (lambda hops: hops.red, lambda hops: hops.blue)
 
