@@ -171,13 +171,14 @@ class Controller:
         if self.started:
             self.parts.convergence.settle(now)
             self.repairs.follow(now)
+            self.parts.convergence.settle_trees(now)
             self.parts.confirmation.compile()
             for switch in self.fleet.waiting():
                 adoption = self.parts.confirmation.adopt(switch)
                 self.reporter.adopted(self.topology.name_of(switch.dpid), adoption)
             # Behind the read-backs: these show what was sent before.
             self.parts.outcome.emit(*self.parts.audits.questions(now))
-            self.parts.outcome.emit(*self.fleet.batches())
+            self.parts.outcome.emit(*self.fleet.batches(now, self.progress.generation))
             self.parts.outcome.emit(*self.learning.release(now))
         self.maintaining.answer()
         self.parts.outcome.emit(*self.parts.flights.settle(now))

@@ -41,6 +41,8 @@ class Fleet:
         self._spared = spared
         self._switches: dict[int, Switch] = {}
         self._ready: dict[int, None] = {}
+        self._idling: dict[int, None] = {}
+        """Switches with groups that are to be deleted later."""
         self._batches = 0
 
     def __iter__(self) -> Iterator[Switch]:
@@ -102,11 +104,15 @@ class Fleet:
         self._ready[dpid] = None
         return switch
 
-    def batches(self) -> Iterator[SendBatch]:
+    def batches(self, now: float, generation: int) -> Iterator[SendBatch]:
         """The next batch of each live switch that has something to be written and none on its way."""
-        ready, self._ready = self._ready, {}
+        ready, self._ready = self._ready | self._idling, {}
         for dpid in ready:
             switch = self._switches[dpid]
+            if switch.live and switch.sync.retire(now, generation):
+                self._idling[dpid] = None
+            else:
+                self._idling.pop(dpid, None)
             batch = switch.sync.next_batch(together=TOGETHER) if switch.live and not switch.batch else None
             if batch is not None and switch.session is not None:
                 self._batches += 1

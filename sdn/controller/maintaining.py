@@ -81,7 +81,8 @@ class Maintaining:
 
     def _view(self, found: Dpid | _Ends) -> MaintenanceView:
         maintenance, connections = self._topology.maintenance, self._parts.connections
-        settled = self._parts.statuses.started and self._parts.convergence.settled and connections.resting
+        parts = self._parts
+        settled = parts.statuses.started and not parts.ready_links and parts.convergence.settled and connections.resting
         if not isinstance(found, tuple):
             drained, named = maintenance.drained_switch(found), Target(self._topology.name_of(found))
             cost, more = 0, 0.0

@@ -26,6 +26,7 @@ from sdn.controller.plugs import PLUGS, Plugs
 from sdn.controller.prober import Prober
 from sdn.controller.progress import Progress
 from sdn.controller.readiness import Readiness
+from sdn.controller.readylinks import ReadyLinks
 from sdn.controller.repairs import Repairs
 from sdn.controller.reporter import Reporter
 from sdn.controller.settings import Settings
@@ -139,9 +140,12 @@ class Parts:
         )
         self.repairs = Repairs(self.convergence, enabled=self.settings.repair)
         self.readiness = Readiness(self.compiler, self.fleet, self.repairs, self.topology)
+        self.ready_links = ReadyLinks(
+            self.fleet.confirmed, lambda: self.progress.generation + 1, lambda: self.statuses.started
+        )
         self.underlay = Underlay(
             *(self.store, self.topology, self.compiler, self.attachments.bound),
-            *(self.repairs, self.paths, self.convergence),
+            *(self.repairs, self.paths, self.convergence, self.ready_links),
         )
 
     def _make_probes(self, key: bytes) -> None:

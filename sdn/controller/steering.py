@@ -16,12 +16,10 @@ from typing import Protocol
 
 from sdn.controller.pathnumbers import Pair, PathNumbers, no_numbers
 from sdn.model.ids import Dpid
+from sdn.model.program import GRACE
 from sdn.model.route import Path
 from sdn.pipeline.facts import CircuitFacts, ConnectionFacts, Way
 from sdn.store.numbers import Numbers
-
-GRACE = 1.0
-"""Seconds between the confirmation that nothing is sent along a path any more, and its removal."""
 
 
 class Confirmed(Protocol):

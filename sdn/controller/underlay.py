@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Callable
 
 from sdn.controller.convergence import Convergence
+from sdn.controller.listening import Listening
 from sdn.controller.plugs import Place
+from sdn.controller.readylinks import ReadyLinks
 from sdn.controller.repairs import Repairs
 from sdn.model.ids import Dpid, format_dpid, parse_dpid
 from sdn.model.topology import LinkChanges
@@ -30,6 +32,7 @@ class Underlay:
         repairs: Repairs,
         paths: ShortestPaths,
         convergence: Convergence,
+        ready: ReadyLinks,
     ) -> None:
         """bound: whether a tenant's port is plugged in there. convergence: takes what ``paths`` tells."""
         self._store = store
@@ -37,13 +40,14 @@ class Underlay:
         self._compiler = compiler
         self._bound = bound
         self._repairs = repairs
-        self._links: dict[Dpid, set[int]] = {}
+        self._listening = Listening()
         self._rewired: dict[Dpid, None] = {}
         self._replugged: dict[tuple[Dpid, int], None] = {}
         self._members: Counter[int] = Counter()
         self._moved = False
         self.paths = paths
         self._convergence = convergence
+        self._ready = ready
 
     def load(self) -> None:
         """Take over the switches that have a label from an earlier life."""
@@ -81,25 +85,19 @@ class Underlay:
     def follow(self, now: float) -> tuple[LinkChanges, dict[str, str | None]]:
         """Tell the compiler what has changed; answers the links that did, and their records (None: gone)."""
         changes, records = self._topology.take_changes()
-        if changes.gone or changes.new:
-            self._convergence.change_links(changes)
-            self._convergence.take(self.paths.change_links(changes.gone, changes.new), self.paths.risky())
-            self._repairs.change_links(changes, now)
-            self._note_links(changes)
+        self._replugged.update(dict.fromkeys(self._listening.change_links(changes, now)))
+        self._replugged.update(dict.fromkeys(self._listening.expire(now)))
+        ready = self._ready.take(changes)
+        if ready.gone or ready.new:
+            self._convergence.change_links(ready)
+            self._convergence.take(self.paths.change_links(ready.gone, ready.new), self.paths.risky())
+            self._repairs.change_links(ready, now)
         if self._moved:
             self._moved = False
             self._repairs.set_destinations(Dpid(dpid) for dpid in self._members)
             self._convergence.take(self.paths.set_destinations(Dpid(dpid) for dpid in self._members))
         self._rewire()
         return changes, records
-
-    def _note_links(self, changes: LinkChanges) -> None:
-        for end in (end for link in changes.gone for end in (link.a, link.b)):
-            self._links[end.dpid].discard(end.port)
-            self._replugged[end.dpid, end.port] = None
-        for end in (end for link in changes.new for end in (link.a, link.b)):
-            self._links.setdefault(end.dpid, set()).add(end.port)
-            self._replugged[end.dpid, end.port] = None
 
     def _rewire(self) -> None:
         rewired, self._rewired = self._rewired, {}
@@ -110,11 +108,12 @@ class Underlay:
                 continue  # known from a link only: it comes here again when it connects
             numbers = (port.number for port in self._topology.discovery.ports(dpid))
             probes = frozenset(number for number in numbers if self._probed(dpid, number))
-            self._compiler.set_switch(dpid, SwitchFacts(label, frozenset(self._links.get(dpid, ())), probes))
+            self._compiler.set_switch(dpid, SwitchFacts(label, self._listening.ports(dpid, probes), probes))
         for dpid, number in replugged:
             if dpid in self._compiler.programs and dpid not in rewired:
-                link = number in self._links.get(dpid, ())
-                self._compiler.set_wiring(dpid, number, link=link, probe=self._probed(dpid, number))
+                probe = self._probed(dpid, number)
+                link = self._listening.at(dpid, number, trusted=probe)
+                self._compiler.set_wiring(dpid, number, link=link, probe=probe)
 
     def _probed(self, dpid: Dpid, number: int) -> bool:
         name = self._topology.discovery.interface(dpid, number)

@@ -16,6 +16,12 @@ COOKIE_MARK = 0x5D4E
 LAYOUT_VERSION = 1
 """Changes whenever tables, registers or labels change meaning; bits 40 to 47 of the cookie."""
 COOKIE_BASE = COOKIE_MARK << 48 | LAYOUT_VERSION << 40
+GRACE = 1.0
+"""Seconds between the confirmation that something is not used any more, and the end of what it may do.
+
+A barrier covers the tables of a switch, not the cache of its datapath (packets of the old version were seen up to 28 ms
+behind the answer, with 8,000 cached flows), nor the packets on their way.
+"""
 OUR_GROUPS_FROM = 1 << 29
 """Groups with this id or a higher one are ours; lower ids are left to other programs."""
 

@@ -1,9 +1,12 @@
 """One switch: entries that wait to be written, are on their way, or are confirmed.
 
 What the switch holds is not stored twice: everything that is neither waiting nor on its way is installed as desired.
-Order: meters, groups, flows, and only when nothing is left to add, deletions of flows, then of groups and meters, so
-that a flow never refers to a missing group, and a switch forwards by new entries before it loses the old ones. A few
-entries may go together, in this order: a bundle takes effect at once, and a switch takes one sooner than two.
+Order: meters, groups, flows, and only when nothing is left to add, deletions of flows, then of meters, so that a flow
+never refers to a missing group, and a switch forwards by new entries before it loses the old ones. A few entries may go
+together, in this order: a bundle takes effect at once, and a switch takes one sooner than two.
+Groups go a grace later (``retire``): Open vSwitch hashes a packet for a group of type select by sending it through its
+cache again, with the group's number in what it remembers of the packet. If the group is gone by then, the packet is
+dropped (1 of some 10,000 was, while the links of a fat tree came and went).
 A switch with flows of another layout gets the new ones table by table against the direction of packets, so that table 0
 leads into the new layout when that is complete; the old ones are deleted in the direction of packets.
 """
@@ -17,6 +20,7 @@ from itertools import islice
 from typing import Any, Protocol
 
 from sdn.model.program import (
+    GRACE,
     OUR_GROUPS_FROM,
     Batch,
     Entry,
@@ -69,6 +73,14 @@ class Adoption:
         return (*self.missing, *self.changed, *self.extra)
 
 
+@dataclass(slots=True)
+class _Idle:
+    """A group that no flow of the program leads to. generation: that has changed these flows; due: when it goes."""
+
+    generation: int
+    due: float | None = None
+
+
 _Queue = dict[Any, int]
 """Generation by key: of a flow its key, of groups and meters the number."""
 
@@ -93,6 +105,7 @@ class SwitchSync:
         self._waiting = _queues()
         self._deletes = _queues()
         self._flying = _queues()
+        self._idle: dict[int, _Idle] = {}
         self._open: dict[int, int] = {}
         self._meters: set[int] = set()
         self._unsure: set[Entry] | None = None
@@ -108,10 +121,10 @@ class SwitchSync:
         deletes: Iterable[Entry] = found.extra
         if found.older:
             puts, deletes = sorted(puts, key=_table, reverse=True), sorted(deletes, key=_table)
-        for entries, queues in ((puts, self._waiting), (deletes, self._deletes)):
-            for kind, key in entries:
-                queues[kind][key] = generation
-        self._begin(generation, len(found.differences))
+        for kind, key in puts:
+            self._waiting[kind][key] = generation
+        self._begin(generation, len(found.missing) + len(found.changed))
+        self.touch(deletes, generation)
         return found
 
     def begin_audit(self) -> None:
@@ -158,7 +171,12 @@ class SwitchSync:
             for number, content in desired.items():
                 if found.get(number) != content:
                     (changed if number in found else missing).append(Entry(kind, number))
-            extra += (Entry(kind, number) for number in found if number >= first and number not in desired)
+            idle = self._idle if kind == "group" else ()
+            extra += (
+                Entry(kind, number)
+                for number in found
+                if number >= first and number not in desired and number not in idle
+            )
         if any(key in there for key in self._spared):
             extra = self._spare(extra)
         alien_groups = sum(number < OUR_GROUPS_FROM for number in installed.groups)
@@ -188,6 +206,8 @@ class SwitchSync:
         begun = 0
         for kind, key in entries:
             there, other = self._waiting[kind], self._deletes[kind]
+            if isinstance(key, int) and kind == "group" and self._rests(key, generation):
+                continue
             if key not in tables[kind]:
                 there, other = other, there
             first = other.pop(key, None)
@@ -200,6 +220,34 @@ class SwitchSync:
             if self._unsure is not None:
                 self._unsure.add(Entry(kind, key))
         self._begin(generation, begun)
+
+    def _rests(self, number: int, generation: int) -> bool:
+        """Whether a group is left alone for a while, as the program no longer has it."""
+        self._idle.pop(number, None)
+        if number in self._desired.groups or number in self._deletes["group"]:
+            return False
+        first = self._waiting["group"].pop(number, None)
+        if first is not None:
+            self._close(first, 1)
+        self._idle[number] = _Idle(generation)
+        return True
+
+    def retire(self, now: float, generation: int) -> bool:
+        """Let groups be deleted that are idle for long enough; whether there are others. O(idle groups)."""
+        oldest, over = self.oldest, []
+        for number, idle in self._idle.items():
+            if idle.due is None:
+                if oldest is None or oldest > idle.generation:
+                    idle.due = now + GRACE
+            elif idle.due <= now:
+                over.append(number)
+        for number in over:
+            del self._idle[number]
+            self._deletes["group"][number] = generation
+            if self._unsure is not None:
+                self._unsure.add(Entry("group", number))
+        self._begin(generation, len(over))
+        return bool(self._idle)
 
     def next_batch(self, limit: int = BATCH_LIMIT, together: int = 0) -> Batch | None:
         """The next writes, at most ``limit`` entries; None when nothing waits or a batch is on its way.
@@ -251,6 +299,7 @@ class SwitchSync:
     def reset(self) -> None:
         """The session ended: nothing is known about the switch until it is adopted again."""
         self._waiting, self._deletes, self._flying = _queues(), _queues(), _queues()
+        self._idle.clear()
         self._open.clear()
         self._unsure, self._found = None, ()
 

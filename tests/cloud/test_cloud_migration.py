@@ -177,7 +177,7 @@ def test_nothing_is_lost_with_a_connection(lab: CloudLab, target: pb.Binding) ->
 
 
 def settled_path(lab: CloudLab, name: str) -> list[pb.PathHop]:
-    """The path of a connection once it is in the switches; the watch tells. Within a switch an end moves without it."""
+    """The path of a connection once it is in the switches, or even verified already; the watch tells."""
     with lab.client.connections.watch() as changes:
         for change in changes:
             status = change.resource.status

@@ -126,6 +126,7 @@ def test_what_is_missed_while_away_is_made_up_for_and_reported(sim: Simulation) 
     assert (status.state, status.reason, status.switches_away) == (State.PENDING, "SwitchAway", ("leaf1",))
     sim.connect("leaf1")
     assert sim.state(f"{T}/ports/again") is State.PROGRAMMED
+    sim.run(2)
     assert sim.in_sync()
 
 
@@ -174,8 +175,9 @@ def test_a_cut_link_changes_routes_and_its_return_restores_them(sim: Simulation)
     end = sim.declared.links[0].a
     sim.set_link(end, up=False)
     assert sim.writes() > 0
-    assert sim.in_sync()
     assert len(sim.controller.topology.links()) == 5
+    sim.run(5)
+    assert sim.in_sync()
     sim.set_link(end, up=True)
     sim.run(3)
     assert {name: dict(device.flows) for name, device in sim.devices.items()} == before
@@ -220,6 +222,7 @@ def test_deleting_all_leaves_the_bare_fabric(sim: Simulation) -> None:
         sim.submit(Delete(WEB))
     names = list(sim.controller.store.objects)
     sim.submit(*(Delete(name) for name in names))
+    sim.run(2)
     assert sim.in_sync()
     for name in names:
         assert sim.controller.statuses.settled(name, sim.controller.progress.generation)

@@ -71,6 +71,7 @@ def test_an_audit_on_request_finds_names_and_repairs(sim: Simulation) -> None:
     assert {("missing", "flow"), ("changed", "flow"), ("changed", "group"), ("changed", "meter")} < kinds
     assert {("extra", "flow"), ("extra", "group")} < kinds
     assert all(bool(f.owner) == (f.kind != "extra") for f in found.findings)
+    sim.run(2)
     assert sim.in_sync()
     (event,) = sim.events(reason="AuditFoundDifferences")
     assert (event.object, event.severity) == ("leaf1", Severity.ERROR)

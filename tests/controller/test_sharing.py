@@ -16,18 +16,17 @@ from simulation import Simulation
 from test_steering import SPEC, T, Watched, backup, cut, path, ready, wish
 
 from sdn.controller.pathnumbers import PathNumbers, _Shared, former_keys
-from sdn.controller.steering import GRACE
 from sdn.model.command import Delete
 from sdn.model.errors import SdnError
 from sdn.model.intent import Connection, Constraints, Protection
-from sdn.model.program import Batch, WriteFailure
+from sdn.model.program import GRACE, Batch, WriteFailure
 from sdn.model.route import Path
 from sdn.model.status import State
 from sdn.pipeline.facts import Way
 from sdn.pipeline.layout import KIND_PATH, Table, octet0
 
 C, D, E = (f"{T}/connections/{name}" for name in "cde")
-SETTLED = GRACE + 2
+SETTLED = 2 * GRACE + 2
 Steps = tuple[tuple[str, str, str], ...]
 Kept = tuple[Steps, tuple[int, int]]
 """A path as a record says it, and its numbers."""

@@ -10,11 +10,10 @@ from ipaddress import ip_network
 import pytest
 from simulation import Device, Simulation
 
-from sdn.controller.steering import GRACE
 from sdn.model.command import Create, Delete, Put
 from sdn.model.errors import InvalidInput, Refused
 from sdn.model.intent import Binding, Connection, Constraints, Network, Port, Protection, Subnet, Tenant
-from sdn.model.program import Batch, WriteFailure
+from sdn.model.program import GRACE, Batch, WriteFailure
 from sdn.model.status import State
 from sdn.pipeline.layout import KIND_PATH, Table, octet0
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sdn.model.program import (
+    GRACE,
     OUR_GROUPS_FROM,
     Batch,
     Entry,
@@ -66,6 +67,12 @@ def run(sync: SwitchSync, switch: FakeSwitch, limit: int = 5000) -> int:
     return batches
 
 
+def retire(sync: SwitchSync, generation: int) -> None:
+    """Let groups rest for long enough."""
+    sync.retire(0.0, generation)
+    sync.retire(GRACE, generation)
+
+
 def same(program: Program, switch: FakeSwitch) -> bool:
     return (program.flows, program.groups, program.meters) == (switch.flows, switch.groups, switch.meters)
 
@@ -105,7 +112,43 @@ def test_what_is_ours_and_not_wanted_goes_flows_first() -> None:
     while (batch := sync.next_batch(1)) is not None:
         batches.append((batch.deletes, batch.group_deletes, batch.meter_deletes))
         sync.done(())
-    assert batches == [((b"x",), (), ()), ((), (OUR_GROUPS_FROM,), ()), ((), (), (1,)), ((), (), (2,))]
+    assert batches == [((b"x",), (), ()), ((), (), (1,)), ((), (), (2,))]
+    assert sync.oldest is None, "groups that rest are nothing that is waited for"
+    retire(sync, 2)
+    assert sync.next_batch() == Batch(group_deletes=(OUR_GROUPS_FROM,))
+
+
+def test_a_group_goes_a_grace_after_its_flows_are_known_to_be_others() -> None:
+    number = OUR_GROUPS_FROM + 1
+    program, switch = Program({b"a": b"1"}, {number: Group(1, b"x")}), FakeSwitch()
+    sync = SwitchSync(program)
+    sync.adopt(switch.installed(), 1)
+    run(sync, switch)
+    program.flows[b"a"] = b"2"
+    group = program.groups.pop(number)
+    sync.touch([Entry("flow", b"a"), Entry("group", number)], 2)
+    assert sync.retire(10.0, 2), "its flow is not written yet"
+    run(sync, switch)
+    assert sync.retire(11.0, 2)
+    assert sync.retire(11.0 + GRACE - 0.01, 2)
+    assert sync.next_batch() is None
+    sync.begin_audit()
+    assert sync.end_audit(switch.installed(), 2).differences == (), "it is no surprise"
+    assert not sync.retire(11.0 + GRACE, 2)
+    assert sync.oldest == 2
+    run(sync, switch)
+    assert same(program, switch)
+    # One that is wanted again in the meantime stays, with what it is to hold by then.
+    program.groups[number] = group
+    sync.touch([Entry("group", number)], 3)
+    run(sync, switch)
+    del program.groups[number]
+    sync.touch([Entry("group", number)], 4)
+    program.groups[number] = Group(1, b"y")
+    sync.touch([Entry("group", number)], 5)
+    assert not sync.retire(20.0, 5)
+    run(sync, switch)
+    assert same(program, switch)
 
 
 def test_what_is_spared_stays_with_its_groups_until_it_is_not_needed_any_more() -> None:
@@ -122,6 +165,8 @@ def test_what_is_spared_stays_with_its_groups_until_it_is_not_needed_any_more() 
     assert not sync.end_audit(switch.installed(), 2).extra
     spared.clear()
     sync.unspare(3)
+    run(sync, switch)
+    retire(sync, 3)
     run(sync, switch)
     assert (switch.flows, switch.groups) == ({}, {})
 
@@ -275,6 +320,7 @@ def test_any_sequence_of_changes_refusals_and_reconnects_ends_in_the_program(
                 table[key] = {"flow": content, "group": Group(1, content), "meter": Meter(content[0], 1)}[kind]
             touched.append(Entry(kind, key))
         sync.touch(touched, generation)
+        sync.retire(generation * chance.random(), generation)
         what = chance.random()
         if what < 0.15:
             sync.adopt(switch.installed(), generation)
@@ -285,6 +331,9 @@ def test_any_sequence_of_changes_refusals_and_reconnects_ends_in_the_program(
             else:
                 switch.write(batch)
                 sync.done(())
+    run(sync, switch, limit)
+    sync.retire(100.0, 40)
+    sync.retire(100.0 + GRACE, 40)
     run(sync, switch, limit)
     assert same(program, switch)
     assert sync.oldest is None

@@ -11,7 +11,7 @@ from test_southbound_program import compiled
 from sdn.controller.effects import CloseSession, RequestReadBack, SendBatch
 from sdn.controller.events import BatchDone, ReadBack, SwitchUp
 from sdn.lab import PrivateOvs
-from sdn.model.program import OUR_GROUPS_FROM, Batch, Entry, Group, Installed, Meter
+from sdn.model.program import GRACE, OUR_GROUPS_FROM, Batch, Entry, Group, Installed, Meter
 from sdn.reconcile import SwitchSync
 
 pytestmark = pytest.mark.lab
@@ -148,6 +148,9 @@ async def test_groups_of_others_are_left_alone_and_counted(ovs: PrivateOvs) -> N
         found = sync.adopt(up.installed, 1)
         assert (found.alien, found.alien_groups) == (0, 3)
         assert found.extra == (Entry("group", OUR_GROUPS_FROM + 5),)
+        await bring(rig, up, sync)
+        sync.retire(0.0, 1)
+        sync.retire(GRACE, 1)
         await bring(rig, up, sync)
         assert (await read_back(rig, up)).groups == {**theirs, **program.groups}
     assert set(theirs) == {1, 7, OUR_GROUPS_FROM - 1}
