@@ -10,13 +10,14 @@ Belongs here: when which switch gets which next hops. Must not know: how they ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 
 from sdn.controller import epochs
 from sdn.controller.fleet import Fleet
 from sdn.controller.holding import HeldRepairs
 from sdn.controller.lingering import Fading, Inherited, Lingering
 from sdn.controller.outlook import Outlook
+from sdn.controller.treechanges import TreeChanges
 from sdn.controller.versions import VersionedRoutes, VersionsOf, item, same_ports
 from sdn.model.ids import Dpid
 from sdn.model.route import EPOCHS, NextHops, Repair, RepairHops, Reroute, unversioned, version
@@ -49,7 +50,7 @@ class Convergence:
         self._restored = saved
         self._routes = VersionedRoutes(compiler, saved.current)
         self._versions: dict[Dpid, VersionsOf] = {}
-        self._lingering = Lingering()
+        self._lingering: Lingering[NextHops] = Lingering()
         self.inherited = Inherited()
         self._pending: list[list[Reroute]] = []
         self._risky: set[Dpid] = set()
@@ -61,6 +62,7 @@ class Convergence:
         self._resting: dict[Dpid, Fading] = {}
         """Versions that are no more: a cache may still know them, so their epochs are not given again at once."""
         self._held = HeldRepairs()
+        self._trees = TreeChanges(compiler.repairs_of, compiler.programs)
         self._changed: dict[Dpid, None] = {}
         """Destinations whose record is another one."""
 
@@ -75,6 +77,7 @@ class Convergence:
         for link in changes.new:
             for end in (link.a, link.b):
                 self._peers[end.dpid, end.port] = link.other(end).dpid
+        self._trees.add_links(changes.new)
 
     def take(self, reroutes: list[Reroute], risky: Iterable[Dpid] = ()) -> None:
         """Other next hops are wanted; risky: see ShortestPaths."""
@@ -95,13 +98,17 @@ class Convergence:
         self._postponed.update(others)
         self._routes.set(self._routes.named(reroutes))
         wanted = [(dpid, d, self._repair_of(dpid, d)) for dpid, d, _ in repairs]
-        self._repair(repairs)
+        self._routes.set_repairs([(dpid, self._routes.name(d), hops) for dpid, d, hops in repairs])
         self._repair(self._held.take(wanted, since, others, ()))
 
     @property
     def holds_repairs(self) -> bool:
         """Whether repair hops wait; those that are to be no more do not count."""
         return self._held.urgent
+
+    def trees_waiting(self, dpid: Dpid) -> set[Dpid]:
+        """Destinations for which a switch is still to be given other repair hops. O(destinations)."""
+        return self._trees.waiting(dpid)
 
     def records(self) -> dict[str, str | None]:
         """Records to put (None: delete) in the bucket ``epochs`` since the last call."""
@@ -126,7 +133,8 @@ class Convergence:
     @property
     def settled(self) -> bool:
         """Whether all that is wanted has been given, and nothing former is left."""
-        return not (self._versions or self._postponed or self._pending or self._held or self._lingering.names())
+        waiting = self._versions or self._postponed or self._pending or self._held or self._trees
+        return not (waiting or self._lingering.names())
 
     def settle(self, now: float) -> None:
         """Take the steps that are due. Call it once before each compile, when switches are written to."""
@@ -149,6 +157,10 @@ class Convergence:
                 self._judge(destination)
         if self._held:
             self._repair(self._held.release(now, *self._disturbed()))
+
+    def settle_trees(self, now: float) -> None:
+        """Give switches the repair hops they may have by now. Call it once before each compile, when all are told."""
+        self._routes.set_repairs(self._trees.step(now, self._generation(), self._away, self._fleet.confirmed))
 
     def _left(self, dpid: Dpid, generation: int) -> bool:
         """Whether a switch does nothing any more of what was before a generation.
@@ -328,6 +340,7 @@ class Convergence:
                 items.append(item(dpid, name, hops, stamped=stamped))
                 leaving.add(dpid)
         self._routes.set(items)
+        self._trees.forget(version(destination, old))
         self._routes.epochs[destination] = new
         versions.draining[old] = Fading(self._generation(), leaving)
         versions.building, versions.built = None, None
@@ -337,6 +350,7 @@ class Convergence:
     def _drop(self, destination: Dpid, epoch: int) -> None:
         """A version is not needed any more. O(switches)."""
         name = version(destination, epoch)
+        self._trees.forget(name)
         self._resting[name] = Fading(self._generation(), {dpid for dpid, _ in self._routes.holders(name)})
         self._routes.drop(destination, epoch)
 
@@ -380,16 +394,15 @@ class Convergence:
         return {*moving, *dead, *self.inherited.others}, {unversioned(name) for name in self._lingering.names()}
 
     def _repair(self, repairs: list[Repair]) -> None:
-        if self._routes.epochs or self._versions:
-            repairs = [(dpid, name, hops) for dpid, d, hops in repairs for name in self._names(d)]
-        self._routes.set_repairs(repairs)
-
-    def _names(self, destination: Dpid) -> Sequence[Dpid]:
-        """The versions that packets are or will be given."""
-        versions = self._versions.get(destination)
-        if versions is None or versions.building is None:
-            return (self._routes.name(destination),)
-        return self._routes.name(destination), version(destination, versions.building)
+        if not self._begun:
+            self._routes.set_repairs([(dpid, self._routes.name(d), hops) for dpid, d, hops in repairs])
+            return
+        if self._versions:
+            building = {d: versions.building for d, versions in self._versions.items() if versions.building is not None}
+            self._routes.set_repairs(
+                [(dpid, version(d, building[d]), hops) for dpid, d, hops in repairs if d in building]
+            )
+        self._trees.want((dpid, self._routes.name(d), hops) for dpid, d, hops in repairs)
 
     def _live(self, dpid: int) -> bool:
         switch = self._fleet.get(Dpid(dpid))

@@ -171,6 +171,7 @@ class Controller:
         if self.started:
             self.parts.convergence.settle(now)
             self.repairs.follow(now)
+            self.parts.convergence.settle_trees(now)
             self.parts.confirmation.compile()
             if self.parts.adoption.take(now):
                 self.parts.confirmation.compile()

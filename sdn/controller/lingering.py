@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from sdn.model.ids import Dpid
 from sdn.model.program import GRACE
-from sdn.model.route import NextHops
 
+Hops = TypeVar("Hops")
+"""NextHops, or RepairHops."""
 Confirmed = Callable[[Dpid, int], bool]
 """Whether a switch, connected, holds all that a generation and those before it asked for."""
 
@@ -33,21 +35,21 @@ class Fading:
 
 
 @dataclass(slots=True)
-class _Batch:
+class _Batch(Generic[Hops]):
     fading: Fading
-    hops: dict[Dpid, dict[Dpid, NextHops | None]] = field(default_factory=dict)
-    """Former next hops by version of a destination and switch."""
+    hops: dict[Dpid, dict[Dpid, Hops | None]] = field(default_factory=dict)
+    """Former hops by version of a destination and switch."""
 
 
-class Lingering:
-    """Former next hops. Memory follows what has changed within the last moments."""
+class Lingering(Generic[Hops]):
+    """Former next hops, or repair hops. Memory follows what has changed within the last moments."""
 
     def __init__(self) -> None:
-        self._batches: list[_Batch] = []
+        self._batches: list[_Batch[Hops]] = []
 
-    def note(self, generation: int, former: Iterable[tuple[Dpid, Dpid, NextHops | None]]) -> None:
+    def note(self, generation: int, former: Iterable[tuple[Dpid, Dpid, Hops | None]]) -> None:
         """former: (switch, version of a destination, what it had); a generation changes them. O(former)."""
-        batch = _Batch(Fading(generation, set()))
+        batch: _Batch[Hops] = _Batch(Fading(generation, set()))
         for dpid, name, hops in former:
             batch.fading.waits.add(dpid)
             batch.hops.setdefault(name, {})[dpid] = hops
@@ -64,12 +66,12 @@ class Lingering:
         """The versions of destinations of which there are any."""
         return set().union(*(batch.hops for batch in self._batches))
 
-    def of(self, name: Dpid) -> Iterator[tuple[Dpid, NextHops | None]]:
-        """(switch, former next hops) of a version of a destination; a switch may occur more than once."""
+    def of(self, name: Dpid) -> Iterator[tuple[Dpid, Hops | None]]:
+        """(switch, former hops) of a version of a destination; a switch may occur more than once."""
         return (item for batch in self._batches if name in batch.hops for item in batch.hops[name].items())
 
-    def unconfirmed(self) -> Iterator[tuple[Dpid, Dpid, NextHops | None]]:
-        """(switch, version of a destination, former next hops) of changes that not all have confirmed. O(these)."""
+    def unconfirmed(self) -> Iterator[tuple[Dpid, Dpid, Hops | None]]:
+        """(switch, version of a destination, former hops) of changes that not all have confirmed. O(these)."""
         for batch in self._batches:
             if batch.fading.waits:
                 for name, former in batch.hops.items():

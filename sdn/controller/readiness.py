@@ -27,7 +27,9 @@ class Readiness:
 
     def of(self, dpid: Dpid) -> tuple[str, int]:
         """(state, destinations whose entries the switch has not confirmed). O(1) when nothing is to be confirmed."""
-        pending = len(self._unconfirmed(dpid)) if dpid in self._compiler.programs else 0
+        pending = 0
+        if dpid in self._compiler.programs:
+            pending = len(self._unconfirmed(dpid) | self._repairs.waiting(dpid))
         switch = self._fleet.get(dpid)
         if not self._repairs.enabled:
             return OFF, pending
@@ -53,10 +55,11 @@ class Readiness:
         docs/benchmarks.md: large networks are assessed in a copy of the process."""
         survey = Survey(self._topology.links())
         towards: dict[Dpid, dict[Dpid, Hops]] = {}
-        for dpid in map(Dpid, self._compiler.programs):
+        programs = list(map(Dpid, self._compiler.programs))
+        for dpid in programs:
             unconfirmed = self._unconfirmed(dpid)
             for destination, primary, repair, _ in self._compiler.routes.held(dpid):
-                red, blue = (repair.red, repair.blue) if repair is not None else (None, None)
+                red, blue = (repair.red or None, repair.blue or None) if repair is not None else (None, None)
                 hops = Hops(primary.ports, red, blue, destination not in unconfirmed)
                 towards.setdefault(destination, {})[dpid] = hops
         for destination in sorted(towards):
@@ -70,7 +73,7 @@ class Readiness:
                 links.append(self._told(names[failure.a, failure.b], found))
             else:
                 switches.append(self._told(((self._topology.name_of(failure), ""),), found))
-        following = self._repairs.busy or not self._repairs.begun
+        following = self._repairs.busy or not self._repairs.begun or any(map(self._repairs.waiting, programs))
         return Resilience(self._repairs.enabled, following, tuple(sorted(links, key=_ends)), tuple(switches))
 
     def _told(self, ends: tuple[tuple[str, str], ...], found: Found) -> FailureCoverage:

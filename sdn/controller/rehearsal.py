@@ -9,6 +9,7 @@ from one path to another; and its cost is that of the transaction.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from hashlib import blake2b
@@ -16,6 +17,7 @@ from hashlib import blake2b
 from sdn.controller.core import Controller
 from sdn.controller.effects import Reply, SendBatch
 from sdn.controller.events import BatchDone, Event, Request
+from sdn.controller.listening import LINGER
 from sdn.model.command import Transaction
 from sdn.model.errors import SdnError
 from sdn.model.ids import Dpid
@@ -28,8 +30,10 @@ from sdn.store import Change
 Outcome = dict[int, dict[Entry, bytes]]
 """By datapath id: entries that were touched, with a hash of what they hold then; empty for what is gone."""
 _MAX_ROUNDS = 10_000
-_QUIET = 2
-"""Rounds in which nothing is sent, each longer than the grace of paths, after which nothing more will be."""
+_ROUND = GRACE + 0.1
+"""Seconds."""
+_QUIET = math.ceil(LINGER / _ROUND)
+"""Rounds in which nothing is sent after which nothing more will be: nothing lingers longer."""
 _TOKEN = -1
 
 
@@ -87,7 +91,7 @@ class Rehearsal:
             if quiet > _QUIET:
                 break
             if not events:
-                self._now += GRACE + 0.1
+                self._now += _ROUND
         return accepted
 
 

@@ -35,6 +35,9 @@ class Sink(Protocol):
     def holds_repairs(self) -> bool:
         """Whether some are still to be given to switches."""
 
+    def trees_waiting(self, dpid: Dpid) -> set[Dpid]:
+        """Destinations of which a switch is given others when those that it has are forgotten."""
+
 
 class Repairs:
     """Keeps repair hops up to date.
@@ -75,6 +78,10 @@ class Repairs:
     def hops(self, switch: Dpid, destination: Dpid) -> RepairHops | None:
         """As told last. O(blocks)."""
         return self._trees.hops(switch, destination) if self.enabled else None
+
+    def waiting(self, dpid: Dpid) -> set[Dpid]:
+        """Destinations of which a switch is given others when those that it has are forgotten."""
+        return self._sink.trees_waiting(dpid)
 
     @property
     def busy(self) -> bool:

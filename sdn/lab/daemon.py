@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections import deque
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,6 +16,8 @@ from sdn.client import ApiError, Client
 from sdn.lab.ovs import LabError
 
 _LOG_LINES = 15
+_HELD: deque[socket.socket] = deque(maxlen=100)
+"""Keep the ports that were given, so that no other process gets one of them by chance before it is used."""
 
 
 class Daemon:
@@ -125,16 +128,22 @@ class Daemon:
 
 
 def free_port(preferred: int = 0) -> int:
-    """A TCP port on 127.0.0.1 that nobody listens on: the preferred one if possible. Raises LabError."""
+    """A TCP port on 127.0.0.1 that nobody listens on: the preferred one if possible. Raises LabError.
+
+    Whoever listens there sets SO_REUSEADDR, as servers do. Until this process has asked for a hundred more, the system
+    gives the port to nobody who asks for any, only to those who name it.
+    """
     for wanted in (preferred, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", wanted))
-            except OSError:
-                continue
-            port: int = probe.getsockname()[1]
-            return port
+        probe = socket.socket()
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError:
+            probe.close()
+            continue
+        _HELD.append(probe)
+        port: int = probe.getsockname()[1]
+        return port
     raise LabError("no free TCP port on 127.0.0.1.")
 
 

@@ -68,11 +68,16 @@ class Path:
     links: tuple[tuple[int, int], ...]
 
 
+NO_HOP = 0
+"""No port has this number (OpenFlow 1.3, 7.2.1)."""
+
+
 @dataclass(frozen=True, slots=True)
 class RepairHops:
     """Where a switch sends a packet that is on the red or on the blue tree of a destination.
 
-    red, blue: OpenFlow port numbers; equal where all ways lead over one link (a bridge).
+    red, blue: OpenFlow port numbers; equal where all ways lead over one link (a bridge). NO_HOP for a moment, where
+    the old tree and the new one would make a loop: what is red becomes blue there, what is blue ends.
     """
 
     red: int

@@ -463,7 +463,8 @@ static PyObject *table_routes(RouteTable *self, PyObject *dpid) {
     return result;
 }
 
-static PyObject *table_hops_of(RouteTable *self, PyObject *given) {
+/* By (switch, destination): next hops, or repair hops. */
+static PyObject *look_up(RouteTable *self, PyObject *given, int repairs) {
     PyObject *keys = PySequence_Fast(given, "keys must be a sequence"), *result = NULL;
     Py_ssize_t count = keys == NULL ? 0 : PySequence_Fast_GET_SIZE(keys);
     if (keys != NULL)
@@ -481,13 +482,20 @@ static PyObject *table_hops_of(RouteTable *self, PyObject *given) {
             Py_CLEAR(result);
             break;
         }
-        if (from >= 0 && to >= 0 && to < self->switches[from].room && self->switches[from].routes[to] != NULL)
-            hops = HOPS(self->switches[from].routes[to]);
+        Switch *sw = from >= 0 && to >= 0 && to < self->switches[from].room ? &self->switches[from] : NULL;
+        if (sw != NULL && repairs)
+            hops = sw->repairs[to] != NULL ? sw->repairs[to] : Py_None;
+        else if (sw != NULL && sw->routes[to] != NULL)
+            hops = HOPS(sw->routes[to]);
         PyList_SET_ITEM(result, i, Py_NewRef(hops));
     }
     Py_XDECREF(keys);
     return result;
 }
+
+static PyObject *table_hops_of(RouteTable *self, PyObject *given) { return look_up(self, given, 0); }
+
+static PyObject *table_repairs_of(RouteTable *self, PyObject *given) { return look_up(self, given, 1); }
 
 /* ---- type and module -------------------------------------------------------------------------------------------- */
 
@@ -569,6 +577,7 @@ static PyMethodDef table_methods[] = {
      "See route_table.RouteTable.add_destination."},
     {"update", (PyCFunction)table_update, METH_VARARGS, "See route_table.RouteTable.update."},
     {"hops_of", (PyCFunction)table_hops_of, METH_O, "See route_table.RouteTable.hops_of."},
+    {"repairs_of", (PyCFunction)table_repairs_of, METH_O, "See route_table.RouteTable.repairs_of."},
     {"routes", (PyCFunction)table_routes, METH_O, "See route_table.RouteTable.routes."},
     {NULL, NULL, 0, NULL},
 };

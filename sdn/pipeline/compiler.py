@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from sdn.model.ids import Dpid
 from sdn.model.program import Entries, Entry, FlowKey, Unit
-from sdn.model.route import Leg, NextHops, Repair, RouteKey, VersionReroute
+from sdn.model.route import Leg, NextHops, Repair, RepairHops, RouteKey, VersionReroute
 from sdn.pipeline import probes, steer, strays
 from sdn.pipeline.dirty import Dirty
 from sdn.pipeline.facts import (
@@ -100,6 +100,10 @@ class Compiler:
     def hops_of(self, keys: Iterable[RouteKey]) -> list[NextHops | Leg | None]:
         """The next hops that (switch, version of a destination) pairs had when last compiled. O(keys)."""
         return self.routes.hops_of(keys)
+
+    def repairs_of(self, keys: Iterable[RouteKey]) -> list[RepairHops | None]:
+        """The repair hops that (switch, version of a destination) pairs had when last compiled. O(keys)."""
+        return self.routes.repairs_of(keys)
 
     def set_repairs(self, repairs: list[Repair]) -> None:
         """Other repair hops from now on, each (switch, destination) at most once. O(1)."""

@@ -11,7 +11,7 @@ from hashlib import blake2b
 
 from sdn.model.oxm import ETH_DST, ETH_TYPE, IN_PORT, VLAN_VID
 from sdn.model.program import Entries, Entry, FlowBody, FlowKey, Group, Meter
-from sdn.model.route import EPOCHS, Leg, NextHops, RepairHops
+from sdn.model.route import EPOCHS, NO_HOP, Leg, NextHops, RepairHops
 from sdn.pipeline.base import LLDP
 from sdn.pipeline.ecmp import slots
 from sdn.pipeline.facts import ConnectionFacts, Way
@@ -156,7 +156,7 @@ def _compile(way: NextHops | Leg, repair: RepairHops | None, place: Callable[[Gr
         number, group_ = place(Group(_FAST_FAILOVER, first + backup))
         groups.append(group_)
         primary = _TO_GROUP(number)
-    blue = red = _OUT(repair.blue.to_bytes(4, "big"))
+    blue = red = _OUT(repair.blue.to_bytes(4, "big")) if repair.blue != NO_HOP else None
     if along_red is not None:
         number, group_ = place(along_red)
         if group_ not in groups:
@@ -170,7 +170,7 @@ def _repairing(dead: tuple[int, ...], repair: RepairHops, epoch: int) -> bytes:
     """Buckets for when these ports are dead: red, then blue, but over no port that is dead too."""
     backup = b""
     for color, port in zip(_REPAIR[epoch], (repair.red, repair.blue), strict=True):
-        if port not in dead:
+        if port != NO_HOP and port not in dead:
             packed = port.to_bytes(4, "big")
             backup += color(packed, packed)
             dead = *dead, port
@@ -182,6 +182,8 @@ def _along_red(repair: RepairHops, epoch: int) -> Group | None:
     """The group of packets that are red already; None where red has no other way than blue."""
     if repair.red == repair.blue:
         return None
+    if repair.red == NO_HOP:
+        return Group(_FAST_FAILOVER, _repairing((), repair, epoch))
     port = repair.red.to_bytes(4, "big")
     return Group(_FAST_FAILOVER, _ALONG(port, port) + _repairing((repair.red,), repair, epoch))
 

@@ -142,6 +142,14 @@ class RouteTable:
             found.append(route.hops if route else None)
         return found
 
+    def repairs_of(self, keys: Iterable[tuple[Dpid, Dpid]]) -> list[RepairHops | None]:
+        """What (switch, destination) pairs have as repair hops, for the route they have or may get. O(keys)."""
+        found = []
+        for dpid, destination in keys:
+            switch = self._switches.get(dpid)
+            found.append(switch.repairs.get(destination) if switch else None)
+        return found
+
     def _route(self, dpid: Dpid, hops: NextHops | Leg, repair: RepairHops | None, switch: _Switch) -> Route:
         if not switch.own:
             made = self._shared(hops, repair)

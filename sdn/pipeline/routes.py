@@ -105,6 +105,10 @@ class Routes:
         """What (switch, version of a destination) pairs have had since the last ``compile``."""
         return self._table.hops_of(list(keys))
 
+    def repairs_of(self, keys: Iterable[RouteKey]) -> list[RepairHops | None]:
+        """The repair hops that (switch, version of a destination) pairs have had since the last ``compile``."""
+        return self._table.repairs_of(list(keys))
+
     def set_repairs(self, repairs: list[Repair]) -> None:
         """These are other repair hops from now on, each (switch, destination) at most once. O(1)."""
         if repairs:

@@ -19,7 +19,6 @@ from sdn.store.legs import expand
 from sdn.store.names import (
     Problems,
     address_claim,
-    binding_claim,
     iface_claim,
     mac_claim,
     pair_claim,
@@ -133,10 +132,6 @@ class Store:
     def users_of_address(self, network: str, address: Address) -> Collection[str]:
         """Names of the ports that may use an address beside their own; a live view."""
         return self._index.paired.get((network, int(address)), {}).keys()
-
-    def port_by_binding(self, switch: str, interface: str) -> str | None:
-        """The name of the port bound to an interface; ``switch`` as the port names it."""
-        return self._index.claims.get(binding_claim(switch, interface))
 
     def port_by_iface_id(self, iface_id: str) -> str | None:
         """The name of the port bound by an iface-id, or moving to where it is."""

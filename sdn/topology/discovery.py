@@ -217,16 +217,6 @@ class Discovery(Links):
                 self._touched[sender] = None
                 self.revision += 1
 
-    def forget_switch(self, dpid: Dpid) -> None:
-        """Drop a switch that is away for good, with its links. Nothing happens while it is connected."""
-        switch = self._switches.get(dpid)
-        if switch is not None and not switch.connected:
-            for name in switch.ports:
-                self._unplugged(End(dpid, name))
-                self._touched[End(dpid, name)] = None
-            del self._switches[dpid]
-            self.revision += 1
-
     # Restart
 
     def load(self, links: Mapping[str, str], away_since: float) -> None:

@@ -83,14 +83,19 @@ class CloudLab:
         """Who must reach whom: hosts of one tenant."""
         return {(a, b) for a in self.hosts for b in self.hosts if a != b and self.tenant[a] == self.tenant[b]}
 
-    def matrix(self, version: int = 4, protocol: str = "udp", hosts: list[Host] | None = None) -> Matrix:
-        """Every ordered pair."""
+    def matrix(
+        self, version: int = 4, protocol: str = "udp", hosts: list[Host] | None = None, timeout: float = 10.0
+    ) -> Matrix:
+        """Every ordered pair. timeout: seconds that packets are waited for, see ``reachability``."""
         chosen = list(self.hosts.values()) if hosts is None else hosts
-        return reachability(self.network, chosen, version=version, protocol=protocol, expected=self.expected)  # type: ignore[arg-type]
+        return reachability(
+            self.network, chosen, version=version, protocol=protocol, expected=self.expected, timeout=timeout  # type: ignore[arg-type]
+        )  # fmt: skip
 
-    def differences(self, *versions: int) -> str:
+    def differences(self, *versions: int, timeout: float = 10.0) -> str:
         """What is not as it must be, for IPv4 and IPv6."""
-        return "".join(self.matrix(version).explain(self.expected) for version in versions or (4, 6))
+        found = (self.matrix(version, timeout=timeout) for version in versions or (4, 6))
+        return "".join(matrix.explain(self.expected) for matrix in found)
 
     def members(self, host: str) -> set[str]:
         """The other hosts of its network."""

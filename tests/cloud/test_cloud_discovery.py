@@ -28,15 +28,15 @@ FREE_A, FREE_B = "free1", "free2"
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudLab]:
     """Two tenants, and on two leaves a host that nobody has bound. The wiring is declared interface by interface.
 
-    A probe is good for five seconds, so that a slow machine does not make the attacker too late.
+    A probe is good for three seconds, so that a slow machine does not make the attacker too late.
     """
     directory = tmp_path_factory.mktemp("discovery")
     plan = directory / "plan.yaml"
     plan.write_text(to_yaml(assign_interfaces(load_topology("leaf-spine:spines=2,leaves=2,hosts=4"))))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SDN_PROBE_INTERVAL", "0.5")
+        patch.setenv("SDN_PROBE_INTERVAL", "0.3")
         patch.setenv("SDN_PROBE_MISSES", "10")
-        patch.setenv("SDN_DAMPING_HALF_LIFE", "5")
+        patch.setenv("SDN_DAMPING_HALF_LIFE", "4")
         with cloud_lab(str(plan), directory) as lab:
             lab.network.add_host(FREE_A, "leaf1", "f1")
             lab.network.add_host(FREE_B, "leaf2", "f2")

@@ -52,8 +52,8 @@ def until(done: Callable[[], bool], what: str) -> None:
 
 
 def reached(lab: CloudLab) -> None:
-    """Everybody reaches whom they must, before long."""
-    until(lambda: lab.differences(4) == "", "everybody is reached")
+    """Everybody reaches whom they must, before long: what was lost meanwhile is not waited for, but sent again."""
+    until(lambda: lab.differences(4, timeout=1.0) == "", "everybody is reached")
 
 
 def told(client: Client, reason: str) -> set[str]:

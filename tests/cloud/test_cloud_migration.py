@@ -177,11 +177,11 @@ def test_nothing_is_lost_with_a_connection(lab: CloudLab, target: pb.Binding) ->
 
 
 def settled_path(lab: CloudLab, name: str) -> list[pb.PathHop]:
-    """The path of a connection once it is in the switches; the watch tells."""
+    """The path of a connection once it is in the switches, or even verified already; the watch tells."""
     with lab.client.connections.watch() as changes:
         for change in changes:
             status = change.resource.status
-            if change.resource.name == name and status.state == pb.PROGRAMMED:
+            if change.resource.name == name and status.state in (pb.PROGRAMMED, pb.VERIFIED):
                 return list(status.path)
     raise AssertionError("the watch ended")
 

@@ -31,7 +31,7 @@ def rehearse(sim: Simulation, *commands: Command) -> Plan:
 
 def settle(sim: Simulation) -> None:
     """All that follows by itself, without probes, which find links that nobody could foresee."""
-    for _ in range(5):
+    for _ in range(12):
         sim.turn()
         sim.now += 1.1
 

@@ -10,7 +10,7 @@ import grpc
 import pytest
 
 from sdn.client import ApiError, Client
-from sdn.lab.daemon import Daemon
+from sdn.lab.daemon import Daemon, free_port
 from sdn.v1 import resources_pb2 as pb
 
 pytestmark = pytest.mark.system
@@ -46,7 +46,7 @@ def networks(client: Client) -> list[str]:
 
 
 def test_a_full_disk_refuses_writes_and_nothing_else(disk: Path) -> None:
-    daemon = Daemon(disk)
+    daemon = Daemon(disk, openflow=free_port(), grpc=free_port())
     with daemon, Client(daemon.address) as client:
         daemon.wait_answers(client)
         client.tenants.create(pb.Tenant(name="tenants/t"))

@@ -257,7 +257,6 @@ def test_lookups(store: Store) -> None:
     assert set(store.users(f"{A}/ports/p")) == {f"{A}/connections/c"}
     assert list(store.users("tenants/b")) == []
     assert store.router_of(f"{A}/subnets/s") == f"{A}/routers/r"
-    assert store.port_by_binding("leaf1", "e1") == f"{A}/ports/p"
     assert store.connection_between(f"{A}/ports/q", f"{A}/ports/p") == f"{A}/connections/c"
     assert [s.name for s in store.subnets_of(f"{A}/networks/n")] == [f"{A}/subnets/s"]
     assert store.subnet_of(f"{A}/networks/n", ip_address("10.0.0.77")) == store.objects[f"{A}/subnets/s"]

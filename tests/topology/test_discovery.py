@@ -326,16 +326,6 @@ def test_a_loaded_link_that_is_gone_ends():
     assert gone.links() == []
 
 
-def test_a_switch_that_is_gone_for_good_can_be_forgotten():
-    world = linked()
-    world.discovery.forget_switch(2)
-    assert world.links() == [LINK]
-    world.disconnect(2)
-    world.discovery.forget_switch(2)
-    assert world.links() == []
-    assert world.discovery.switches() == [1]
-
-
 @pytest.mark.parametrize(
     "text",
     [
@@ -362,7 +352,6 @@ def test_events_of_unknown_switches_are_ignored():
     discovery.port_changed(1, SwitchPort(1, "a", b"", True), 0.0)
     discovery.port_removed(1, 1)
     discovery.set_bound(1, 1, True, 0.0)
-    discovery.forget_switch(1)
     assert discovery.switches() == []
     assert discovery.ports(1) == ()
     with pytest.raises(ValueError, match="key"):
