@@ -179,10 +179,15 @@ class Bench:
             time.sleep(0.05)
         raise SystemExit(f"{flow} does not take {link.a} - {link.b} again within {_PATIENCE:g} s")
 
-    def await_flows(self, plan: dict[DeclaredLink, Flow]) -> None:
-        """Return when all routes are back: call it before nobody can bring them back any more."""
+    def await_all(self, plan: dict[DeclaredLink, Flow], client: Client) -> None:
+        """Return when all routes and repair entries are back: call it before nobody can bring them back any more."""
         for link, flow in plan.items():
             self.await_flow(flow, link)
+        end = time.monotonic() + _PATIENCE
+        while not {switch.repair for switch in client.topology().switches} <= {"READY", "OFF"}:
+            if time.monotonic() > end:
+                raise SystemExit(f"switches are not ready to repair within {_PATIENCE:g} s")
+            time.sleep(0.05)
 
     def sample(self, stream: Stream, flow: Flow, cut: str) -> Sample:
         """A stream, and in it one failure: the link with this end. '': none."""
@@ -280,7 +285,7 @@ def measure(spec: str, rate: int, window: float) -> dict[str, Series]:
                 found["floor"] = made.series(stream, plan, client, fail=False)
             found["alive" + suffix] = made.series(stream, plan, client, fail=True)
             client.wait_ready(_PATIENCE)
-            made.await_flows(plan)
+            made.await_all(plan, client)
             made.daemon.stop(kill=True)
             found["stopped" + suffix] = made.series(stream, plan, None, fail=True)
     return found
@@ -301,7 +306,7 @@ def measure_silent(spec: str, rate: int, window: float, interval: int, *, alive:
             if running is None:
                 made.await_watched()
                 client.wait_ready(_PATIENCE)
-                made.await_flows(plan)
+                made.await_all(plan, client)
                 made.daemon.stop(kill=True)
             for silent in SILENT:
                 made.silent = silent
