@@ -33,7 +33,7 @@ LONGEST_FIRST = ("tests/system", "tests/bench", "tests/cloud")
 """Where tests take minutes: taken first, so that both processes end at the same time."""
 ONE_PIECE = ("tests/system", "tests/bench")
 """Whose modules must not run at once."""
-END_SECONDS = 60.0
+END_SECONDS = 120.0
 """What a process may take to end its labs on a busy machine; pytest-xdist alone would wait for ten."""
 _processes: list[Any] = []
 
@@ -86,6 +86,17 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
 def pytest_testnodeready(node: Any) -> None:
     """A process has started."""
     _processes.append(node)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Whoever swallows the exception of an interrupt ends with its test, and no other one begins."""
+
+    def stop(number: int, frame: object) -> None:
+        session.shouldstop = "interrupted"
+        raise KeyboardInterrupt
+
+    if _is_one_of_several(session.config):
+        signal.signal(signal.SIGINT, stop)
 
 
 def pytest_keyboard_interrupt() -> None:

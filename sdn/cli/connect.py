@@ -90,6 +90,7 @@ def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--reverse", type=BandwidthType(), default=0, help="From B to A; as much if not given."),
             click.option("--ceiling", type=BandwidthType(), default=0, help="Never more from A to B: 200M."),
             click.option("--reverse-ceiling", type=BandwidthType(), default=0, help="Never more from B to A."),
+            click.option("--shared-ceiling", is_flag=True, help="To several: never more to all of them together."),
             click.option("--protect", type=_SCOPES, help="Reserve a second path that shares none of these, or refuse."),
             click.option("--protect-if-possible", type=_SCOPES, help="The same, or go without."),
             click.option("--apart-from", multiple=True, metavar="CONNECTION", help="Share nothing with its paths."),
@@ -134,6 +135,7 @@ def connection_of(options: _Options) -> m.Connection:
     result.bandwidth_bps = options["bandwidth"]
     result.reverse_bandwidth_bps = options["reverse"]
     result.ceiling_bps, result.reverse_ceiling_bps = options["ceiling"], options["reverse_ceiling"]
+    result.shared_ceiling = options["shared_ceiling"]
     result.calendar.CopyFrom(_calendar(options))
     result.service_level, result.priority = options["level"], options["priority"]
     result.hold_priority = options["hold"]

@@ -36,7 +36,7 @@ def _fields(message: Any) -> Iterator[Line]:
         if field.name in ("name", "metadata", "status", "quota", "limits", "migration_target"):
             continue
         value = getattr(message, field.name)
-        if field.name in ("sources", "targets", "leg_of", "left_out") and not value:
+        if field.name in ("sources", "targets", "leg_of", "left_out", "shared_ceiling") and not value:
             continue
         if field.name == "usage":
             yield (

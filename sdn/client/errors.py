@@ -35,10 +35,14 @@ _TLS = (
 
 @dataclass(frozen=True, slots=True)
 class FieldViolation:
-    """One thing wrong with a request. field: path in the request (``port.addresses[1]``), empty for the whole of it."""
+    """One thing wrong with a request. field: path in the request (``port.addresses[1]``), empty for the whole of it.
+
+    reason: of a refused connection in one word, as a status says it (``LatencyTooHigh``); empty for others.
+    """
 
     field: str
     description: str
+    reason: str = ""
 
     def __str__(self) -> str:
         return f"{self.field}: {self.description}" if self.field else self.description
@@ -96,7 +100,7 @@ class ApiError(Exception):
         found = _by_type(details)
         bad = next(iter(found[error_details_pb2.BadRequest]), error_details_pb2.BadRequest())
         info = next(iter(found[error_details_pb2.ErrorInfo]), error_details_pb2.ErrorInfo())
-        violations = tuple(FieldViolation(v.field, v.description) for v in bad.field_violations)
+        violations = tuple(FieldViolation(v.field, v.description, v.reason) for v in bad.field_violations)
         return cls(code, text, violations, info.reason, _for_programs(found, dict(info.metadata)))
 
 

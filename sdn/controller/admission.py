@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from sdn.controller.asking import asks_anew, placed
 from sdn.controller.circuits import Ends
-from sdn.controller.displacing import displace
+from sdn.controller.demands import Demand
+from sdn.controller.displacing import Wanted, displace
 from sdn.controller.pathnumbers import PathNumbers, no_numbers
 from sdn.controller.placing import NOT_NOW, Grant, Placer
 from sdn.model.calendar import ALWAYS
-from sdn.model.errors import Exhausted, InvalidInput, Refused, SdnError
+from sdn.model.errors import Exhausted, InvalidInput, SdnError
 from sdn.model.intent import Connection, Resource
 from sdn.routing.admission import Reservation
 from sdn.store import Change, Store
+
+
+@dataclass(frozen=True, slots=True)
+class _Try:
+    """What a trial has done. before: what others had, by key; found: who gets what; refuse: told who gets nothing, and
+    why; raises to end the trial."""
+
+    before: dict[str, Reservation]
+    found: dict[str, Grant]
+    refuse: Callable[[Connection, SdnError], None]
 
 
 class Admission:
@@ -42,50 +53,94 @@ class Admission:
         new = {change.name: change.new for change in changes if change.new is not None}
         before = {key: held for change in asking for key, held in self._placer.held(change.name)}
         found: dict[str, Grant] = {}
+        by_name = {change.name: change for change in asking}
+
+        def refuse(connection: Connection, error: SdnError) -> None:
+            if not _joins(by_name[connection.name], changes) and (strict or not _waits(connection, error)):
+                # A leg that does not merely join is there because of a command about the whole.
+                raise placed(error, fields(connection.leg_of or connection.name)) from None
+
         for key in before:
             ledger.release(key)
         try:
-            for change in asking:
-                if not isinstance(change.new, Connection):
-                    continue
-                try:
-                    self._take(change.new, new, before, found)
-                except NOT_NOW as error:
-                    if not _joins(change, changes) and (strict or not _waits(change.new, error)):
-                        # A leg that does not merely join is there because of a command about the whole.
-                        raise placed(error, fields(change.new.leg_of or change.name)) from None
+            asked = [change.new for change in asking if isinstance(change.new, Connection)]
+            self._take_all(asked, new, _Try(before, found, refuse))
         finally:
-            for name in found:
-                self._placer.release(name)
-            for key, held in before.items():
-                ledger.put_back(key, held)
-        asked = [change.name for change in asking if not _joins(change, changes)]
-        routes = [path for name in asked if name in found for path in found[name].routes if path is not None]
+            self._undo(before, found)
+        those = [change.name for change in asking if not _joins(change, changes)]
+        routes = [path for name in those if name in found for path in found[name].routes if path is not None]
         if not self._ways.has_room(routes):
             raise placed(no_numbers(), "")
         return found
 
-    def _take(
-        self,
-        connection: Connection,
-        new: Mapping[str, Resource],
-        before: dict[str, Reservation],
-        found: dict[str, Grant],
-    ) -> None:
-        """Reserve its paths, for the time being. before, found: see ``admit``."""
-        grant = self._fitting(connection, new)
-        if grant is None:
-            return
-        ledger = self._placer.ledger
-        for key in grant.displaced:
-            held_by_other = ledger.held(key)
-            assert held_by_other is not None
-            before[key] = held_by_other
-            ledger.release(key)
-        self._placer.reserve(connection, grant.routes)
-        found[connection.name] = grant
+    def together(self, connections: Sequence[Connection]) -> dict[str, Grant]:
+        """Paths for legs that have none, all of them or an error as of ``admit``; nothing is kept."""
+        before: dict[str, Reservation] = {}
+        found: dict[str, Grant] = {}
 
-    def _fitting(self, connection: Connection, new: Mapping[str, Resource]) -> Grant | None:
+        def refuse(_: Connection, error: SdnError) -> None:
+            raise error
+
+        try:
+            self._take_all(connections, {leg.name: leg for leg in connections}, _Try(before, found, refuse))
+        finally:
+            self._undo(before, found)
+        return found
+
+    def _undo(self, before: Mapping[str, Reservation], found: Mapping[str, Grant]) -> None:
+        for name in found:
+            self._placer.release(name)
+        for key, held in before.items():
+            self._placer.ledger.put_back(key, held)
+
+    def _take_all(self, connections: Sequence[Connection], new: Mapping[str, Resource], trial: _Try) -> None:
+        """Reserve paths of all that get some, for the time being.
+
+        Legs that have to displace others do so at the end, those of one connection together.
+        """
+        late: dict[str, list[tuple[Wanted, SdnError]]] = {}
+        for connection in connections:
+            demand: Demand | None = None
+            try:
+                demand = self._demand(connection, new)
+                if demand is not None:
+                    routes = self._placer.search_for(connection, demand, or_without=False)
+                    self._placer.reserve(connection, routes)
+                    trial.found[connection.name] = Grant(routes)
+            except NOT_NOW as error:
+                if demand is None or not connection.priority or isinstance(error, InvalidInput):
+                    trial.refuse(connection, error)
+                elif connection.leg_of:
+                    late.setdefault(connection.leg_of, []).append(((connection, demand), error))
+                else:
+                    self._displace([((connection, demand), error)], new, trial)
+        for wanted in late.values():
+            self._displace(wanted, new, trial)
+
+    def _displace(self, wanted: list[tuple[Wanted, SdnError]], new: Mapping[str, Resource], trial: _Try) -> None:
+        """Let others give back what these need, where that helps."""
+        displacement = None
+        try:
+            displacement = displace(self._placer, [one for one, _ in wanted], lambda name: self._other(name, new))
+        except Exhausted as error:
+            wanted = [(one, error) for one, _ in wanted]
+        if displacement is None:
+            for (connection, _), reason in wanted:
+                trial.refuse(connection, reason)
+            return
+        ledger, keys = self._placer.ledger, displacement.keys
+        for key in keys:
+            held = ledger.held(key)
+            assert held is not None
+            trial.before[key] = held
+            ledger.release(key)
+        for ((connection, _), _), routes in zip(wanted, displacement.routes, strict=True):
+            self._placer.reserve(connection, routes)
+            trial.found[connection.name] = Grant(routes, keys)
+            keys = ()
+
+    def _demand(self, connection: Connection, new: Mapping[str, Resource]) -> Demand | None:
+        """What it asks for; None while an end is attached nowhere."""
         self._ends.check_no_link(connection)
         a, b = (self._ends.locate(end, new) for end in (connection.a, connection.b))
         if a is None or b is None:
@@ -94,21 +149,15 @@ class Admission:
         demand = self._placer.demands.of(connection, a, b, beside, avoiding=False)
         if connection.calendar != ALWAYS and not self._placer.windows(connection):
             raise InvalidInput.of("calendar.end", "that time is over", "Give a time to come.")
-        try:
-            return Grant(self._placer.search_for(connection, demand, or_without=False))
-        except (Refused, Exhausted):
-            if not connection.priority:
-                raise
-            found = displace(
-                self._placer, connection, demand, lambda name: None if name in new else self._connection(name)
-            )
-            if found is None:
-                raise
-            return Grant(found.routes, found.keys)
+        return demand
 
-    def _connection(self, name: str) -> Connection | None:
+    def _other(self, name: str, new: Mapping[str, Resource]) -> Connection | None:
+        """One that may be displaced: not of this transaction, nor a leg of what is in it with another one."""
         found = self._store.objects.get(name)
-        return found if isinstance(found, Connection) else None
+        if not isinstance(found, Connection) or name in new:
+            return None
+        legs = () if not found.leg_of else (found.leg_of, *self._store.legs(found.leg_of))
+        return None if any(leg in new for leg in legs) else found
 
 
 def _waits(connection: Connection, error: SdnError) -> bool:

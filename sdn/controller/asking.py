@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from sdn.model.errors import SdnError
-from sdn.model.intent import Connection
+from dataclasses import replace
+
+from sdn.model.errors import SdnError, Violation
+from sdn.model.intent import Connection, Resource
 from sdn.model.status import State
 from sdn.store import Change
 
@@ -17,6 +19,7 @@ REASONS = {
     "explicit_path": "PathNotThere",
     "protection": "NoProtection",
     "constraints": "UnknownName",
+    "calendar": "TimeOver",
     "max_latency": "LatencyTooHigh",
     "max_hops": "TooManyHops",
     "max_cost": "CostTooHigh",
@@ -29,9 +32,23 @@ REASONS = {
 """By the first part of the field that stands in the way, without an index."""
 
 
-def reason_of(field: str) -> str:
+def reason_of(violation: Violation) -> str:
     """Why a connection has no path, in one word."""
-    return REASONS.get(field.partition(".")[0].partition("[")[0], "NotPossible")
+    return violation.word or REASONS.get(violation.field.partition(".")[0].partition("[")[0], "NotPossible")
+
+
+def is_placed(resource: Resource | None) -> bool:
+    """Whether this is a connection with paths of its own, and not one that has legs."""
+    return isinstance(resource, Connection) and not resource.many
+
+
+def pinned_to(connection: Connection, pin: tuple[str, ...]) -> Connection:
+    """A connection with the path to which it is pinned (() if it is not) as the only one that it asks for."""
+    if not pin:
+        return connection
+    # What the path was to pass or use is on it; what it was to avoid may have come to it since.
+    free = replace(connection.constraints, via=(), include_switches=(), include_links=(), include_risk_groups=())
+    return replace(connection, constraints=replace(free, explicit_path=pin))
 
 
 def asks_anew(change: Change) -> bool:
@@ -63,8 +80,8 @@ _FIELDS = {
 
 
 def placed(error: SdnError, prefix: str) -> SdnError:
-    """An error of a search with its fields as those of the connection, behind a prefix."""
-    violations = (v.at((prefix + _field(v.field)).rstrip(".")) for v in error.violations)
+    """An error of a search with its fields as those of the connection, behind a prefix, and its reasons as words."""
+    violations = (replace(v, field=(prefix + _field(v.field)).rstrip("."), word=reason_of(v)) for v in error.violations)
     return type(error)(*violations)
 
 

@@ -98,7 +98,7 @@ class Ends:
             if state is not None:
                 named = " - ".join(":".join(side) for side in (state.a, state.b))
                 remedy = "Use an interface that leads out of the network."
-                raise InvalidInput.of(field, f"{end} is an end of the link {named}", remedy)
+                raise InvalidInput.of(field, f"{end} is an end of the link {named}", remedy, word="EndIsLink")
 
     def _facts(self, key: str) -> PortFacts:
         place, number = self._attachments.place_and_number(key)

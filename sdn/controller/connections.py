@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from sdn.controller.admission import Admission
-from sdn.controller.asking import asks_anew
+from sdn.controller.asking import asks_anew, is_placed, pinned_to
 from sdn.controller.attachments import Attachments
 from sdn.controller.calendars import Calendars
 from sdn.controller.circuits import Ends
@@ -26,11 +26,12 @@ from sdn.controller.pathnames import PathNames
 from sdn.controller.placing import NOT_NOW, Grant, Placer, Routes, backup_of, holder_of, recovery_order
 from sdn.controller.steering import Confirmed, Steerings, Target, Wish
 from sdn.controller.troubles import Trouble, Troubles, iso
+from sdn.controller.wholes import Wholes
 from sdn.model.calendar import ALWAYS, active
 from sdn.model.circuit import is_circuit_end
 from sdn.model.errors import Exhausted, Refused
 from sdn.model.ids import Dpid, Kind
-from sdn.model.intent import Connection, Resource
+from sdn.model.intent import Connection
 from sdn.model.request import Exclusion
 from sdn.model.route import Path
 from sdn.model.status import PathHop, State
@@ -79,6 +80,7 @@ class Connections:
         self._changed: dict[str, None] = {}
         self._lives = lives
         self._troubles = Troubles(self._ledger, lives)
+        self._wholes = Wholes(store, self._ledger, lives, self.admission, self.as_placed)
         self.records = Records(store, topology, self.placer, self._steerings, lives, saved)
         self._calendars = Calendars()
         self._left = 0
@@ -105,7 +107,7 @@ class Connections:
     def apply(self, changes: tuple[Change, ...], found: Mapping[str, Grant]) -> None:
         """Connections were created, updated or deleted, with the paths that ``admit`` found."""
         asking = [change for change in changes if asks_anew(change)]
-        self._changed.update((change.name, None) for change in changes if _is_placed(change.new))
+        self._changed.update((change.name, None) for change in changes if is_placed(change.new))
         for change in asking:
             self._withdraw(change.name)
             self.records.drop(change.name)
@@ -184,6 +186,7 @@ class Connections:
         self._left = SEARCHES
         while self._changed and self._left > 0:
             changed, self._changed = self._changed, {}
+            self._wholes.begin()
             order = sorted(changed, key=self._order)
             for index, name in enumerate(order):
                 if self._left <= 0:
@@ -337,6 +340,8 @@ class Connections:
         """Its paths, reserved: those it has, as far as they are there; raises as NOT_NOW says."""
         name = connection.name
         self.records.restore(connection)
+        if self._wholes.waits(connection):
+            self._regain(connection)
         connection = self.as_placed(connection)
         held = self.placer.routes(name)
         if held is None or (held.backup is None and connection.protection.mode != "NONE"):
@@ -353,15 +358,21 @@ class Connections:
             self._trouble[name] = Trouble(state, "Unprotected", str(found.missing))
         return found.routes
 
+    def _regain(self, leg: Connection) -> None:
+        """Reserve paths for all legs of a connection that was displaced; raises as NOT_NOW says."""
+        self._left -= DISPLACING if leg.priority else 1
+        for name, grant in self._wholes.grants(leg).items():
+            self._displace(grant.displaced, name)
+            found = self._store.objects[name]
+            assert isinstance(found, Connection)
+            self.placer.reserve(found, grant.routes)
+            self._lives.admit(name)
+            self._trouble.pop(name, None)
+            self._changed[name] = None
+
     def as_placed(self, connection: Connection) -> Connection:
         """A connection with the path to which it is pinned as the only one that it asks for."""
-        pin = self._lives.pin(connection.name)
-        if not pin:
-            return connection
-        rest = connection.constraints
-        # What the path was to pass or use is on it; what it was to avoid may have come to it since.
-        free = replace(rest, via=(), include_switches=(), include_links=(), include_risk_groups=())
-        return replace(connection, constraints=replace(free, explicit_path=pin))
+        return pinned_to(connection, self._lives.pin(connection.name))
 
     def _take_from_others(self, connection: Connection, a: Dpid, b: Dpid) -> bool:
         """Paths for a connection that does not fit, where others of less priority can go; whether there are any."""
@@ -371,26 +382,19 @@ class Connections:
         demand = self.placer.demands.of(connection, a, b)
         if self._lives.admitted(connection.name):
             demand = replace(demand, required=False)
-        found = displace(self.placer, connection, demand, self._connection)
+        found = displace(self.placer, [(connection, demand)], self._connection)
         if found is None:
             return False
         self._displace(found.keys, connection.name)
-        self.placer.reserve(connection, found.routes)
+        self.placer.reserve(connection, *found.routes)
         return True
 
     def _connection(self, name: str) -> Connection | None:
         """One that has paths itself; None where there is none."""
         found = self._store.objects.get(name)
-        return found if isinstance(found, Connection) and _is_placed(found) else None
-
-    # Inside: what is held
+        return found if isinstance(found, Connection) and is_placed(found) else None
 
     def _withdraw(self, name: str) -> None:
         """Give the paths back; others that wait for room are tried."""
         if self.placer.release(name):
             self._changed.update(dict.fromkeys(self._trouble))
-
-
-def _is_placed(resource: Resource | None) -> bool:
-    """Whether this is a connection with paths of its own, and not one that has legs."""
-    return isinstance(resource, Connection) and not resource.many

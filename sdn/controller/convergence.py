@@ -14,10 +14,9 @@ from collections.abc import Callable, Iterable, Mapping
 
 from sdn.controller import epochs
 from sdn.controller.fleet import Fleet
-from sdn.controller.holding import HeldRepairs
-from sdn.controller.lingering import Fading, Lingering
+from sdn.controller.lingering import Fading, Inherited, Lingering
 from sdn.controller.outlook import Outlook
-from sdn.controller.treechanges import TreeChanges
+from sdn.controller.repairchanges import RepairChanges
 from sdn.controller.versions import VersionedRoutes, VersionsOf, item, same_ports
 from sdn.model.ids import Dpid
 from sdn.model.route import EPOCHS, NextHops, Repair, RepairHops, Reroute, unversioned, version
@@ -45,12 +44,12 @@ class Convergence:
         """saved: as before a restart."""
         self._compiler, self.paths, self._fleet = compiler, paths, fleet
         self._generation, self._repair_of = generation, repair_of
-        self._begun = False
         self._peers: dict[tuple[Dpid, int], Dpid] = {}
         self._restored = saved
         self._routes = VersionedRoutes(compiler, saved.current)
         self._versions: dict[Dpid, VersionsOf] = {}
         self._lingering: Lingering[NextHops] = Lingering()
+        self.inherited = Inherited()
         self._pending: list[list[Reroute]] = []
         self._risky: set[Dpid] = set()
         self._postponed: dict[Dpid, None] = {}
@@ -60,8 +59,7 @@ class Convergence:
         """Of these, those without links that are alive."""
         self._resting: dict[Dpid, Fading] = {}
         """Versions that are no more: a cache may still know them, so their epochs are not given again at once."""
-        self._held = HeldRepairs()
-        self._trees = TreeChanges(compiler.repairs_of, compiler.programs)
+        self._repairs = RepairChanges(compiler, self._routes)
         self._changed: dict[Dpid, None] = {}
         """Destinations whose record is another one."""
 
@@ -76,11 +74,11 @@ class Convergence:
         for link in changes.new:
             for end in (link.a, link.b):
                 self._peers[end.dpid, end.port] = link.other(end).dpid
-        self._trees.add_links(changes.new)
+        self._repairs.add_links(changes.new)
 
     def take(self, reroutes: list[Reroute], risky: Iterable[Dpid] = ()) -> None:
         """Other next hops are wanted; risky: see ShortestPaths."""
-        if not self._begun:
+        if not self._repairs.begun:
             self._routes.set(self._routes.named(reroutes))
         elif reroutes:
             self._pending.append(reroutes)
@@ -89,16 +87,25 @@ class Convergence:
     def set_repairs(self, repairs: list[Repair], now: float) -> None:
         """Other repair hops are wanted. They wait while packets may be on their way by repair."""
         if repairs:
-            self._repair(self._held.take(repairs, now, *self._disturbed()))
+            self._repairs.take(repairs, self._building(), now, *self._disturbed())
+
+    def adopt(self, reroutes: list[Reroute], repairs: list[Repair], since: float) -> None:
+        """Switches hold this, and not what is wanted, which is given to them as any other change is."""
+        others = {destination: None for _, destination, _ in reroutes}
+        self._postponed.update(others)
+        self._routes.set(self._routes.named(reroutes))
+        wanted = [(dpid, d, self._repair_of(dpid, d)) for dpid, d, _ in repairs]
+        self._repairs.adopt(repairs)
+        self._repairs.take(wanted, {}, since, others, ())
 
     @property
     def holds_repairs(self) -> bool:
         """Whether repair hops wait; those that are to be no more do not count."""
-        return self._held.urgent
+        return self._repairs.urgent
 
     def trees_waiting(self, dpid: Dpid) -> set[Dpid]:
         """Destinations for which a switch is still to be given other repair hops. O(destinations)."""
-        return self._trees.waiting(dpid)
+        return self._repairs.waiting(dpid)
 
     def records(self) -> dict[str, str | None]:
         """Records to put (None: delete) in the bucket ``epochs`` since the last call."""
@@ -123,12 +130,12 @@ class Convergence:
     @property
     def settled(self) -> bool:
         """Whether all that is wanted has been given, and nothing former is left."""
-        waiting = self._versions or self._postponed or self._pending or self._held or self._trees
+        waiting = self._versions or self._postponed or self._pending or self._repairs
         return not (waiting or self._lingering.names())
 
     def settle(self, now: float) -> None:
         """Take the steps that are due. Call it once before each compile, when switches are written to."""
-        self._begun = True
+        self._repairs.begun = True
         away = frozenset(Dpid(dpid) for dpid in self._compiler.programs if not self._live(dpid))
         moved, self._away = away != self._away, away
         self._alone = away - {dpid for dpid, _ in self._peers} if away else away
@@ -139,18 +146,18 @@ class Convergence:
         rested = [name for name, fading in self._resting.items() if fading.over(now, self._left)]
         for name in rested:
             del self._resting[name]
-        cleared = bool(over) | bool(rested) | self._lingering.step(now, self._fleet.confirmed)
+        cleared = bool(over or rested) | self.inherited.step(now) | self._lingering.step(now, self._fleet.confirmed)
         freed = [self._advance(d, versions, now) for d, versions in list(self._versions.items())]
         placed = self._place() if self._pending else set()
         if self._postponed and (moved or cleared or any(freed)):
             for destination in [destination for destination in self._postponed if destination not in placed]:
                 self._judge(destination)
-        if self._held:
-            self._repair(self._held.release(now, *self._disturbed()))
+        if self._repairs:
+            self._repairs.take([], self._building(), now, *self._disturbed())
 
     def settle_trees(self, now: float) -> None:
         """Give switches the repair hops they may have by now. Call it once before each compile, when all are told."""
-        self._routes.set_repairs(self._trees.step(now, self._generation(), self._away, self._fleet.confirmed))
+        self._repairs.step(now, self._generation(), self._away, self._fleet.confirmed)
 
     def _left(self, dpid: Dpid, generation: int) -> bool:
         """Whether a switch does nothing any more of what was before a generation.
@@ -175,7 +182,7 @@ class Convergence:
             last = {(dpid, destination): hops for some in pending for dpid, destination, hops in some}
             reroutes = [(*key, hops) for key, hops in last.items()]
         known = {destination for _, destination, _ in reroutes}
-        slow = known & (risky | self._versions.keys() | self._postponed.keys())
+        slow = known & (risky | self._versions.keys() | self._postponed.keys() | self.inherited.all)
         uneasy = self._lingering.names()
         slow.update(d for d in known - slow if self._routes.name(d) in uneasy and not self._is_calm(d))
         if slow:
@@ -229,6 +236,9 @@ class Convergence:
         """Bring one destination as far as it can be brought now."""
         if not self._is_destination(destination):
             self._forget(destination)
+            return
+        if destination in self.inherited.all:
+            self._postponed[destination] = None
             return
         outlook = self._outlook(destination)
         changed = outlook.changed
@@ -327,7 +337,7 @@ class Convergence:
                 items.append(item(dpid, name, hops, stamped=stamped))
                 leaving.add(dpid)
         self._routes.set(items)
-        self._trees.forget(version(destination, old))
+        self._repairs.forget(version(destination, old))
         self._routes.epochs[destination] = new
         versions.draining[old] = Fading(self._generation(), leaving)
         versions.building, versions.built = None, None
@@ -337,7 +347,7 @@ class Convergence:
     def _drop(self, destination: Dpid, epoch: int) -> None:
         """A version is not needed any more. O(switches)."""
         name = version(destination, epoch)
-        self._trees.forget(name)
+        self._repairs.forget(name)
         self._resting[name] = Fading(self._generation(), {dpid for dpid, _ in self._routes.holders(name)})
         self._routes.drop(destination, epoch)
 
@@ -369,8 +379,6 @@ class Convergence:
     def _disturbed(self) -> tuple[set[Dpid], set[Dpid]]:
         """Busy and uneasy destinations (HeldRepairs): packets may be on their way by repair to those of which some
         switch had only next hops that are dead, until all have confirmed others."""
-        if not self._begun:
-            return set(), set()
         peers = self._peers
         dead = (
             unversioned(name)
@@ -378,18 +386,10 @@ class Convergence:
             if hops is not None and not any((dpid, port) in peers for port in hops.ports)
         )
         moving = (destination for destination, versions in self._versions.items() if versions.moving)
-        return {*moving, *dead}, {unversioned(name) for name in self._lingering.names()}
+        return {*moving, *dead, *self.inherited.others}, {unversioned(name) for name in self._lingering.names()}
 
-    def _repair(self, repairs: list[Repair]) -> None:
-        if not self._begun:
-            self._routes.set_repairs([(dpid, self._routes.name(d), hops) for dpid, d, hops in repairs])
-            return
-        if self._versions:
-            building = {d: versions.building for d, versions in self._versions.items() if versions.building is not None}
-            self._routes.set_repairs(
-                [(dpid, version(d, building[d]), hops) for dpid, d, hops in repairs if d in building]
-            )
-        self._trees.want((dpid, self._routes.name(d), hops) for dpid, d, hops in repairs)
+    def _building(self) -> dict[Dpid, int]:
+        return {d: versions.building for d, versions in self._versions.items() if versions.building is not None}
 
     def _live(self, dpid: int) -> bool:
         switch = self._fleet.get(Dpid(dpid))

@@ -173,6 +173,8 @@ class Controller:
             self.repairs.follow(now)
             self.parts.convergence.settle_trees(now)
             self.parts.confirmation.compile()
+            if self.parts.adoption.take(now):
+                self.parts.confirmation.compile()
             for switch in self.fleet.waiting():
                 adoption = self.parts.confirmation.adopt(switch)
                 self.reporter.adopted(self.topology.name_of(switch.dpid), adoption)

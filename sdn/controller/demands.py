@@ -130,7 +130,8 @@ class Demands:
         for index, end, word in ((0, a, "a"), (len(steps) - 1, b, "b")):
             if steps[index][0] != end:
                 reason = f"the path is at {names[index]} there, and the port {word} at {self._topology.name_of(end)}"
-                raise InvalidInput.of(f"constraints.explicit_path[{index}]", reason, "Give all switches of the path.")
+                remedy = "Give all switches of the path."
+                raise InvalidInput.of(f"constraints.explicit_path[{index}]", reason, remedy, word="PathNotThere")
         only = {
             end
             for (near, port), (far, _) in pairwise(steps)

@@ -2,12 +2,14 @@
 
 An edge is there for as long as both ends are attached, whether the connection has a path or not: a ceiling bounds what
 the ends send to each other, not a path. The number of a meter stays with a connection and direction until that has no
-ceiling any more.
+ceiling any more. Where all legs of a connection of many ends share a ceiling, its meter is an edge of that connection
+itself, for as long as a leg has it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from sdn.model.errors import Exhausted
 from sdn.model.ids import Kind
@@ -29,6 +31,10 @@ class Edges:
     def __init__(self, store: Store, set_edge: SetEdge) -> None:
         self._store = store
         self._set_edge = set_edge
+        self._whole_of: dict[str, str] = {}
+        """By leg that shares a ceiling: whose it is."""
+        self._sharing: dict[str, set[str]] = {}
+        """The legs that share one, by whose it is."""
 
     def load(self) -> None:
         """The daemon has started: give back what belongs to connections that are gone."""
@@ -46,12 +52,10 @@ class Edges:
         """
         if a is None or b is None:
             self._set_edge(connection.name, None)
+            self._leave(connection.name, for_good=False)
             return
         try:
-            there, back = (
-                self._ceiling(connection.name, direction, rate)
-                for direction, rate in zip(_DIRECTIONS, (connection.ceiling, connection.reverse_ceiling), strict=True)
-            )
+            there, back = self._ceilings(connection, a, b)
         except Exhausted as error:
             self._set_edge(connection.name, None)
             raise Exhausted(*(violation.at("ceiling") for violation in error.violations)) from None
@@ -69,6 +73,45 @@ class Edges:
         self._set_edge(name, None)
         for direction in _DIRECTIONS:
             self._store.numbers.release(_POOL, f"{name}|{direction}")
+        self._leave(name, for_good=True)
+
+    def _ceilings(self, connection: Connection, a: PortFacts, b: PortFacts) -> list[Ceiling | None]:
+        """From a to b, and from b to a; raises Exhausted."""
+        found = []
+        whole = self._store.objects.get(connection.leg_of)
+        shares = isinstance(whole, Connection) and whole.shared_ceiling
+        if not shares:
+            self._leave(connection.name, for_good=True)
+        for direction, rate in zip(_DIRECTIONS, (connection.ceiling, connection.reverse_ceiling), strict=True):
+            if shares and isinstance(whole, Connection) and direction == _DIRECTIONS[not whole.from_one]:
+                self._ceiling(connection.name, direction, 0)
+                found.append(self._of_all(connection, whole, direction, rate, a if whole.from_one else b))
+            else:
+                found.append(self._ceiling(connection.name, direction, rate))
+        return found
+
+    def _of_all(self, leg: Connection, whole: Connection, direction: str, rate: int, hub: PortFacts) -> Ceiling | None:
+        """The ceiling that all legs share, where the one port is."""
+        ceiling = self._ceiling(whole.name, direction, rate)
+        if ceiling is None:
+            return None
+        self._whole_of[leg.name] = whole.name
+        self._sharing.setdefault(whole.name, set()).add(leg.name)
+        sides = SideFacts(hub.service, 0, hub.dpids, ceiling), SideFacts(0, hub.service, ())
+        self._set_edge(whole.name, EdgeFacts(*sides, meter_alone=True))
+        return replace(ceiling, shared=True)
+
+    def _leave(self, leg: str, *, for_good: bool) -> None:
+        """A leg has no part in a ceiling any more; for_good: that has no number any more when nobody has."""
+        whole = self._whole_of.pop(leg, "")
+        if not whole:
+            return
+        self._sharing[whole].discard(leg)
+        if not self._sharing[whole]:
+            del self._sharing[whole]
+            self._set_edge(whole, None)
+            for direction in _DIRECTIONS if for_good else ():
+                self._store.numbers.release(_POOL, f"{whole}|{direction}")
 
     def _ceiling(self, name: str, direction: str, rate: int) -> Ceiling | None:
         key = f"{name}|{direction}"

@@ -77,3 +77,26 @@ class Lingering(Generic[Hops]):
                 for name, former in batch.hops.items():
                     for dpid, hops in former.items():
                         yield dpid, name, hops
+
+
+class Inherited:
+    """Destinations of which caches may know what a former daemon wrote before switches were read back, for a grace.
+
+    others: those for which switches hold other next hops than are wanted; both are empty when the grace is over.
+    """
+
+    def __init__(self) -> None:
+        self.all: frozenset[Dpid] = frozenset()
+        self.others: frozenset[Dpid] = frozenset()
+        self._until = 0.0
+
+    def begin(self, known: frozenset[Dpid], others: frozenset[Dpid], now: float) -> None:
+        """Switches were read back."""
+        self.all, self.others, self._until = known, others, now + GRACE
+
+    def step(self, now: float) -> bool:
+        """Whether that is over now, and was not before."""
+        if not self.all or now < self._until:
+            return False
+        self.all = self.others = frozenset()
+        return True

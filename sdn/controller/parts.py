@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from sdn.controller.adoption import RouteAdoption
 from sdn.controller.announcements import HOLDERS, Announcements
 from sdn.controller.attachments import Attachments
 from sdn.controller.audits import Audits
@@ -138,6 +139,7 @@ class Parts:
             repair_of=lambda dpid, destination: self.repairs.hops(dpid, destination),
             saved=self.epochs,
         )
+        self.adoption = RouteAdoption(self.compiler, self.fleet, self.convergence)
         self.repairs = Repairs(self.convergence, enabled=self.settings.repair)
         self.readiness = Readiness(self.compiler, self.fleet, self.repairs, self.topology)
         self.ready_links = ReadyLinks(

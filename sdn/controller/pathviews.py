@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice
 
 from sdn.controller.connections import Connections
-from sdn.controller.placing import Grant, Routes, holder_of
+from sdn.controller.placing import Grant, Routes, holder_of, whole_of
 from sdn.controller.reader import CheckedConnection, FoundPath, PathQuery
 from sdn.model.command import Put, Transaction
 from sdn.model.errors import Exhausted, InvalidInput, Refused
@@ -46,13 +46,20 @@ class PathViews:
             found = self.connections.admission.admit(prepared.changes, lambda _: "", strict=True)
         except (Refused, Exhausted) as error:
             return CheckedConnection(None, None, error.violations)
+        displaced = self._displaced(found)
         if stored.many:
-            return CheckedConnection(None, None, (), legs=tuple(self._legs(stored.name, prepared.changes, found)))
+            legs = tuple(self._legs(stored.name, prepared.changes, found))
+            return CheckedConnection(None, None, (), displaced, legs)
         grant = found.get(stored.name)
         if grant is None:
             return self._checked(stored, None if prepared.changes else self.connections.routes(stored.name))
-        displaced = dict.fromkeys(map(holder_of, grant.displaced))
-        return replace(self._checked(stored, grant.routes), displaced=tuple(sorted(displaced)))
+        return replace(self._checked(stored, grant.routes), displaced=displaced)
+
+    def _displaced(self, found: Mapping[str, Grant]) -> tuple[str, ...]:
+        """Who would go, those of many ends by their own name."""
+        names = {holder_of(key) for grant in found.values() for key in grant.displaced}
+        others = (self.store.objects[name] for name in names)
+        return tuple(sorted({whole_of(other) for other in others if isinstance(other, Connection)}))
 
     def _legs(
         self, whole: str, changes: tuple[Change, ...], found: Mapping[str, Grant]

@@ -52,10 +52,15 @@ class Placed:
     missing: Violation | None = None
 
 
-def _ends_of(path: Path) -> set[LinkEnd]:
+def ends_of(path: Path) -> set[LinkEnd]:
     """Both ends of each of its links."""
     steps = zip(path.switches, path.switches[1:], path.links, strict=False)
     return {end for near, far, (out, into) in steps for end in (LinkEnd(near, out), LinkEnd(far, into))}
+
+
+def _down(topology: TopologyState) -> list[tuple[tuple[str, str], tuple[str, str]]]:
+    """Links that are declared and not there."""
+    return [(state.a, state.b) for state in topology.link_states() if state.link is None]
 
 
 def backup_of(name: str) -> str:
@@ -68,6 +73,11 @@ def holder_of(key: str) -> str:
     return key.removesuffix(_BACKUP)
 
 
+def whole_of(connection: Connection) -> str:
+    """The connection that a leg belongs to, and of others themselves."""
+    return connection.leg_of or connection.name
+
+
 def recovery_order(connection: Connection) -> tuple[int, str]:
     """Who gets another path first when several have lost theirs: the lesser, that is the higher service level."""
     return -connection.level, connection.name
@@ -78,7 +88,7 @@ class Placer:
 
     def __init__(self, store: Store, topology: TopologyState, ledger: Ledger) -> None:
         self.ledger = ledger
-        self.finder = Finder(ledger.mesh, topology.show, topology.name_of)
+        self.finder = Finder(ledger.mesh, topology.show, topology.name_of, lambda: _down(topology))
         self.demands = Demands(store, topology, ledger, self.paths)
         self._names = store, topology
         self.now = 0
@@ -168,7 +178,7 @@ class Placer:
             return False
         avoided[name] = links | (before or frozenset())
         for key, reservation in held:
-            if links & _ends_of(reservation.path):
+            if links & ends_of(reservation.path):
                 self.ledger.release(key)
         switches = held[0][1].path.switches
         try:

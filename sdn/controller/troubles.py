@@ -33,7 +33,7 @@ class Troubles:
         """Why a connection has no path."""
         state = State.DEGRADED if self._lives.admitted(connection.name) else WITHOUT[connection.no_path]
         violation = error.violations[0]
-        reason = reason_of(violation.field)
+        reason = reason_of(violation)
         message = f"{violation.reason}. {violation.remedy}"
         by = self._lives.displaced(connection.name)
         if by and self._ledger.held(by) is not None:

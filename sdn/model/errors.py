@@ -43,13 +43,15 @@ class Violation:
 
     field: dotted path into the request (``ports[3].mac``), empty when it concerns the whole.
     reason: what is wrong. remedy: what the caller can do, a full sentence.
-    fact: what there is to say for programs.
+    fact: what there is to say for programs. word: the reason in one word for them (LatencyTooHigh), '' where the
+    error's class says all.
     """
 
     field: str
     reason: str
     remedy: str
     fact: Fact | None = dataclasses.field(default=None, compare=False)
+    word: str = dataclasses.field(default="", compare=False)
 
     def at(self, field: str) -> Violation:
         """The same in another field."""
@@ -68,9 +70,9 @@ class SdnError(Exception):
         super().__init__("; ".join(str(v) for v in violations))
 
     @classmethod
-    def of(cls, field: str, reason: str, remedy: str, fact: Fact | None = None) -> SdnError:
+    def of(cls, field: str, reason: str, remedy: str, fact: Fact | None = None, word: str = "") -> SdnError:
         """An error of this class with a single violation."""
-        return cls(Violation(field, reason, remedy, fact))
+        return cls(Violation(field, reason, remedy, fact, word))
 
 
 class InvalidInput(SdnError):

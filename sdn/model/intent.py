@@ -205,6 +205,7 @@ class Connection(Resource):
     and, instead of a, ``sources`` or a network as a. It has a *leg*, a connection of its own, for each of these ports,
     and its legs share what is reserved: each link has it once in each direction. leg_of: of a leg, the connection to
     which it belongs; '' of others. left_out: ports of the network that have no leg because there are too many.
+    shared_ceiling: the ceiling of what the one port sends is that of all legs together, instead of each.
     """
 
     a: str
@@ -225,11 +226,17 @@ class Connection(Resource):
     targets: tuple[str, ...] = ()
     leg_of: str = ""
     left_out: int = 0
+    shared_ceiling: bool = False
 
     @property
     def network(self) -> str:
         """The network that is an end, '' if none is."""
         return next((end for end in (self.a, self.b) if _NETWORKS in end), "")
+
+    @property
+    def from_one(self) -> bool:
+        """Of many ends: whether a is the one port, and the many are at b."""
+        return bool(self.targets) or self.network == self.b != ""
 
     @property
     def many(self) -> bool:

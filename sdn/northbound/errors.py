@@ -85,7 +85,7 @@ def _status(
     for violation in violations:
         field = _cut(violation.field, _MAX_FIELD)
         description = f"{_cut(violation.reason, _MAX_DESCRIPTION)}. {_cut(violation.remedy, _MAX_DESCRIPTION)}"
-        bad.field_violations.add(field=field, description=description)
+        bad.field_violations.add(field=field, description=description, reason=violation.word)
         if len(bad.field_violations) > 1 and bad.ByteSize() > _MAX_BAD_REQUEST:
             del bad.field_violations[-1]
             break

@@ -224,6 +224,7 @@ def _read_connection(message: pb.Connection, path: str, problems: Problems) -> V
         "reverse": message.reverse_bandwidth_bps,
         "ceiling": message.ceiling_bps,
         "reverse_ceiling": message.reverse_ceiling_bps,
+        "shared_ceiling": message.shared_ceiling,
         "constraints": connection_fields.read_constraints(message.constraints, f"{path}constraints.", problems),
         "protection": connection_fields.read_protection(message.protection, f"{path}protection.", problems),
         "classifier": connection_fields.read_classifier(message, f"{path}classifier.", problems),
@@ -240,6 +241,7 @@ def _write_connection(resource: intent.Connection, message: pb.Connection) -> No
     message.bandwidth_bps = resource.bandwidth
     message.reverse_bandwidth_bps = resource.reverse
     message.ceiling_bps, message.reverse_ceiling_bps = resource.ceiling, resource.reverse_ceiling
+    message.shared_ceiling = resource.shared_ceiling
     if resource.constraints != intent.Constraints():
         connection_fields.write_constraints(resource.constraints, message.constraints)
     if resource.protection != intent.Protection():
@@ -280,7 +282,7 @@ CODECS: dict[Kind, Codec] = {
             Kind.CONNECTION,
             pb.Connection,
             {
-                **_same("a", "b", "sources", "targets", "constraints", "protection", "classifier"),
+                **_same("a", "b", "sources", "targets", "constraints", "protection", "classifier", "shared_ceiling"),
                 **connection_fields.LIFE,
                 "bandwidth_bps": "bandwidth",
                 "reverse_bandwidth_bps": "reverse",

@@ -56,7 +56,8 @@ class PathService:
         for name, path, backup in found.legs:
             response.legs.add(name=name, path=_found(path), backup_path=None if backup is None else _found(backup))
         for violation in found.obstacles:
-            response.obstacles.add(field=translate(violation.field), reason=violation.reason, remedy=violation.remedy)
+            field, words = translate(violation.field), (violation.reason, violation.remedy)
+            response.obstacles.add(field=field, reason=words[0], remedy=words[1], word=violation.word)
         return response
 
     async def find(self, request: ppb.PathQuery, context: Context) -> Message:

@@ -137,10 +137,14 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Ceiling:
-    """The most that a connection may send in one direction. meter: number of the meter; rate: kbit/s."""
+    """The most that a connection may send in one direction. meter: number of the meter; rate: kbit/s.
+
+    shared: the meter is that of the connection of many ends of which this one is a leg, and made on its behalf.
+    """
 
     meter: int
     rate: int
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,12 +196,14 @@ class CircuitFacts:
 class EdgeFacts:
     """Where traffic of a connection comes in, from a to b and back; it does not depend on the way that is taken.
 
-    circuit: the ends a and b of a bare circuit, None if they are ports.
+    circuit: the ends a and b of a bare circuit, None if they are ports. meter_alone: of a connection of many ends: the
+    ceiling of its legs where the one port is, and nothing else.
     """
 
     there: SideFacts
     back: SideFacts
     circuit: tuple[CircuitFacts, CircuitFacts] | None = None
+    meter_alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,8 @@ def compile_edge(edge: EdgeFacts, steered: Way | None, dpid: int) -> Entries:
         if dpid not in side.dpids:
             continue
         counting = _counting(side.ceiling, entries)
+        if edge.meter_alone:
+            continue
         leading = _THROUGH if local else _leading(steered, end, dpid)
         for priority, fields in [(_ALL, [_sender(side)])] if local else _matches(side):
             entries.flows[Match(Table.STEER, priority, *fields)()] = counting
@@ -94,8 +96,9 @@ def _conditions(facts: ClassFacts) -> Iterator[_Condition]:
 def _counting(ceiling: Ceiling | None, entries: Entries) -> bytes:
     if ceiling is None:
         return _COUNTED
-    burst = max(ceiling.rate * CEILING_BURST[0] // 1000, CEILING_BURST[1])
-    entries.meters[ceiling.meter] = Meter(ceiling.rate, burst, bits=True)
+    if not ceiling.shared:
+        burst = max(ceiling.rate * CEILING_BURST[0] // 1000, CEILING_BURST[1])
+        entries.meters[ceiling.meter] = Meter(ceiling.rate, burst, bits=True)
     return _METERED(ceiling.meter.to_bytes(4, "big"))
 
 

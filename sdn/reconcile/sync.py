@@ -234,6 +234,8 @@ class SwitchSync:
 
     def retire(self, now: float, generation: int) -> bool:
         """Let groups be deleted that are idle for long enough; whether there are others. O(idle groups)."""
+        if self._found:
+            return bool(self._idle)  # flows that are spared may lead to them
         oldest, over = self.oldest, []
         for number, idle in self._idle.items():
             if idle.due is None:

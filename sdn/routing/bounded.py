@@ -22,6 +22,8 @@ from sdn.routing.mesh import HOP, HOP_BITS, Arc, Mesh, Way
 
 MAX_LABELS = 20_000
 """Of one search; about a tenth of a second."""
+GIVEN_UP = "SearchGivenUp"
+"""The word for a search that was given up: there may be a path."""
 
 Weight = Callable[[Arc], int]
 Usable = Callable[[Arc], bool]
@@ -284,7 +286,7 @@ def _dominated(label: _Label, settled: _Settled) -> bool:
 
 def _gave_up() -> Exception:
     reason = f"the search was given up after {MAX_LABELS} partial paths; there may be a path"
-    return Exhausted.of("", reason, "Loosen a bound, or name switches to pass or to exclude.")
+    return Exhausted.of("", reason, "Loosen a bound, or name switches to pass or to exclude.", word=GIVEN_UP)
 
 
 def best_path(mesh: Mesh, request: PathRequest, also: Exclusion | None = None) -> Way | None:

@@ -18,7 +18,7 @@ from sdn.model.errors import Exhausted
 from sdn.model.ids import Dpid
 from sdn.model.request import Exclusion, Inclusion, PathRequest, Protect
 from sdn.model.topology import LinkEnd
-from sdn.routing.bounded import best_path, distances, total, usable_by, weight_of
+from sdn.routing.bounded import GIVEN_UP, best_path, distances, total, usable_by, weight_of
 from sdn.routing.mesh import Arc, Mesh, Way, path_of
 
 MAX_SEARCHES = 300
@@ -42,7 +42,7 @@ def best_pair(mesh: Mesh, request: PathRequest, protect: Protect) -> Pair | None
         pair = together(mesh, request, protect)
         if pair is None:
             return None
-        if all(keeps(way, request) for way in pair) and not _shares_risk(pair, protect):
+        if all(keeps(way, request) for way in pair) and not shares_risk(pair, protect):
             return pair
     return one_by_one(mesh, request, protect)
 
@@ -61,7 +61,8 @@ def _risks(way: Way) -> frozenset[str]:
     return frozenset(risk for arc in way for risk in arc.link.risk_groups)
 
 
-def _shares_risk(pair: Pair, protect: Protect) -> bool:
+def shares_risk(pair: Pair, protect: Protect) -> bool:
+    """Whether two paths are in one shared-risk group, where that is not wanted."""
     return protect is Protect.RISK_GROUP and not _risks(pair[0]).isdisjoint(_risks(pair[1]))
 
 
@@ -240,7 +241,7 @@ class _Budget:
         """As ``best_path``; raises Exhausted when there were too many."""
         if self._left <= 0:
             reason = f"no two paths were found in {MAX_SEARCHES} searches; there may be such a pair"
-            raise Exhausted.of("", reason, "Loosen a bound, or name links to exclude.")
+            raise Exhausted.of("", reason, "Loosen a bound, or name links to exclude.", word=GIVEN_UP)
         self._left -= 1
         return best_path(self._mesh, request, exclude)
 

@@ -89,7 +89,7 @@ def _legs(
     whole: Connection, before: Mapping[str, Connection], targets: Mapping[str, Target], index: Index, *, asked: bool
 ) -> tuple[dict[str, Connection], int]:
     """The legs that a connection should have, and how many ports have none. asked: the connection itself is written."""
-    forth = bool(whole.targets) or whole.network == whole.b != ""
+    forth = whole.from_one
     hub = whole.a if forth else whole.b
     ports = [port for port in _ports(whole, targets, index) if port != hub]
     there = [port for port in ports if leg_name(whole.name, port) in before]

@@ -45,7 +45,7 @@ def check_many(connection: Connection, reference: Reference) -> dict[str, Any]:
             field = f"{side}[{ports.index(values[other])}]"
             raise InvalidInput.of(field, f"{values[other]} is the other end", "Name other ports.")
         values[side] = ports
-    _check_rest(connection)
+    _check_rest(connection, len(connection.sources) + len(connection.targets))
     return values
 
 
@@ -65,11 +65,29 @@ def _side(connection: Connection) -> str:
     return given[0]
 
 
-def _check_rest(connection: Connection) -> None:
-    for field in ("priority", "hold"):
-        if getattr(connection, field):
-            reason = "connections of many ends neither displace others nor are displaced"
-            raise InvalidInput.of(field, reason, "Leave it out, or connect the ports one by one.")
-    if connection.constraints.explicit_path:
-        reason = "the legs have different paths"
-        raise InvalidInput.of("constraints.explicit_path", reason, "Leave it out, or connect the ports one by one.")
+def _check_rest(connection: Connection, ports: int) -> None:
+    """ports: how many are named at the side of the many, 0 of a network."""
+    if connection.constraints.explicit_path and ports != 1:
+        reason = "one path cannot lead to several ends"
+        remedy = (
+            "Name switches or links that all legs pass (via, include_links), keep each leg on its first path (pinned), "
+            "or connect the ports one by one."
+        )
+        raise InvalidInput.of("constraints.explicit_path", reason, remedy)
+
+
+def check_shared(connection: Connection) -> None:
+    """Whether there is a ceiling that all legs can share; raises InvalidInput."""
+    if not connection.shared_ceiling or connection.leg_of:
+        return
+    if not connection.many:
+        reason = "a connection of two ends has no legs that could share a ceiling"
+        raise InvalidInput.of("shared_ceiling", reason, "Leave it out.")
+    field = "ceiling" if connection.from_one else "reverse_ceiling"
+    if not getattr(connection, field):
+        reason = "the one port has no ceiling for what it sends"
+        remedy = (
+            "Give that ceiling, or leave this out: what the many send is held where each of them is, "
+            "and no switch can hold all of it together."
+        )
+        raise InvalidInput.of(field, reason, remedy)

@@ -30,7 +30,7 @@ from sdn.model.selector import LABEL_KEY
 from sdn.store.circuits import check_circuit
 from sdn.store.classifiers import check_classifier
 from sdn.store.forms import NOT_FOR_TENANTS, check_host_address, check_mac, no_repetition, overlap, scoped
-from sdn.store.manyends import check_many
+from sdn.store.manyends import check_many, check_shared
 from sdn.store.manyends import network_end as _network_end
 from sdn.store.names import tenant_of
 from sdn.store.pairs import check_pairs
@@ -261,6 +261,7 @@ def _ceilings(connection: Connection) -> None:
         if value < bandwidth:
             reason = f"{value} bits/s is less than the {bandwidth} bits/s that are reserved"
             raise InvalidInput.of(field, reason, "Give at least as much, or 0 for no ceiling.")
+    check_shared(connection)
 
 
 def _calendar(wish: Calendar) -> None:

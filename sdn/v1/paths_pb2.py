@@ -25,39 +25,39 @@ _sym_db = _symbol_database.Default()
 from sdn.v1 import resources_pb2 as sdn_dot_v1_dot_resources__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x12sdn/v1/paths.proto\x12\x06sdn.v1\x1a\x16sdn/v1/resources.proto\"@\n\x16\x43heckConnectionRequest\x12&\n\nconnection\x18\x01 \x01(\x0b\x32\x12.sdn.v1.Connection\"9\n\x08Obstacle\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0e\n\x06remedy\x18\x03 \x01(\t\"c\n\nCheckedLeg\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x1f\n\x04path\x18\x02 \x01(\x0b\x32\x11.sdn.v1.FoundPath\x12&\n\x0b\x62\x61\x63kup_path\x18\x03 \x01(\x0b\x32\x11.sdn.v1.FoundPath\"\xce\x01\n\x17\x43heckConnectionResponse\x12\x10\n\x08\x61\x64mitted\x18\x01 \x01(\x08\x12\x1f\n\x04path\x18\x02 \x01(\x0b\x32\x11.sdn.v1.FoundPath\x12&\n\x0b\x62\x61\x63kup_path\x18\x03 \x01(\x0b\x32\x11.sdn.v1.FoundPath\x12#\n\tobstacles\x18\x04 \x03(\x0b\x32\x10.sdn.v1.Obstacle\x12\x11\n\tdisplaced\x18\x05 \x03(\t\x12 \n\x04legs\x18\x06 \x03(\x0b\x32\x12.sdn.v1.CheckedLeg\"\xc0\x01\n\tPathQuery\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65stination\x18\x02 \x01(\t\x12\x15\n\rbandwidth_bps\x18\x03 \x01(\x04\x12\x1d\n\x15reverse_bandwidth_bps\x18\x04 \x01(\x04\x12(\n\x0b\x63onstraints\x18\x05 \x01(\x0b\x32\x13.sdn.v1.Constraints\x12\r\n\x05\x63ount\x18\x06 \x01(\r\x12\x1f\n\x08\x64isjoint\x18\x07 \x01(\x0e\x32\r.sdn.v1.Scope\"x\n\tFoundPath\x12\x1d\n\x04hops\x18\x01 \x03(\x0b\x32\x0f.sdn.v1.PathHop\x12\x0c\n\x04\x63ost\x18\x02 \x01(\x04\x12\x12\n\nlatency_us\x18\x03 \x01(\x04\x12\x10\n\x08\x66ree_bps\x18\x04 \x01(\x04\x12\x18\n\x10reverse_free_bps\x18\x05 \x01(\x04\".\n\nFoundPaths\x12 \n\x05paths\x18\x01 \x03(\x0b\x32\x11.sdn.v1.FoundPath\"W\n\rWhatIfRequest\x12\r\n\x05links\x18\x01 \x03(\t\x12\x10\n\x08switches\x18\x02 \x03(\t\x12\x13\n\x0brisk_groups\x18\x03 \x03(\t\x12\x10\n\x08together\x18\x04 \x01(\x08\"\xc0\x01\n\x12\x41\x66\x66\x65\x63tedConnection\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x1a\n\x04\x66\x61te\x18\x02 \x01(\x0e\x32\x0c.sdn.v1.Fate\x12\x1d\n\x04path\x18\x03 \x03(\x0b\x32\x0f.sdn.v1.PathHop\x12$\n\x0b\x62\x61\x63kup_path\x18\x04 \x03(\x0b\x32\x0f.sdn.v1.PathHop\x12\x13\n\x0bunprotected\x18\x05 \x01(\x08\x12\x15\n\rbandwidth_bps\x18\x06 \x01(\x04\x12\x0f\n\x07message\x18\x07 \x01(\t\"\xb6\x01\n\x08Overload\x12\x15\n\rsender_switch\x18\x01 \x01(\t\x12\x18\n\x10sender_interface\x18\x02 \x01(\t\x12\x17\n\x0freceiver_switch\x18\x03 \x01(\t\x12\x1a\n\x12receiver_interface\x18\x04 \x01(\t\x12\x14\n\x0c\x63\x61pacity_bps\x18\x05 \x01(\x04\x12\x14\n\x0creserved_bps\x18\x06 \x01(\x04\x12\x18\n\x10unguaranteed_bps\x18\x07 \x01(\x04\"\x9f\x01\n\x0b\x43onsequence\x12!\n\x04kind\x18\x01 \x01(\x0e\x32\x13.sdn.v1.FailureKind\x12\x0c\n\x04name\x18\x02 \x01(\t\x12,\n\x08\x61\x66\x66\x65\x63ted\x18\x03 \x03(\x0b\x32\x1a.sdn.v1.AffectedConnection\x12#\n\toverloads\x18\x04 \x03(\x0b\x32\x10.sdn.v1.Overload\x12\x0c\n\x04last\x18\x05 \x01(\x08*{\n\x0b\x46\x61ilureKind\x12\x1c\n\x18\x46\x41ILURE_KIND_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x46\x41ILED_LINK\x10\x01\x12\x11\n\rFAILED_SWITCH\x10\x02\x12\x15\n\x11\x46\x41ILED_RISK_GROUP\x10\x03\x12\x13\n\x0f\x46\x41ILED_TOGETHER\x10\x04*x\n\x04\x46\x61te\x12\x14\n\x10\x46\x41TE_UNSPECIFIED\x10\x00\x12\x10\n\x0c\x43HANGES_OVER\x10\x01\x12\t\n\x05MOVES\x10\x02\x12\x10\n\x0cUNGUARANTEED\x10\x03\x12\x0b\n\x07\x43UT_OFF\x10\x04\x12\x0f\n\x0b\x42\x41\x43KUP_LOST\x10\x05\x12\r\n\tUNCERTAIN\x10\x06\x32\xcd\x01\n\x0bPathService\x12R\n\x0f\x43heckConnection\x12\x1e.sdn.v1.CheckConnectionRequest\x1a\x1f.sdn.v1.CheckConnectionResponse\x12\x32\n\tFindPaths\x12\x11.sdn.v1.PathQuery\x1a\x12.sdn.v1.FoundPaths\x12\x36\n\x06WhatIf\x12\x15.sdn.v1.WhatIfRequest\x1a\x13.sdn.v1.Consequence0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x12sdn/v1/paths.proto\x12\x06sdn.v1\x1a\x16sdn/v1/resources.proto\"@\n\x16\x43heckConnectionRequest\x12&\n\nconnection\x18\x01 \x01(\x0b\x32\x12.sdn.v1.Connection\"G\n\x08Obstacle\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0e\n\x06remedy\x18\x03 \x01(\t\x12\x0c\n\x04word\x18\x04 \x01(\t\"c\n\nCheckedLeg\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x1f\n\x04path\x18\x02 \x01(\x0b\x32\x11.sdn.v1.FoundPath\x12&\n\x0b\x62\x61\x63kup_path\x18\x03 \x01(\x0b\x32\x11.sdn.v1.FoundPath\"\xce\x01\n\x17\x43heckConnectionResponse\x12\x10\n\x08\x61\x64mitted\x18\x01 \x01(\x08\x12\x1f\n\x04path\x18\x02 \x01(\x0b\x32\x11.sdn.v1.FoundPath\x12&\n\x0b\x62\x61\x63kup_path\x18\x03 \x01(\x0b\x32\x11.sdn.v1.FoundPath\x12#\n\tobstacles\x18\x04 \x03(\x0b\x32\x10.sdn.v1.Obstacle\x12\x11\n\tdisplaced\x18\x05 \x03(\t\x12 \n\x04legs\x18\x06 \x03(\x0b\x32\x12.sdn.v1.CheckedLeg\"\xc0\x01\n\tPathQuery\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65stination\x18\x02 \x01(\t\x12\x15\n\rbandwidth_bps\x18\x03 \x01(\x04\x12\x1d\n\x15reverse_bandwidth_bps\x18\x04 \x01(\x04\x12(\n\x0b\x63onstraints\x18\x05 \x01(\x0b\x32\x13.sdn.v1.Constraints\x12\r\n\x05\x63ount\x18\x06 \x01(\r\x12\x1f\n\x08\x64isjoint\x18\x07 \x01(\x0e\x32\r.sdn.v1.Scope\"x\n\tFoundPath\x12\x1d\n\x04hops\x18\x01 \x03(\x0b\x32\x0f.sdn.v1.PathHop\x12\x0c\n\x04\x63ost\x18\x02 \x01(\x04\x12\x12\n\nlatency_us\x18\x03 \x01(\x04\x12\x10\n\x08\x66ree_bps\x18\x04 \x01(\x04\x12\x18\n\x10reverse_free_bps\x18\x05 \x01(\x04\".\n\nFoundPaths\x12 \n\x05paths\x18\x01 \x03(\x0b\x32\x11.sdn.v1.FoundPath\"W\n\rWhatIfRequest\x12\r\n\x05links\x18\x01 \x03(\t\x12\x10\n\x08switches\x18\x02 \x03(\t\x12\x13\n\x0brisk_groups\x18\x03 \x03(\t\x12\x10\n\x08together\x18\x04 \x01(\x08\"\xc0\x01\n\x12\x41\x66\x66\x65\x63tedConnection\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x1a\n\x04\x66\x61te\x18\x02 \x01(\x0e\x32\x0c.sdn.v1.Fate\x12\x1d\n\x04path\x18\x03 \x03(\x0b\x32\x0f.sdn.v1.PathHop\x12$\n\x0b\x62\x61\x63kup_path\x18\x04 \x03(\x0b\x32\x0f.sdn.v1.PathHop\x12\x13\n\x0bunprotected\x18\x05 \x01(\x08\x12\x15\n\rbandwidth_bps\x18\x06 \x01(\x04\x12\x0f\n\x07message\x18\x07 \x01(\t\"\xb6\x01\n\x08Overload\x12\x15\n\rsender_switch\x18\x01 \x01(\t\x12\x18\n\x10sender_interface\x18\x02 \x01(\t\x12\x17\n\x0freceiver_switch\x18\x03 \x01(\t\x12\x1a\n\x12receiver_interface\x18\x04 \x01(\t\x12\x14\n\x0c\x63\x61pacity_bps\x18\x05 \x01(\x04\x12\x14\n\x0creserved_bps\x18\x06 \x01(\x04\x12\x18\n\x10unguaranteed_bps\x18\x07 \x01(\x04\"\x9f\x01\n\x0b\x43onsequence\x12!\n\x04kind\x18\x01 \x01(\x0e\x32\x13.sdn.v1.FailureKind\x12\x0c\n\x04name\x18\x02 \x01(\t\x12,\n\x08\x61\x66\x66\x65\x63ted\x18\x03 \x03(\x0b\x32\x1a.sdn.v1.AffectedConnection\x12#\n\toverloads\x18\x04 \x03(\x0b\x32\x10.sdn.v1.Overload\x12\x0c\n\x04last\x18\x05 \x01(\x08*{\n\x0b\x46\x61ilureKind\x12\x1c\n\x18\x46\x41ILURE_KIND_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x46\x41ILED_LINK\x10\x01\x12\x11\n\rFAILED_SWITCH\x10\x02\x12\x15\n\x11\x46\x41ILED_RISK_GROUP\x10\x03\x12\x13\n\x0f\x46\x41ILED_TOGETHER\x10\x04*x\n\x04\x46\x61te\x12\x14\n\x10\x46\x41TE_UNSPECIFIED\x10\x00\x12\x10\n\x0c\x43HANGES_OVER\x10\x01\x12\t\n\x05MOVES\x10\x02\x12\x10\n\x0cUNGUARANTEED\x10\x03\x12\x0b\n\x07\x43UT_OFF\x10\x04\x12\x0f\n\x0b\x42\x41\x43KUP_LOST\x10\x05\x12\r\n\tUNCERTAIN\x10\x06\x32\xcd\x01\n\x0bPathService\x12R\n\x0f\x43heckConnection\x12\x1e.sdn.v1.CheckConnectionRequest\x1a\x1f.sdn.v1.CheckConnectionResponse\x12\x32\n\tFindPaths\x12\x11.sdn.v1.PathQuery\x1a\x12.sdn.v1.FoundPaths\x12\x36\n\x06WhatIf\x12\x15.sdn.v1.WhatIfRequest\x1a\x13.sdn.v1.Consequence0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sdn.v1.paths_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_FAILUREKIND']._serialized_start=1485
-  _globals['_FAILUREKIND']._serialized_end=1608
-  _globals['_FATE']._serialized_start=1610
-  _globals['_FATE']._serialized_end=1730
+  _globals['_FAILUREKIND']._serialized_start=1499
+  _globals['_FAILUREKIND']._serialized_end=1622
+  _globals['_FATE']._serialized_start=1624
+  _globals['_FATE']._serialized_end=1744
   _globals['_CHECKCONNECTIONREQUEST']._serialized_start=54
   _globals['_CHECKCONNECTIONREQUEST']._serialized_end=118
   _globals['_OBSTACLE']._serialized_start=120
-  _globals['_OBSTACLE']._serialized_end=177
-  _globals['_CHECKEDLEG']._serialized_start=179
-  _globals['_CHECKEDLEG']._serialized_end=278
-  _globals['_CHECKCONNECTIONRESPONSE']._serialized_start=281
-  _globals['_CHECKCONNECTIONRESPONSE']._serialized_end=487
-  _globals['_PATHQUERY']._serialized_start=490
-  _globals['_PATHQUERY']._serialized_end=682
-  _globals['_FOUNDPATH']._serialized_start=684
-  _globals['_FOUNDPATH']._serialized_end=804
-  _globals['_FOUNDPATHS']._serialized_start=806
-  _globals['_FOUNDPATHS']._serialized_end=852
-  _globals['_WHATIFREQUEST']._serialized_start=854
-  _globals['_WHATIFREQUEST']._serialized_end=941
-  _globals['_AFFECTEDCONNECTION']._serialized_start=944
-  _globals['_AFFECTEDCONNECTION']._serialized_end=1136
-  _globals['_OVERLOAD']._serialized_start=1139
-  _globals['_OVERLOAD']._serialized_end=1321
-  _globals['_CONSEQUENCE']._serialized_start=1324
-  _globals['_CONSEQUENCE']._serialized_end=1483
-  _globals['_PATHSERVICE']._serialized_start=1733
-  _globals['_PATHSERVICE']._serialized_end=1938
+  _globals['_OBSTACLE']._serialized_end=191
+  _globals['_CHECKEDLEG']._serialized_start=193
+  _globals['_CHECKEDLEG']._serialized_end=292
+  _globals['_CHECKCONNECTIONRESPONSE']._serialized_start=295
+  _globals['_CHECKCONNECTIONRESPONSE']._serialized_end=501
+  _globals['_PATHQUERY']._serialized_start=504
+  _globals['_PATHQUERY']._serialized_end=696
+  _globals['_FOUNDPATH']._serialized_start=698
+  _globals['_FOUNDPATH']._serialized_end=818
+  _globals['_FOUNDPATHS']._serialized_start=820
+  _globals['_FOUNDPATHS']._serialized_end=866
+  _globals['_WHATIFREQUEST']._serialized_start=868
+  _globals['_WHATIFREQUEST']._serialized_end=955
+  _globals['_AFFECTEDCONNECTION']._serialized_start=958
+  _globals['_AFFECTEDCONNECTION']._serialized_end=1150
+  _globals['_OVERLOAD']._serialized_start=1153
+  _globals['_OVERLOAD']._serialized_end=1335
+  _globals['_CONSEQUENCE']._serialized_start=1338
+  _globals['_CONSEQUENCE']._serialized_end=1497
+  _globals['_PATHSERVICE']._serialized_start=1747
+  _globals['_PATHSERVICE']._serialized_end=1952
 # @@protoc_insertion_point(module_scope)

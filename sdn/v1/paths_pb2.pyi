@@ -113,21 +113,25 @@ class Obstacle(_message.Message):
     FIELD_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     REMEDY_FIELD_NUMBER: _builtins.int
+    WORD_FIELD_NUMBER: _builtins.int
     field: _builtins.str
     """As connection.bandwidth_bps."""
     reason: _builtins.str
     remedy: _builtins.str
     """What would do."""
+    word: _builtins.str
+    """The reason in one word, as status.reason would say it: LatencyTooHigh."""
     def __init__(
         self,
         *,
         field: _builtins.str = ...,
         reason: _builtins.str = ...,
         remedy: _builtins.str = ...,
+        word: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["field", b"field", "reason", b"reason", "remedy", b"remedy"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["field", b"field", "reason", b"reason", "remedy", b"remedy", "word", b"word"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

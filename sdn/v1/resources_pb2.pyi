@@ -1233,6 +1233,7 @@ class Connection(_message.Message):
     PROTECTION_FIELD_NUMBER: _builtins.int
     CEILING_BPS_FIELD_NUMBER: _builtins.int
     REVERSE_CEILING_BPS_FIELD_NUMBER: _builtins.int
+    SHARED_CEILING_FIELD_NUMBER: _builtins.int
     CLASSIFIER_FIELD_NUMBER: _builtins.int
     NO_PATH_FIELD_NUMBER: _builtins.int
     SERVICE_LEVEL_FIELD_NUMBER: _builtins.int
@@ -1262,6 +1263,10 @@ class Connection(_message.Message):
     """
     reverse_ceiling_bps: _builtins.int
     """The same from b to a."""
+    shared_ceiling: _builtins.bool
+    """Of many ends: the ceiling of what the one port sends holds for all legs together, by one meter at its switch, instead
+    of for each. What the many send is held where each of them is, so that ceiling remains one for each.
+    """
     no_path: Global___NoPath.ValueType
     service_level: _builtins.int
     """0 to 7: after a failure those of a higher level get other paths first."""
@@ -1316,6 +1321,7 @@ class Connection(_message.Message):
         protection: Global___Protection | None = ...,
         ceiling_bps: _builtins.int = ...,
         reverse_ceiling_bps: _builtins.int = ...,
+        shared_ceiling: _builtins.bool = ...,
         classifier: Global___Classifier | None = ...,
         no_path: Global___NoPath.ValueType = ...,
         service_level: _builtins.int = ...,
@@ -1325,7 +1331,7 @@ class Connection(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["calendar", b"calendar", "classifier", b"classifier", "constraints", b"constraints", "metadata", b"metadata", "protection", b"protection", "status", b"status"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["a", b"a", "b", b"b", "bandwidth_bps", b"bandwidth_bps", "calendar", b"calendar", "ceiling_bps", b"ceiling_bps", "classifier", b"classifier", "constraints", b"constraints", "hold_priority", b"hold_priority", "left_out", b"left_out", "leg_of", b"leg_of", "metadata", b"metadata", "name", b"name", "no_path", b"no_path", "priority", b"priority", "protection", b"protection", "reverse_bandwidth_bps", b"reverse_bandwidth_bps", "reverse_ceiling_bps", b"reverse_ceiling_bps", "service_level", b"service_level", "sources", b"sources", "status", b"status", "targets", b"targets"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["a", b"a", "b", b"b", "bandwidth_bps", b"bandwidth_bps", "calendar", b"calendar", "ceiling_bps", b"ceiling_bps", "classifier", b"classifier", "constraints", b"constraints", "hold_priority", b"hold_priority", "left_out", b"left_out", "leg_of", b"leg_of", "metadata", b"metadata", "name", b"name", "no_path", b"no_path", "priority", b"priority", "protection", b"protection", "reverse_bandwidth_bps", b"reverse_bandwidth_bps", "reverse_ceiling_bps", b"reverse_ceiling_bps", "service_level", b"service_level", "shared_ceiling", b"shared_ceiling", "sources", b"sources", "status", b"status", "targets", b"targets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

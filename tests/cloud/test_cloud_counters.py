@@ -103,8 +103,11 @@ def test_totals_go_on_when_a_switch_died_and_came_back(lab: CloudLab) -> None:
     first = lab.client.counters.get(name).counted.total.rx_packets
     send(lab, source, destination, 30)
     before = until(lab, lambda found: of(found, name).total.rx_packets >= first + 30)
+    last = max(event.number for event in lab.client.events())
     lab.network.ovs_of(leaf).stop_vswitchd(kill=True)
     lab.network.ovs_of(leaf).start_vswitchd()
+    with lab.client.watch_events(last + 1, reason="SwitchConnected") as back:
+        assert next(event for event in back if event.object == leaf), "before that nobody knows that it was away"
     for link in lab.network.topology.links:
         if leaf in (link.a[0], link.b[0]):
             lab.network.cut(link)

@@ -131,3 +131,41 @@ def test_legs_lead_their_packets_while_ports_come_move_and_go(lab: CloudLab) -> 
     client.connections.delete(NAME, wait=WAIT)
     assert not list(client.connections.list("tenants/red"))
     assert led(lab, hub, far[0]) == 0
+
+
+def test_displaced_legs_go_the_ordinary_way_and_come_back_together(lab: CloudLab) -> None:
+    client = lab.client
+    hub, far, _ = star(lab)
+    network = client.ports.get(lab.port_of(hub)).network
+    wish = pb.Connection(name=NAME, a=lab.port_of(hub), b=network, bandwidth_bps=6 * 10**8, priority=1)
+    client.connections.create(wish, wait=WAIT)
+    assert led(lab, hub, far[0]) == 3
+    leaf = lab.place[hub].switch
+    beside = next(
+        host for host in lab.hosts if host != hub and lab.place[host].switch == leaf and lab.members(host) - {hub}
+    )
+    other = next(host for host in sorted(lab.members(beside)) if lab.place[host].switch != leaf)
+    tenant = lab.tenant[beside]
+    urgent = [f"tenants/{tenant}/connections/urgent{number}" for number in (1, 2)]
+    for number, name in enumerate(urgent, 1):
+        client.connections.create(
+            pb.Connection(
+                name=name,
+                a=lab.port_of(beside),
+                b=lab.port_of(other),
+                bandwidth_bps=5 * 10**8,
+                priority=3,
+                constraints=pb.Constraints(via=[f"spine{number}"]),
+                classifier=pb.Classifier(dscp=number),
+            ),
+            wait=WAIT,
+        )
+    lab.wait_settled()
+    told = client.connections.get(NAME).status
+    assert (told.state, told.reason) == (pb.DEGRADED, "Preempted")
+    assert not any(leg.path for leg in told.legs if leg.port.rpartition("/")[2] in far)
+    assert [led(lab, hub, host) for host in far] == [0] * len(far), "all arrive, by the ordinary way"
+    client.apply([], [urgent[0]], wait=WAIT)
+    await_(lab, NAME)
+    assert [led(lab, hub, host) for host in far] == [3] * len(far)
+    client.apply([], [urgent[1], NAME], wait=WAIT)

@@ -120,6 +120,26 @@ def test_a_ceiling_holds_in_its_direction_and_follows_its_changes(lab: CloudLab,
     assert send(lab, b, a, many) == many
 
 
+def test_legs_share_the_ceiling_of_what_the_one_port_sends_and_have_one_each_towards_it(lab: CloudLab) -> None:
+    hub, far = ends(lab)
+    others = [far, *(host for host in sorted(lab.members(hub)) if host != far)][:2]
+    assert len(others) == 2
+    fields = {"ceiling_bps": LOW, "reverse_ceiling_bps": LOW, "bandwidth_bps": 1000}
+    wish = pb.Connection(name=NAME, a=lab.port_of(hub), targets=[*map(lab.port_of, others)], **fields)  # type: ignore[arg-type]
+    wish.shared_ceiling = True
+    lab.client.connections.create(wish, wait=WAIT)
+    arrived = [send(lab, hub, other, BURST) for other in others]
+    assert arrived[0] == BURST, "a burst for all of them"
+    assert sum(arrived) < BURST * 3 // 2, "and not one for each"
+    assert [send(lab, other, hub, BURST) for other in others] == [BURST] * 2, "each of the many has its own"
+    wish.shared_ceiling = False
+    lab.client.connections.update(wish, mask=["shared_ceiling"], wait=WAIT)
+    lab.forget_caches()
+    assert sum(send(lab, hub, other, BURST) for other in others) >= 2 * BURST - 2
+    assert len(meters(lab, hub)) >= 2
+    lab.client.connections.delete(NAME, wait=WAIT)
+
+
 def meters(lab: CloudLab, host: str) -> set[int]:
     """Numbers of the meters for ceilings at a host's switch."""
     ovs = lab.network.ovs_of(lab.place[host].switch)

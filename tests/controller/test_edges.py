@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from simulation import Simulation
+from test_many_ends import fan, funnel, star
+from test_priorities import network
 
 from sdn.model.calendar import Calendar
-from sdn.model.command import Delete
+from sdn.model.command import Create, Delete
 from sdn.model.errors import InvalidInput
 from sdn.model.intent import Binding, Connection, Network, Port, Tenant
 from sdn.model.program import Batch, Meter, WriteFailure
@@ -152,3 +156,81 @@ def test_out_of_its_time_a_circuit_carries_nothing(sim: Simulation) -> None:
         ways_in = [key for key in sim.devices["leaf1"].flows if key[0] == Table.CLASSIFY and port in key]
         assert bool(ways_in) == open_
         sim.run(110)
+
+
+@pytest.fixture
+def wide() -> Simulation:
+    """Hosts 1 to 3 at leaf1, 4 to 6 at leaf2, 7 to 9 at leaf3."""
+    return network("leaf-spine:spines=2,leaves=3,hosts=3,capacity=1G")
+
+
+def metered(sim: Simulation, switch: str) -> dict[int, int]:
+    """By number of a meter of ceilings: how many flows of a switch have it."""
+    found: dict[int, int] = {}
+    program = sim.controller.compiler.programs[sim.devices[switch].dpid]
+    for number, meter in program.meters.items():
+        if meter.bits:
+            sign = b"\x00\x06\x00\x08" + number.to_bytes(4, "big")  # the instruction, OpenFlow 1.3.5, 7.2.4
+            found[number] = sum(sign in body for body in program.flows.values())
+    return found
+
+
+@pytest.mark.parametrize("make", [fan, funnel])
+def test_all_legs_share_one_meter_where_the_one_port_is(wide: Simulation, make: object) -> None:
+    sim, forth = wide, make is fan
+    from_one, to_one = ("ceiling", "reverse_ceiling") if forth else ("reverse_ceiling", "ceiling")
+    rates = {from_one: 20 * MEGA, to_one: 30 * MEGA}
+    many = make("c", 1, 4, 5, 7, 2, part=0.001, shared_ceiling=True, **rates)  # type: ignore[operator]
+    sim.put(many)
+    shared = {number for number, meter in ceilings(sim)["leaf1"].items() if meter.rate == 20_000}
+    assert len(shared) == 1, "one for all"
+    (number,) = shared
+    assert metered(sim, "leaf1")[number] == 4
+    assert sorted(meter.rate for meter in ceilings(sim)["leaf1"].values()) == [20_000, 30_000], "and that of h2"
+    assert [len(ceilings(sim)[leaf]) for leaf in ("leaf2", "leaf3")] == [2, 1], "each of the many has its own"
+    sim.put(replace(many, **{from_one: 25 * MEGA}))
+    assert ceilings(sim)["leaf1"][number] == Meter(25_000, 5_000, bits=True)
+    sim.start()
+    sim.connect()
+    sim.run(12)
+    assert metered(sim, "leaf1")[number] == 4, "also after a restart"
+    sim.put(replace(many, shared_ceiling=False))
+    assert len(ceilings(sim)["leaf1"]) == 5
+    assert set(metered(sim, "leaf1").values()) == {1}
+    sim.put(many)
+    sim.submit(Delete(NAME))
+    sim.run(3)
+    assert not ceilings(sim)
+    assert not dict(sim.controller.store.numbers.items("meter"))
+
+
+def test_a_shared_ceiling_goes_where_the_one_port_goes(wide: Simulation) -> None:
+    sim = wide
+    sim.put(star("c", 1, 0.001, ceiling=20 * MEGA, shared_ceiling=True))
+    ((number, meter),) = ceilings(sim)["leaf1"].items()
+    assert metered(sim, "leaf1") == {number: 8}
+    hub = sim.controller.store.objects[f"{T}/ports/h1"]
+    assert isinstance(hub, Port)
+    sim.put(replace(hub, binding=None))
+    sim.run(2)
+    assert not ceilings(sim)
+    sim.submit(Delete(f"{T}/ports/h9"))
+    host = next(host for host in sim.declared.hosts if host.name == "h9")
+    sim.put(replace(hub, binding=Binding(switch=host.switch, interface=host.interface)))
+    sim.run(2)
+    assert ceilings(sim) == {"leaf3": {number: meter}}
+    assert metered(sim, "leaf3") == {number: 7}
+    sim.submit(*(Delete(f"{T}/ports/h{n}") for n in range(2, 9)))
+    sim.run(2)
+    assert not ceilings(sim), "no legs, no meter"
+
+
+def test_a_ceiling_that_cannot_be_shared_is_refused(wide: Simulation) -> None:
+    for connection, field in (
+        (wish(shared_ceiling=True, ceiling=20 * MEGA), "shared_ceiling"),
+        (fan("c", 1, 4, 7, part=0.001, shared_ceiling=True, reverse_ceiling=20 * MEGA), "ceiling"),
+        (funnel("c", 1, 4, 7, part=0.001, shared_ceiling=True, ceiling=20 * MEGA), "reverse_ceiling"),
+    ):
+        with pytest.raises(InvalidInput) as caught:
+            wide.submit(Create(connection))
+        assert caught.value.violations[0].field == field

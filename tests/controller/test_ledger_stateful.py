@@ -53,10 +53,13 @@ class Machine(RuleBasedStateMachine):
         others=st.sets(st.integers(2, 8), min_size=1, max_size=4),
         mode=st.sampled_from(["NONE", "PREFERRED", "REQUIRED"]),
         no_path=st.sampled_from(["FAIL", "WAIT", "BEST_EFFORT"]),
-        way=st.sampled_from([Constraints(), Constraints(include_switches=("s3",))]),
+        way=st.sampled_from([Constraints(), Constraints(include_switches=("s3",)), Constraints(pinned=True)]),
+        priority=st.integers(0, 2),
     )
-    def ask_many(self, name: str, tenths: int, others: set[int], mode: str, no_path: str, way: Constraints) -> None:
-        values = {"no_path": no_path, "protection": Protection(mode=mode), "constraints": way}
+    def ask_many(
+        self, name: str, tenths: int, others: set[int], mode: str, no_path: str, way: Constraints, priority: int
+    ) -> None:
+        values = {"no_path": no_path, "protection": Protection(mode=mode), "constraints": way, "priority": priority}
         hub, ports = f"{T}/ports/h1", tuple(f"{T}/ports/h{number}" for number in sorted(others))
         ends = {
             "fan": {"a": hub, "b": "", "targets": ports},

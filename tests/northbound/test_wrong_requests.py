@@ -327,10 +327,24 @@ WRONG = [
     ),
     Wrong(
         "CreateConnection",
-        s.CreateConnectionRequest(connection=connection(b="", targets=["h2"], priority=1)),
+        s.CreateConnectionRequest(connection=connection(b="", targets=["h2"], priority=2, hold_priority=1)),
         INVALID,
-        "connection.priority",
-        ("neither displace", "Leave it out"),
+        "connection.hold_priority",
+        ("below the priority", "Give at least"),
+    ),
+    Wrong(
+        "CreateConnection",
+        s.CreateConnectionRequest(connection=connection(b="", targets=["h2"], shared_ceiling=True)),
+        INVALID,
+        "connection.ceiling_bps",
+        ("the one port has no ceiling", "Give that ceiling"),
+    ),
+    Wrong(
+        "CreateConnection",
+        s.CreateConnectionRequest(connection=connection(shared_ceiling=True)),
+        INVALID,
+        "connection.shared_ceiling",
+        ("no legs", "Leave it out"),
     ),
     Wrong(
         "CreateConnection",

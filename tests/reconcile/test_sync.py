@@ -171,6 +171,26 @@ def test_what_is_spared_stays_with_its_groups_until_it_is_not_needed_any_more() 
     assert (switch.flows, switch.groups) == ({}, {})
 
 
+def test_a_group_to_which_a_spared_flow_may_lead_stays_when_the_program_has_no_use_for_it_any_more() -> None:
+    number, held = OUR_GROUPS_FROM + 1, b"held"
+    program, switch = Program({b"a": b"1"}, {number: Group(1, b"x")}), FakeSwitch()
+    switch.flows, switch.groups = {b"a": b"1", held: b"1"}, dict(program.groups)
+    spared = {held}
+    sync = SwitchSync(program, spared)
+    sync.adopt(switch.installed(), 1)
+    program.groups.clear()
+    sync.touch([Entry("group", number)], 2)
+    retire(sync, 2)
+    assert sync.next_batch() is None
+    spared.clear()
+    sync.unspare(3)
+    retire(sync, 3)
+    run(sync, switch)
+    retire(sync, 3)
+    run(sync, switch)
+    assert same(program, switch)
+
+
 def test_a_full_audit_finds_changed_instructions_under_a_right_cookie() -> None:
     sync = SwitchSync(Program({b"a": b"1"}))
     found = sync.adopt(Installed({b"a": cookie_of(b"1")}, {}, {}, {b"a": b"other"}), 1)

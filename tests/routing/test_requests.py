@@ -405,3 +405,64 @@ def test_a_refusal_names_what_cannot_be_used_and_the_path_without():
             "Leave it out: the best path is s1 - s3 - s4 then.",
         ),
     }
+
+
+def named(links, down=tuple):
+    return Finder(ledger_of(links).mesh, lambda end: f"s{end.dpid}:{end.port}", lambda dpid: f"s{dpid}", down)
+
+
+def told_of(finder, request, protect=None):
+    with pytest.raises(Refused) as caught:
+        finder.path(request) if protect is None else finder.pair(request, protect)
+    return {v.field: (v.reason, v.remedy) for v in caught.value.violations}
+
+
+def test_a_refusal_says_what_to_leave_out_of_waypoints_exclusions_and_a_given_path():
+    finder = named([link(1, 2), link(2, 4), link(1, 3), link(3, 4), link(4, 5)])
+    wish = PathRequest(source=1, destination=4)
+    assert told_of(finder, replace(wish, via=(2, 5, 3)))["via"][1] == (
+        "Leave out s5, s3: the best path is s1 - s2 - s4 then."
+    )
+    shut = Exclusion(switches=frozenset({2, 3}))
+    assert told_of(finder, replace(wish, exclude=shut))["exclude"][1] == (
+        "Exclude less: without the switch s2 the best path is s1 - s2 - s4."
+    )
+    only = frozenset[LinkEnd]()
+    assert told_of(finder, replace(wish, via=(2,), only=only))["explicit_path"] == (
+        "a link of the path that is given is not there: s1 - s2, s2 - s4",
+        "Wait until its links are up, or give another path, as s1 - s2 - s4.",
+    )
+
+
+def test_a_refusal_of_several_constraints_says_which_of_them_to_leave_out():
+    finder = named([link(1, 2, latency=5), link(2, 3, latency=5)])
+    wish = PathRequest(source=1, destination=3, max_latency=9, max_hops=1, forward=1)
+    with pytest.raises(Refused) as caught:
+        finder.path(wish)
+    (violation,) = caught.value.violations
+    assert (violation.word, violation.remedy) == (
+        "NotTogether",
+        "Loosen several of them: without max_latency and max_hops the best path is s1 - s2 - s3.",
+    )
+
+
+def test_a_refusal_without_any_path_names_the_links_that_are_down_around_the_smaller_side():
+    down = [(("s3", "b"), ("s4", "a")), (("s4", "c"), ("s9", "a")), (("s7", "a"), ("s8", "b"))]
+    finder = named([link(1, 2), link(2, 3), link(4, 5)], lambda: down)
+    reason, _ = told_of(finder, PathRequest(source=1, destination=5))[""]
+    around = "s1 and the 2 switches that it is joined to"
+    assert reason == f"there is no path from s1 to s5; down are the links around {around}: s3:b - s4:a"
+
+
+def test_a_refused_pair_offers_less_protection_or_a_longer_way():
+    bridge = [link(1, 2), link(1, 3), link(2, 4), link(3, 4), link(4, 5), link(4, 6), link(5, 7), link(6, 7)]
+    finder = named(bridge)
+    assert told_of(finder, PathRequest(source=1, destination=7), Protect.SWITCH)["protection"] == (
+        "no two paths are disjoint: all pass the switch s4",
+        "Ask for protection against the loss of a link, or without protection.",
+    )
+    long = [link(1, 2, latency=5), link(2, 4, latency=5), link(1, 3, latency=9), link(3, 4, latency=9)]
+    wish = PathRequest(source=1, destination=4, max_latency=12)
+    remedy = told_of(named(long), wish, Protect.LINK)["protection"][1]
+    assert remedy == "Ask for max_latency 18 microseconds, with which there are two, or without protection."
+    assert named(long).pair(replace(wish, max_latency=18), Protect.LINK)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from refusals import ABSENT, GROUPS, UPLINKS, Case, busy, cases
 from traffic import FRAME, counted, udp, unheard, unread
 
 pytestmark = pytest.mark.system
@@ -21,6 +22,7 @@ from sdn_lab.lab import MininetLab  # noqa: E402
 from sdn_lab.steps import Steps  # noqa: E402
 
 from sdn.client import ApiError  # noqa: E402
+from sdn.controller.asking import REASONS  # noqa: E402
 from sdn.graph import assign_interfaces, load_topology  # noqa: E402
 from sdn.graph.write import to_yaml  # noqa: E402
 from sdn.v1 import resources_pb2 as pb  # noqa: E402
@@ -51,10 +53,12 @@ def wan() -> Iterator[MininetLab]:
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MininetLab]:
-    """A fat tree with one link that is declared to be slow."""
+    """A fat tree with one link that is declared to be slow, and two that are risk groups."""
     plain = assign_interfaces(load_topology("fat-tree:k=4"))
     links = [replace(link, latency=SLOW_US if (link.a[0], link.b[0]) == SLOW else FAST_US) for link in plain.links]
     assert sum(link.latency == SLOW_US for link in links) == 1
+    groups = {uplink: frozenset({group}) for uplink, group in zip(UPLINKS, GROUPS, strict=True)}
+    links = [replace(link, risk_groups=groups.get(":".join(link.a), frozenset())) for link in links]
     file = tmp_path_factory.mktemp("tree") / "tree.yaml"
     file.write_text(to_yaml(replace(plain, links=tuple(links))))
     with MininetLab(str(file)) as lab:
@@ -329,3 +333,125 @@ def test_a_refusal_names_what_stands_in_the_way(
     assert violation.field.endswith(field)
     assert remedy in violation.description.replace(",", "")
     assert not list(wan.client.connections.list(TENANT))
+
+
+def test_one_connection_to_many_leads_each_its_own_way(either: MininetLab) -> None:
+    """Point to multipoint with real traffic: each leg takes its path, and each link has the bandwidth once."""
+    hub, *others = (host.name for host in either.network.topology.hosts)
+    targets = [others[index] for index in (2, len(others) // 2, -1)]
+    made = either.client.connections.create(
+        pb.Connection(
+            name=f"{CONNECTIONS}/many",
+            a=either.endpoint(hub).port,
+            targets=[either.endpoint(target).port for target in targets],
+            bandwidth_bps=10**9,
+        ),
+        wait=WAIT,
+    )
+    assert steered(made.status)
+    paths = {leg.port.rpartition("/")[2]: leg.path for leg in made.status.legs}
+    assert set(paths) == set(targets)
+    for target in targets:
+        assert taken(either, hub, target) == both_ways(links_of(paths[target]))
+    links = either.client.topology().links
+    assert {amount for link in links for amount in (link.reserved_ab_bps, link.reserved_ba_bps)} == {0, 10**9}
+    shared = set.intersection(*(links_of(path) for path in paths.values()))
+    used = set.union(*(links_of(path) for path in paths.values()))
+    assert sum(link.reserved_ab_bps > 0 for link in links) == len(used), shared
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_a_link_and_a_switch_that_are_to_be_used_are_on_the_way(wan: MininetLab, many: bool) -> None:
+    """Seattle to Chicago goes by Denver and Kansas City; what is named is on the other way, by Los Angeles."""
+    a, b = host_at(wan, "sttl"), host_at(wan, "chin")
+    ordinary = taken(wan, a, b)
+    link = next(link for link in wan.network.topology.links if {link.a[0], link.b[0]} == {"losa", "hstn"})
+    use = pb.Constraints(include_links=[":".join(link.a)], include_switches=["atla"])
+    assert not {("losa", "hstn"), ("hstn", "losa")} & ordinary
+    if many:
+        wish = pb.Connection(
+            name=f"{CONNECTIONS}/c",
+            a=wan.endpoint(a).port,
+            targets=[wan.endpoint(b).port],
+            bandwidth_bps=10**9,
+            constraints=use,
+        )
+        (leg,) = wan.client.connections.create(wish, wait=WAIT).status.legs
+        path = leg.path
+    else:
+        path = connect(wan, a, b, constraints=use).status.path
+    way = links_of(path)
+    assert ("losa", "hstn") in way
+    assert "atla" in {name for pair in way for name in pair}
+    assert taken(wan, a, b) == both_ways(way)
+
+
+def obstacles(lab: MininetLab, wish: pb.Connection) -> list[tuple[str, str, str]]:
+    """What CheckConnection says against a request: words, fields and descriptions."""
+    try:
+        answer = lab.client.check_connection(wish)
+    except ApiError as error:  # of requests that are wrong in themselves
+        return [(v.reason, v.field, v.description) for v in error.violations]
+    assert not answer.admitted
+    return [(o.word, o.field, f"{o.reason}. {o.remedy}") for o in answer.obstacles]
+
+
+def refused(lab: MininetLab, wish: pb.Connection, case: Case) -> str:
+    """The description in which a refusal says why, the same to who asks and to who only wants to know."""
+    with pytest.raises(ApiError) as caught:
+        lab.client.connections.create(wish)
+    found = [(v.reason, v.field, v.description) for v in caught.value.violations]
+    assert found == obstacles(lab, wish)
+    word, field, description = found[0]
+    assert (word, field.endswith(case.field)) == (case.reason, True), field
+    for text in case.named:
+        assert text in description
+    return description
+
+
+def test_refused_requests_have_the_right_reason_and_the_nearest_one_is_admitted(tree: MininetLab) -> None:
+    a, b, others = (tree.endpoint(name).port for name in ("h1", "h16", "h2"))
+    last = tree.endpoint("h7").port
+    for number, fields in enumerate(busy(others, last)):
+        tree.client.connections.create(pb.Connection(name=f"{CONNECTIONS}/busy{number}", **fields))
+    table = cases(int(time.time()) - 86400)
+    for case in table:
+        ends = {"name": f"{CONNECTIONS}/c", "a": a, "b": b}
+        asked = {"bandwidth_bps": 10**9, **case.wish}
+        description = refused(tree, pb.Connection(**ends, **asked), case)  # type: ignore[arg-type]
+        nearest = {"bandwidth_bps": 10**9, **case.nearest(description)}
+        made = tree.client.connections.create(pb.Connection(**ends, **nearest), wait=WAIT)  # type: ignore[arg-type]
+        assert steered(made.status), (case.reason, made.status)
+        tree.client.connections.delete(made.name)
+    assert {case.reason for case in table} | set(ABSENT) | {"NoPath", "EndIsLink"} == {
+        *REASONS.values(),
+        "NotTogether",
+        "SearchGivenUp",
+        "EndIsLink",
+        "NotPossible",
+    }, "each reason is in the table, or it is said why not"
+
+
+def test_no_path_at_all_names_the_cut_and_a_link_is_no_end(tree: MininetLab) -> None:
+    end = pb.Connection(name=f"{CONNECTIONS}/line", a=UPLINKS[0], b="edge4_2:spare", bandwidth_bps=10**9)
+    refused(tree, end, Case("EndIsLink", "a", {}, ("edge1_1:edge1_1-eth1", "agg1_1:agg1_1-eth1"), lambda text: {}))
+    a, b = tree.endpoint("h1").port, tree.endpoint("h16").port
+    wish = pb.Connection(name=f"{CONNECTIONS}/c", a=a, b=b, bandwidth_bps=10**9)
+    cables = [("edge4_2", "agg4_1"), ("edge4_2", "agg4_2")]
+    for cable in cables:
+        tree.cut(cable)
+    try:
+        gone = pb.Connection()
+        gone.CopyFrom(wish)
+        gone.no_path = pb.WAIT
+        waits = tree.client.connections.create(gone)
+        told = until(tree, "c", lambda status: status.reason == "NoPath")  # the cuts are noticed
+        assert told.state in (pb.PENDING, pb.DEGRADED)
+        tree.client.connections.delete(waits.name)
+        names = ("down are the links around edge4_2", "agg4_1:agg4_1-eth", "agg4_2:agg4_2-eth")
+        refused(tree, wish, Case("NoPath", "connection", {}, names, lambda text: {}))
+    finally:
+        for cable in cables:
+            tree.mend(cable)
+        tree.ready()
+    assert steered(tree.client.connections.create(wish, wait=WAIT).status)
