@@ -58,10 +58,10 @@ class Convergence:
         """Destinations that some switches cannot be given new next hops for, at present."""
         self._away: frozenset[Dpid] = frozenset()
         self._alone: frozenset[Dpid] = frozenset()
-        """Of these, those without links that are alive."""
+        """Of these, those without links that are alive: they do nothing to anybody, and nobody waits for them."""
         self._resting: dict[Dpid, Fading] = {}
         """Versions that are no more: a cache may still know them, so their epochs are not given again at once."""
-        self._repairs = RepairChanges(compiler, self._routes, self._wires)
+        self._repairs = RepairChanges(compiler, self._routes, self._wires, self._is_destination)
         self._changed: dict[Dpid, None] = {}
         """Destinations whose record is another one."""
 
@@ -132,14 +132,15 @@ class Convergence:
     def settled(self) -> bool:
         """Whether all that is wanted has been given, and nothing former is left."""
         waiting = self._versions or self._postponed or self._pending or self._repairs
-        return not (waiting or self._lingering.names())
+        return not (waiting or self._lingering.names(self._alone))
 
     def settle(self, now: float) -> None:
         """Take the steps that are due. Call it once before each compile, when switches are written to."""
         self._repairs.begun = True
         away = frozenset(Dpid(dpid) for dpid in self._compiler.programs if not self._fleet.is_live(dpid))
-        moved, self._away = away != self._away, away
-        self._alone = away - {dpid for dpid, _ in self._peers} if away else away
+        alone = away - {dpid for dpid, _ in self._peers} if away else away
+        moved = away != self._away or alone != self._alone
+        self._away, self._alone = away, alone
         self._routes.dropped.clear()
         restored = self._restored
         over = restored.step(now, self._generation(), self._givers(), self._fleet) if restored.former else []
@@ -147,7 +148,8 @@ class Convergence:
         rested = [name for name, fading in self._resting.items() if fading.over(now, self._left)]
         for name in rested:
             del self._resting[name]
-        cleared = bool(over or rested) | self.inherited.step(now) | self._lingering.step(now, self._fleet.confirmed)
+        forgotten = self._lingering.step(now, self._fleet.confirmed, away)
+        cleared = bool(over or rested) | self.inherited.step(now) | forgotten
         freed = [self._advance(d, versions, now) for d, versions in list(self._versions.items())]
         placed = self._place() if self._pending else set()
         if self._postponed and (moved or cleared or any(freed)):
@@ -158,7 +160,7 @@ class Convergence:
 
     def settle_trees(self, now: float) -> None:
         """Give switches the repair hops they may have by now. Call it once before each compile, when all are told."""
-        self._repairs.step(now, self._generation(), self._away, self._fleet.confirmed)
+        self._repairs.step(now, self._generation(), self._away, self._fleet.confirmed, self._alone)
 
     def _left(self, dpid: Dpid, generation: int) -> bool:
         """Whether a switch does nothing any more of what was before a generation.
@@ -214,22 +216,21 @@ class Convergence:
         """Give switches these next hops in place; those that are away when they are back."""
         named = self._routes.named(reroutes)
         former = self._routes.former(named)
-        if self._away:
+        if missed := self._away - self._alone:
             kept = []
             for reroute, before in zip(named, former, strict=True):
-                if reroute[0] in self._away and before is not None and self._is_destination(reroute[1]):
+                if reroute[0] in missed and before is not None and self._is_destination(reroute[1]):
                     self._postponed[unversioned(reroute[1])] = None
                 else:
                     kept.append((reroute, before))
             named, former = [reroute for reroute, _ in kept], [before for _, before in kept]
         self._routes.set(named)
-        programs, away = self._compiler.programs, self._away
         self._lingering.note(
             self._generation(),
             (
                 (dpid, name, before)
                 for (dpid, name, hops), before in zip(named, former, strict=True)
-                if dpid in programs and dpid not in away and not same_ports(before, hops)
+                if dpid in self._compiler.programs and dpid not in missed and not same_ports(before, hops)
             ),
         )
 
@@ -268,7 +269,7 @@ class Convergence:
             dict(zip(switches, self._routes.hops_of(switches, name), strict=True)),
             {dpid: self.paths.next_hops(dpid, destination) for dpid in switches},
             former,
-            self._away,
+            self._away - self._alone,
             self._peers,
             self._wires,
             lambda dpid: self.paths.distance(dpid, destination),
@@ -388,7 +389,8 @@ class Convergence:
             if hops is not None and not any((dpid, port) in peers for port in hops.ports)
         )
         moving = (destination for destination, versions in self._versions.items() if versions.moving)
-        return {*moving, *dead, *self.inherited.others}, {unversioned(name) for name in self._lingering.names()}
+        uneasy = {unversioned(name) for name in self._lingering.names(self._alone)}
+        return {*moving, *dead, *self.inherited.others}, uneasy
 
     def _building(self) -> dict[Dpid, int]:
         return {d: versions.building for d, versions in self._versions.items() if versions.building is not None}

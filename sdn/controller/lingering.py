@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -39,6 +39,22 @@ class _Batch(Generic[Hops]):
     fading: Fading
     hops: dict[Dpid, dict[Dpid, Hops | None]] = field(default_factory=dict)
     """Former hops by version of a destination and switch."""
+    mixed: bool = True
+    """Whether switches may be among these that have confirmed, beside others that have not."""
+
+    def waits_only_for(self, dpids: Collection[Dpid]) -> bool:
+        """Whether only these have not confirmed, and some of them have not."""
+        return bool(self.fading.waits) and all(dpid in dpids for dpid in self.fading.waits)
+
+    def split(self) -> _Batch[Hops]:
+        """Leave only those that have not confirmed; answers the others. O(these and those)."""
+        kept, others, self.mixed = self.hops, _Batch[Hops](Fading(self.fading.generation, set())), False
+        self.hops = {}
+        for name, former in kept.items():
+            for dpid, hops in former.items():
+                batch = self if dpid in self.fading.waits else others
+                batch.hops.setdefault(name, {})[dpid] = hops
+        return others
 
 
 class Lingering(Generic[Hops]):
@@ -56,15 +72,26 @@ class Lingering(Generic[Hops]):
         if batch.hops:
             self._batches.append(batch)
 
-    def step(self, now: float, confirmed: Confirmed) -> bool:
-        """Forget what is over; whether there was any."""
-        before = len(self._batches)
-        self._batches = [batch for batch in self._batches if not batch.fading.over(now, confirmed)]
-        return len(self._batches) < before
+    def step(self, now: float, confirmed: Confirmed, away: Collection[Dpid] = ()) -> bool:
+        """Forget what is over; whether there was any. away: what others had is not kept until these are back."""
+        kept: list[_Batch[Hops]] = []
+        over = False
+        for batch in self._batches:
+            if batch.fading.over(now, confirmed):
+                over = True
+                continue
+            kept.append(batch)
+            if batch.mixed and batch.waits_only_for(away):
+                others = batch.split()
+                if others.hops:
+                    others.fading.over(now, confirmed)
+                    kept.append(others)
+        self._batches = kept
+        return over
 
-    def names(self) -> set[Dpid]:
-        """The versions of destinations of which there are any."""
-        return set().union(*(batch.hops for batch in self._batches))
+    def names(self, besides: Collection[Dpid] = ()) -> set[Dpid]:
+        """The versions of destinations of which there are any; besides: away, and of no interest."""
+        return set().union(*(batch.hops for batch in self._batches if not batch.waits_only_for(besides)))
 
     def of(self, name: Dpid) -> Iterator[tuple[Dpid, Hops | None]]:
         """(switch, former hops) of a version of a destination; a switch may occur more than once."""

@@ -9,7 +9,7 @@ Belongs here: the way of repair hops through both. Must not know: why hops are o
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Set
 
 from sdn.controller.holding import HeldRepairs
 from sdn.controller.lingering import Confirmed
@@ -24,10 +24,16 @@ class RepairChanges:
     """Of all destinations. wires: neighbours by switch and port, also over links that are dead. begun: switches are
     written to; until then everything is passed on at once."""
 
-    def __init__(self, compiler: Compiler, routes: VersionedRoutes, wires: Mapping[tuple[Dpid, int], Dpid]) -> None:
+    def __init__(
+        self,
+        compiler: Compiler,
+        routes: VersionedRoutes,
+        wires: Mapping[tuple[Dpid, int], Dpid],
+        is_destination: Callable[[Dpid], bool],
+    ) -> None:
         self._routes = routes
         self._held = HeldRepairs()
-        self._trees = TreeChanges(compiler.repairs_of, compiler.programs, wires)
+        self._trees = TreeChanges(compiler.repairs_of, compiler.programs, wires, is_destination)
         self.begun = False
 
     def __bool__(self) -> bool:
@@ -70,6 +76,6 @@ class RepairChanges:
         """No packet is given this version any more: it stays as it is until it is gone."""
         self._trees.forget(name)
 
-    def step(self, now: float, generation: int, away: Collection[Dpid], confirmed: Confirmed) -> None:
+    def step(self, now: float, generation: int, away: Set[Dpid], confirmed: Confirmed, alone: Set[Dpid]) -> None:
         """Give switches what they may have by now; once before each compile, of this generation, when all is told."""
-        self._routes.set_repairs(self._trees.step(now, generation, away, confirmed))
+        self._routes.set_repairs(self._trees.step(now, generation, away, confirmed, alone))

@@ -13,7 +13,7 @@ programs but repair hops.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping, Set
 from functools import lru_cache
 
 from sdn.controller.lingering import Confirmed, Lingering
@@ -34,7 +34,8 @@ class TreeChanges:
     """Repair hops that were told and are not given yet, by version of a destination.
 
     repairs_of: what (switch, version) pairs have; known: switches that have a program; wires: neighbours by switch and
-    port, also over links that are dead: these may be back at any moment.
+    port, also over links that are dead: these may be back at any moment. is_destination: whether anybody is there who
+    could be sent to.
     """
 
     def __init__(
@@ -42,12 +43,15 @@ class TreeChanges:
         repairs_of: Callable[[Iterable[tuple[Dpid, Dpid]]], list[RepairHops | None]],
         known: Container[int],
         wires: Mapping[tuple[Dpid, int], Dpid],
+        is_destination: Callable[[Dpid], bool],
     ) -> None:
         self._repairs_of, self._known, self._wires = repairs_of, known, wires
+        self.is_destination = is_destination
         self._wanted: dict[Dpid, Wanted] = {}
         self._due: dict[Dpid, None] = {}
         self._lingering: Lingering[RepairHops] = Lingering()
-        self._away: Collection[Dpid] = frozenset()
+        self._away: Set[Dpid] = frozenset()
+        self.alone: Set[Dpid] = frozenset()
 
     def __bool__(self) -> bool:
         """Whether some are still to be given to switches that are there."""
@@ -68,13 +72,16 @@ class TreeChanges:
         self._wanted.pop(name, None)
         self._due.pop(name, None)
 
-    def step(self, now: float, generation: int, away: Collection[Dpid], confirmed: Confirmed) -> list[Repair]:
+    def step(
+        self, now: float, generation: int, away: Set[Dpid], confirmed: Confirmed, alone: Set[Dpid] = frozenset()
+    ) -> list[Repair]:
         """Answers what is to be given by the compile that is to come, of this generation; once before each.
 
-        away: switches that cannot be told anything.
+        away: switches that cannot be told anything; alone: of these, those without links, which nobody waits for.
         """
-        moved, self._away = away != self._away, away
-        if self._lingering.step(now, confirmed) or moved:
+        moved = (away - alone, alone) != (self._away, self.alone)
+        self._away, self.alone = away - alone, alone
+        if self._lingering.step(now, confirmed, away) or moved:
             self._due.update(dict.fromkeys(self._wanted))
         given: list[Repair] = []
         late: dict[Dpid, None] = {}
@@ -154,8 +161,10 @@ class _Step:
         told = {d: hops for d, hops in self._wanted.items() if not (self._changes.is_away(d) and self._have(d))}
         new = {dpid: hops for dpid, hops in told.items() if hops is not None}
         if not new:
-            # Nobody needs these any more when all others have what they should, and have forgotten what they had.
-            gone = list(told) if len(told) == len(self._wanted) and not self._former else []
+            # Nobody needs these any more when all others have what they should, and have forgotten what they had, or
+            # when nobody can be sent to.
+            over = self._former.keys() <= self._changes.alone and len(told) == len(self._wanted)
+            gone = list(told) if over or not self._changes.is_destination(self._destination) else []
             return [(dpid, self._name, None) for dpid in gone if self._wanted.pop(dpid, None) is None]
         red, blue = (self._ports(color, new) for color in COLORS)
         given: list[Repair] = []

@@ -209,3 +209,30 @@ def test_damaged_records_are_told() -> None:
     sim.records[BUCKET] = {"0000000000000001": "7"}
     with pytest.raises(SdnError, match="damaged"):
         sim.start()
+
+
+@pytest.mark.parametrize(("hung", "silent"), [(False, False), (True, False), (False, True)])
+def test_a_switch_that_dies_is_not_waited_for(hung: bool, silent: bool) -> None:
+    """hung: it has not confirmed what it was told before; silent: it is away before its links are."""
+    sim = ready("ring:switches=5,hosts=1")
+    sim.rest(random.Random(1), 4)
+    if hung:
+        sim.set_link(sim.declared.links[0].a, False)
+    if silent:
+        sim.disconnect("s3")
+    ends = [link.a for link in sim.declared.links if "s3" in (link.a[0], link.b[0])]
+    for end in ends:
+        sim.set_link(end, False)
+    sim.waiting = [item for item in sim.waiting if item[0] is not sim.devices["s3"]]
+    if not silent:
+        sim.disconnect("s3")
+    sim.rest(random.Random(2), 8)
+    assert sim.controller.parts.convergence.settled
+    sim.connect("s3")
+    for end in ends:
+        sim.set_link(end, True)
+    sim.rest(random.Random(3), 12)
+    if hung:
+        sim.set_link(sim.declared.links[0].a, True)
+        sim.rest(random.Random(4), 12)
+    check_at_rest(sim)

@@ -40,7 +40,8 @@ class Fabric:
         self.program: dict[Dpid, RepairHops | None] = {}
         self.acting: dict[Dpid, list[tuple[int, float | None, RepairHops | None]]] = {}
         """By switch, what it may act upon: the generation that ended it, and when that was confirmed."""
-        self.changes = TreeChanges(self.repairs_of, frozenset(self.switches), self.wires)
+        self.changes = TreeChanges(self.repairs_of, frozenset(self.switches), self.wires, lambda _: not self.vanished)
+        self.vanished = False
         self.now, self.generation = 0.0, 1
         self.held: dict[Dpid, int] = {}
         """Switches that do not confirm, and since which generation."""
@@ -179,3 +180,17 @@ def test_one_that_is_away_keeps_what_it_had_and_keeps_others_from_what_would_mak
         fabric.rest()
         assert fabric.is_right()
     assert waited
+
+
+def test_when_a_destination_vanishes_nobody_waits_for_one_that_is_away(fabric: Fabric) -> None:
+    fabric.turn()
+    fabric.away = frozenset(fabric.switches[3:5])
+    before = dict(fabric.program)
+    fabric.vanished = True
+    fabric.changes.want((dpid, ROOT, None) for dpid in before)
+    fabric.rest()
+    assert {dpid for dpid, hops in fabric.program.items() if hops is not None} == fabric.away
+    assert not fabric.changes
+    fabric.away = frozenset()
+    fabric.rest()
+    assert not any(fabric.program.values())
