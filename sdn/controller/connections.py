@@ -117,7 +117,8 @@ class Connections:
             if change.new is None:
                 self._trouble.pop(change.name, None)
                 self._calendars.forget(change.name)
-                self._lives.forget(change.name)
+        for gone in [change.name for change in changes if change.new is None]:
+            self._lives.forget(gone)
         for change in asking:
             if isinstance(change.new, Connection) and change.name in found:
                 self._displace(found[change.name].displaced, change.name)

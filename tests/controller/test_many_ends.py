@@ -322,3 +322,15 @@ def test_what_if_tells_of_legs(sim: Simulation) -> None:
     assert {one.fate for one in found.affected} == {Fate.MOVES}
     assert full("c.h4") in {one.name for one in found.affected}
     assert held(sim) == before
+
+
+def test_what_happened_to_one_that_is_gone_is_forgotten_with_it(sim: Simulation) -> None:
+    sim.put(fan("a", 1, 4, 5))
+    sim.run(3)
+    before = Views(sim.controller, "1", 0.0).get(full("a"))[1].history
+    sim.submit(Delete(full("a")))
+    sim.run(3)
+    assert not sim.records["lives"]
+    sim.put(fan("a", 1, 4, 5))
+    sim.run(3)
+    assert 0 < len(Views(sim.controller, "1", 0.0).get(full("a"))[1].history) <= len(before)
