@@ -156,9 +156,18 @@ class WireNetwork:
 
     def _silenced(self, interface: str, both: bool) -> list[str]:
         """The sending end first: that is where frames are dropped."""
-        link = next(link for link in self.topology.links if interface in (link.a[1], link.b[1]))
-        other = link.a[1] if interface == link.b[1] else link.b[1]
+        other = self.other_end(interface)
         return [other, interface] if both else [other]
+
+    def other_end(self, interface: str) -> str:
+        """The other end of a cable between switches."""
+        link = next(link for link in self.topology.links if interface in (link.a[1], link.b[1]))
+        return link.a[1] if interface == link.b[1] else link.b[1]
+
+    def management(self, interface: str) -> str:
+        """The socket at which ovs-ofctl finds the switch of an interface."""
+        switch = self._places[interface]
+        return f"{self._ovs[switch].directory}/{wiring.bridge_names(self.topology)[switch]}.mgmt"
 
     def _tc(self, interface: str, verb: str, *rule: str) -> None:
         pid = self._ovs[self._places[interface]].pids[1]

@@ -11,6 +11,9 @@ gap as long as was waited for.
 
 With ``--silent`` the cable is not pulled: frames vanish, in both directions or in that of the stream alone, and both
 ports stay up. BFD finds that out (``--bfd-interval``); with repair only, with the controller alive and killed.
+
+With ``--flaps N`` the links of one network fail and return N times in all, with the controller alive, and all packets
+are counted that are lost until a link is used again, beside how long each failure was unseen.
 """
 
 from __future__ import annotations
@@ -28,6 +31,8 @@ from typing import Literal
 
 import networkx as nx
 from _common import arguments, finish
+from _flaps import Cable, Flap, flap
+from _flaps import summary as flaps_summary
 from _wire import MAGIC, Receiver, Stream, WireNetwork, burst, enter_namespace, host_end
 
 from sdn.client import Client
@@ -38,6 +43,7 @@ from sdn.model.topology import DeclaredLink, DeclaredTopology
 from sdn.v1 import resources_pb2 as pb
 
 NETWORKS = ("leaf-spine:spines=2,leaves=4,hosts=2", "fat-tree:k=4", "ring:switches=8,hosts=1", "abilene")
+FLAPPING = "fat-tree:k=4"
 SMALL = ("ring:switches=3,hosts=1",)
 _TRIES = 20
 """Packets by which it is found over which links a stream goes."""
@@ -84,16 +90,25 @@ class Series:
 class Bench:
     """One network with a host at every port that the topology has one for, all in one tenant's network."""
 
-    def __init__(self, spec: str, directory: Path, rate: int, window: float, repair: bool, interval: int = 0) -> None:
-        """interval: of BFD in milliseconds, 0 for none."""
+    def __init__(
+        self,
+        spec: str,
+        directory: Path,
+        rate: int,
+        window: float,
+        repair: bool,
+        interval: int = 0,
+        damping: bool = True,
+    ) -> None:
+        """interval: of BFD in milliseconds, 0 for none. damping: of links that fail again and again."""
         self.rate, self.window = rate, window
         self.silent: Silent = ""
         port = free_port()
         options = ("--openflow", f"0.0.0.0:{port}", "--insecure", "--repair", "on" if repair else "off")
         self.databases = free_port() if interval else 0
-        if interval:
-            # Each link fails several times in a row, and is to be used again each time.
+        if not damping:
             options += ("--damping-half-life", "0")
+        if interval:
             options += ("--ovsdb", f"0.0.0.0:{self.databases}", "--bfd-interval", str(interval))
         self.daemon = Daemon(directory / "state", spec, openflow=port, grpc=free_port(), options=options)
         self.network = WireNetwork(assign_interfaces(load_topology(spec)), directory / "ovs", port)
@@ -164,6 +179,16 @@ class Bench:
             time.sleep(0.05)
         raise SystemExit(f"{flow} does not take {link.a} - {link.b} again within {_PATIENCE:g} s")
 
+    def await_all(self, plan: dict[DeclaredLink, Flow], client: Client) -> None:
+        """Return when all routes and repair entries are back: call it before nobody can bring them back any more."""
+        for link, flow in plan.items():
+            self.await_flow(flow, link)
+        end = time.monotonic() + _PATIENCE
+        while not {switch.repair for switch in client.topology().switches} <= {"READY", "OFF"}:
+            if time.monotonic() > end:
+                raise SystemExit(f"switches are not ready to repair within {_PATIENCE:g} s")
+            time.sleep(0.05)
+
     def sample(self, stream: Stream, flow: Flow, cut: str) -> Sample:
         """A stream, and in it one failure: the link with this end. '': none."""
         with Receiver(host_end(flow[1])) as receiver:
@@ -228,11 +253,11 @@ def judge(sent: dict[int, int], came: dict[int, int], moment: int) -> Sample:
 
 @contextmanager
 def bench(
-    spec: str, rate: int, window: float, *, repair: bool, interval: int = 0
+    spec: str, rate: int, window: float, *, repair: bool, interval: int = 0, damping: bool = True
 ) -> Iterator[tuple[Bench, Client, Stream]]:
     """A network with its tenant, programmed."""
     with tempfile.TemporaryDirectory(prefix="sdn-bench-") as directory:
-        made = Bench(spec, Path(directory), rate, window, repair, interval)
+        made = Bench(spec, Path(directory), rate, window, repair, interval, damping)
         with made.daemon, Client(made.daemon.address, timeout=_PATIENCE) as client:
             made.daemon.wait_answers(client)
             with made.network:
@@ -260,6 +285,7 @@ def measure(spec: str, rate: int, window: float) -> dict[str, Series]:
                 found["floor"] = made.series(stream, plan, client, fail=False)
             found["alive" + suffix] = made.series(stream, plan, client, fail=True)
             client.wait_ready(_PATIENCE)
+            made.await_all(plan, client)
             made.daemon.stop(kill=True)
             found["stopped" + suffix] = made.series(stream, plan, None, fail=True)
     return found
@@ -268,7 +294,8 @@ def measure(spec: str, rate: int, window: float) -> dict[str, Series]:
 def measure_silent(spec: str, rate: int, window: float, interval: int, *, alive: bool) -> dict[str, Series]:
     """All series of one network whose links fail silently. alive: also with the controller alive."""
     found: dict[str, Series] = {}
-    with bench(spec, rate, window, repair=True, interval=interval) as (made, client, stream):
+    # Each link fails several times in a row, and is to be used again each time.
+    with bench(spec, rate, window, repair=True, interval=interval, damping=False) as (made, client, stream):
         made.network.tell_databases(made.databases)
         made.await_watched()
         client.wait_ready(_PATIENCE)
@@ -279,13 +306,24 @@ def measure_silent(spec: str, rate: int, window: float, interval: int, *, alive:
             if running is None:
                 made.await_watched()
                 client.wait_ready(_PATIENCE)
-                for link, flow in plan.items():  # all routes are back, before nobody can bring them back
-                    made.await_flow(flow, link)
+                made.await_all(plan, client)
                 made.daemon.stop(kill=True)
             for silent in SILENT:
                 made.silent = silent
                 name = f"silent_{silent}_{'alive' if running else 'stopped'}"
                 found[name] = made.series(stream, plan, running, fail=True)
+    return found
+
+
+def measure_flaps(spec: str, rate: int, window: float, count: int) -> list[Flap]:
+    """So many flaps, one link after the other, again from the first when there are no more."""
+    found: list[Flap] = []
+    with bench(spec, rate, window, repair=True, damping=False) as (made, client, stream):
+        plan = {link: flow for link, flow in made.plan().items() if link in redundant(made.topology)}
+        for link, flow in itertools.islice(itertools.cycle(plan.items()), count):
+            cable = Cable(*flow, made.frame(flow), made.await_flow(flow, link))
+            client.wait_ready(_PATIENCE)
+            found.append(flap(stream, cable, made.network, window, lambda: client.wait_ready(_PATIENCE)))
     return found
 
 
@@ -302,9 +340,15 @@ def main() -> None:
     parser.add_argument("--topology", action="append", help="instead of the four networks; may be given again")
     parser.add_argument("--silent", action="store_true", help="frames vanish and ports stay up, with BFD")
     parser.add_argument("--bfd-interval", type=int, default=20, help="milliseconds between BFD frames")
+    parser.add_argument("--flaps", type=int, default=0, help="so many failures and returns (of a fat tree of k=4)")
     args = parser.parse_args()
     networks = args.topology or (SMALL if args.small else NETWORKS)
     enter_namespace()
+    if args.flaps:
+        spec = networks[0] if args.topology or args.small else FLAPPING
+        flaps = measure_flaps(spec, args.rate, args.window if not args.small else 0.2, args.flaps)
+        finish(flaps_summary(flaps, args.rate), map(str, flaps), as_json=args.json)
+        return
     total: dict[str, Series] = {}
     lines = []
     for spec in networks:

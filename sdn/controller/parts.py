@@ -141,7 +141,9 @@ class Parts:
         )
         self.adoption = RouteAdoption(self.compiler, self.fleet, self.convergence)
         self.repairs = Repairs(self.convergence, enabled=self.settings.repair)
-        self.readiness = Readiness(self.compiler, self.fleet, self.repairs, self.topology)
+        self.readiness = Readiness(
+            *(self.compiler, self.fleet, self.repairs, self.topology), lambda: bool(self.ready_links)
+        )
         self.ready_links = ReadyLinks(
             self.fleet.confirmed, lambda: self.progress.generation + 1, lambda: self.statuses.started
         )

@@ -7,6 +7,8 @@ and the switch has confirmed every entry of its routes and repairs), and of each
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sdn.controller.fleet import Fleet
 from sdn.controller.repairs import Repairs
 from sdn.model.ids import Dpid
@@ -20,10 +22,18 @@ OFF, AWAY, COMPUTING, CONFIRMING, READY = "OFF", "AWAY", "COMPUTING", "CONFIRMIN
 
 
 class Readiness:
-    """Of all switches; works it out when asked."""
+    """Of all switches; works it out when asked. coming: whether there are links that routing is still to be told of."""
 
-    def __init__(self, compiler: Compiler, fleet: Fleet, repairs: Repairs, topology: TopologyState) -> None:
+    def __init__(
+        self,
+        compiler: Compiler,
+        fleet: Fleet,
+        repairs: Repairs,
+        topology: TopologyState,
+        coming: Callable[[], bool],
+    ) -> None:
         self._compiler, self._fleet, self._repairs, self._topology = compiler, fleet, repairs, topology
+        self._coming = coming
 
     def of(self, dpid: Dpid) -> tuple[str, int]:
         """(state, destinations whose entries the switch has not confirmed). O(1) when nothing is to be confirmed."""
@@ -35,9 +45,14 @@ class Readiness:
             return OFF, pending
         if switch is None or switch.session is None:
             return AWAY, pending
-        if self._repairs.busy or not self._repairs.begun:
+        if self._following:
             return COMPUTING, pending
         return (CONFIRMING if pending or not switch.live else READY), pending
+
+    @property
+    def _following(self) -> bool:
+        """Whether trees do not follow from the links that there are."""
+        return self._repairs.busy or not self._repairs.begun or self._coming()
 
     def _unconfirmed(self, dpid: Dpid) -> set[Dpid]:
         """Destinations for which a switch is not known to hold all that it should; all while it is away."""
@@ -73,7 +88,7 @@ class Readiness:
                 links.append(self._told(names[failure.a, failure.b], found))
             else:
                 switches.append(self._told(((self._topology.name_of(failure), ""),), found))
-        following = self._repairs.busy or not self._repairs.begun or any(map(self._repairs.waiting, programs))
+        following = self._following or any(map(self._repairs.waiting, programs))
         return Resilience(self._repairs.enabled, following, tuple(sorted(links, key=_ends)), tuple(switches))
 
     def _told(self, ends: tuple[tuple[str, str], ...], found: Found) -> FailureCoverage:

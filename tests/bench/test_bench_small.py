@@ -72,6 +72,19 @@ def test_silent_failures_are_repaired_while_the_controller_is_stopped() -> None:
     assert 0 < result["worst_lost"] <= result["rate"] * (2 * 3 * interval + 100) / 1000
 
 
+@pytest.mark.lab
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_flaps_lose_nothing_but_what_was_sent_while_they_were_unseen() -> None:
+    pytest.importorskip("scapy", reason="the extra 'lab' is not installed")
+    command = [sys.executable, str(ROOT / "bench/failover.py"), "--small", "--json", "--flaps", "2"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert {"detection_ms_median", "told_ms_median", "lost_ratio", "lost_median"} <= result.keys()
+    assert (result["flaps"], result["lost_beyond"]) == (2, 0)
+    assert result["lost"] > 0
+
+
 def test_every_benchmark_has_its_section() -> None:
     text = (ROOT / "docs/benchmarks.md").read_text(encoding="utf-8")
     assert {path.stem for path in (ROOT / "bench").glob("[a-z]*.py") if f"## {path.stem}\n" not in text} == set()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import count
+from pathlib import Path
 
 from cloud_lab import CloudLab
 from test_cloud_convergence import MARK
@@ -42,10 +43,24 @@ class LinkTaps:
 
     def watch(self, links: Iterable[DeclaredLink]) -> None:
         """From now on; a link that was cut is watched no more."""
-        for end in (end for link in links for end in (link.a, link.b)):
+        for link in links:
+            self._tap(link, lambda end, path: ("set", "interface", end[1], f"options:tx_pcap={path}"))
+
+    def sever(self, link: DeclaredLink) -> None:
+        """What is sent into a link is lost from now on, and no switch sees that; it is watched all the same."""
+        self._tap(link, lambda end, path: ("set", "interface", end[1], f"options={{tx_pcap={path}}}"))
+
+    def take_down(self, link: DeclaredLink) -> None:
+        """Both switches see that their ports are dead; ``LabNetwork.cut`` then says the same, and forgets the tap."""
+        for switch, interface in (link.a, link.b):
+            self._lab.network.ovs_of(switch).appctl("netdev-dummy/set-admin-state", interface, "down")
+
+    def _tap(self, link: DeclaredLink, command: Callable[[End, Path], Sequence[str]]) -> None:
+        self.crossed()  # a file that is let go of is read to its end
+        for end in (link.a, link.b):
             path = self._lab.network.directory / f"tap{next(self._files)}.pcap"
             self._tails[PcapTail(path)] = end
-            self._lab.network.ovs_of(end[0]).vsctl("set", "interface", end[1], f"options:tx_pcap={path}")
+            self._lab.network.ovs_of(end[0]).vsctl(*command(end, path))
 
     def crossed(self) -> dict[int, list[Crossing]]:
         """All ways over links so far, by packet."""
