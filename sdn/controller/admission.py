@@ -9,16 +9,13 @@ from sdn.controller.asking import asks_anew, placed
 from sdn.controller.circuits import Ends
 from sdn.controller.demands import Demand
 from sdn.controller.displacing import Wanted, displace
+from sdn.controller.pathnumbers import PathNumbers, no_numbers
 from sdn.controller.placing import NOT_NOW, Grant, Placer
-from sdn.controller.steering import no_numbers
 from sdn.model.calendar import ALWAYS
 from sdn.model.errors import Exhausted, InvalidInput, SdnError
 from sdn.model.intent import Connection, Resource
 from sdn.routing.admission import Reservation
 from sdn.store import Change, Store
-
-NUMBERS = 4
-"""Path numbers that a new request may need: of two paths in both directions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +29,13 @@ class _Try:
 
 
 class Admission:
-    """Tries requests on the ledger of a placer, and undoes it."""
+    """Tries requests on the ledger of a placer, and undoes it. ways: those that have numbers."""
 
-    def __init__(self, store: Store, ends: Ends, placer: Placer) -> None:
+    def __init__(self, store: Store, ends: Ends, placer: Placer, ways: PathNumbers) -> None:
         self._store = store
         self._ends = ends
         self._placer = placer
+        self._ways = ways
 
     def admit(
         self, changes: tuple[Change, ...], fields: Callable[[str], str], *, strict: bool = False
@@ -51,9 +49,6 @@ class Admission:
         asking = [change for change in changes if asks_anew(change)]
         if not asking:
             return {}
-        needed = sum(change.new is not None and not _joins(change, changes) for change in asking)
-        if needed and self._store.numbers.room("path") < NUMBERS * needed:
-            raise placed(no_numbers(), "")
         ledger = self._placer.ledger
         new = {change.name: change.new for change in changes if change.new is not None}
         before = {key: held for change in asking for key, held in self._placer.held(change.name)}
@@ -72,6 +67,10 @@ class Admission:
             self._take_all(asked, new, _Try(before, found, refuse))
         finally:
             self._undo(before, found)
+        own = [change.name for change in asking if not _joins(change, changes)]
+        routes = [path for name in own if name in found for path in found[name].routes if path is not None]
+        if not self._ways.has_room(routes):
+            raise placed(no_numbers(), "")
         return found
 
     def together(self, connections: Sequence[Connection]) -> dict[str, Grant]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from sdn.controller.fleet import Fleet, Switch
 from sdn.controller.outcome import Outcome
 from sdn.controller.progress import Progress
+from sdn.model.program import Unit
 from sdn.pipeline import Compiler
 from sdn.pipeline.routes import switch_object
+from sdn.pipeline.units import CONNECTION
 from sdn.reconcile import Adoption
 from sdn.store import Store
 
@@ -27,6 +29,15 @@ class Confirmation:
         waits = self._progress.waits(name)
         return all(dpid not in waits or self._fleet.confirmed(dpid, generation) for dpid in switches)
 
+    def holds(self, name: str, switches: Collection[int], generation: int) -> bool:
+        """The same of a connection, none of these switches refused something, and all are connected and read back."""
+        there = all(self._fleet.holds(dpid, ()) for dpid in switches)
+        return there and self.has(name, switches, generation) and not self.refused(name, switches)
+
+    def refused(self, name: str, switches: Iterable[int]) -> bool:
+        """Whether one of these switches refused what the paths of a connection need there, and has not taken it."""
+        return any(self._compiler.lacks(Unit(CONNECTION, name, dpid)) for dpid in switches)
+
     def is_waiting(self, owners: Iterable[str]) -> bool:
         """Whether a connected switch has not confirmed what one of these asked for."""
         waits = (dpid for owner in owners for dpid in self._progress.waits(owner))
@@ -44,6 +55,10 @@ class Confirmation:
             switch = self._fleet.touched(dpid)
             if switch is not None:
                 switch.sync.touch(entries, self._progress.generation)
+        for unit in self._compiler.joined:
+            # What others share with it is not there before their switch has confirmed.
+            if not self._fleet.holds(unit.dpid, self._compiler.programs[unit.dpid].held(unit)):
+                self._touch(unit.object, unit.dpid)
 
     def _touch(self, owner: str, dpid: int) -> None:
         """An object waits for a switch; one that is gone does not wait for a switch that is away."""

@@ -75,7 +75,7 @@ class Connections:
         self._edges = Edges(store, set_edge)
         self.ends = Ends(store, topology, attachments)
         self.names = PathNames(topology)
-        self.admission = Admission(store, self.ends, self.placer)
+        self.admission = Admission(store, self.ends, self.placer, self._steerings.ways)
         self._trouble: dict[str, Trouble] = {}
         self._changed: dict[str, None] = {}
         self._lives = lives

@@ -242,7 +242,7 @@ class Convergence:
             return
         outlook = self._outlook(destination)
         changed = outlook.changed
-        now, loops = outlook.plan(changed)
+        now, looping = outlook.plan(changed)
         building = destination in self._versions and self._versions[destination].building is not None
         if len(now) == len(changed):
             self._postponed.pop(destination, None)
@@ -250,7 +250,7 @@ class Convergence:
                 self._abandon(destination)
         else:
             self._postponed[destination] = None
-            possible = loops and self._may_build(destination, outlook.wanted)
+            possible = bool(looping) and self._may_build(destination, outlook.wanted)
             if building or (possible and not outlook.can_wait(changed, now, self.paths.destinations)):
                 self._build(destination, outlook.wanted)
                 return

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from sdn.controller.effects import RequestReadBack, SendBatch
 from sdn.controller.events import BatchDone, ReadBack, Session, SwitchDown, SwitchUp
 from sdn.model.ids import Dpid
-from sdn.model.program import FlowKey, Installed
+from sdn.model.program import Entry, FlowKey, Installed
 from sdn.pipeline.program import SwitchProgram
 from sdn.reconcile import TOGETHER, Adoption, SwitchSync
 
@@ -143,6 +143,11 @@ class Fleet:
             return False
         oldest = switch.sync.oldest
         return oldest is None or oldest > generation
+
+    def holds(self, dpid: int, entries: Iterable[Entry]) -> bool:
+        """Whether a switch is known to hold these entries of its program as they should be."""
+        switch = self._switches.get(dpid)
+        return switch is not None and switch.live and not any(map(switch.sync.is_pending, entries))
 
     # Audit
 

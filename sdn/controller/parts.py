@@ -125,7 +125,7 @@ class Parts:
             self.compiler.set_connection,
             records.get(PATHS, {}),
             lambda: self.progress.generation + 1,
-            self.confirmation.has,
+            self.confirmation,
             self.compiler.set_edge,
             self.lives,
             self.settings.oversubscription,

@@ -7,9 +7,10 @@ from contextlib import suppress
 
 from sdn.controller import pathrecords
 from sdn.controller.lives import Lives
+from sdn.controller.pathnumbers import Pair
 from sdn.controller.pathrecords import Saved
 from sdn.controller.placing import Placer, backup_of
-from sdn.controller.steering import Steerings, keys
+from sdn.controller.steering import Steerings
 from sdn.model.errors import Refused
 from sdn.model.intent import Connection
 from sdn.store import Store
@@ -38,6 +39,13 @@ class Records:
         self._lives = lives
         self._saved = dict(saved)
         self._unsaved: dict[str, None] = {}
+        ways = steerings.ways
+        self._claims: dict[str, dict[int, Pair]] = {}
+        """Of what was not taken up yet: the numbers of its slots."""
+        for name, text in saved.items():
+            said = {slot: pair or ways.former(name, slot) for slot, pair in pathrecords.numbers(text).items()}
+            self._claims[name] = {slot: pair for slot, pair in said.items() if pair is not None and ways.claim(pair)}
+        ways.sweep()
 
     def __contains__(self, name: str) -> bool:
         return name in self._saved
@@ -46,15 +54,14 @@ class Records:
         """Those deleted just before the end of an earlier life; switches that still have their paths are told when
         adopted."""
         for name in [name for name in self._saved if name not in self._store.objects]:
-            saved = pathrecords.read(self._saved.pop(name), self._topology.port_number)
-            for slot in saved.slots if saved else ():
-                for key in keys(name, slot):
-                    self._store.numbers.release("path", key)
+            self.drop(name)
             self._unsaved[name] = None
 
     def drop(self, name: str) -> None:
         """What a connection had in an earlier life is of no use any more."""
         self._saved.pop(name, None)
+        for pair in self._claims.pop(name, {}).values():
+            self._steerings.ways.waive(pair)
 
     def stale(self, names: Iterable[str]) -> None:
         """Their paths are others than those that are kept."""
@@ -74,18 +81,23 @@ class Records:
         if not self._lives.admitted(name):
             self._lives.admit(name)  # records of earlier versions say it by being there
         saved = pathrecords.read(text, self._topology.port_number)
+        claims, slots = self._claims[name], {} if saved is None else saved.slots
+        known = {slot: (path, claims.pop(slot)) for slot, path in slots.items() if slot in claims}
+        self.drop(name)  # also the claims of paths whose interfaces are gone
         if saved is None:
             return
-        self._steerings.restore(name, saved.slots, saved.steered)
-        slots = (None if slot is None else saved.slots[slot] for slot in (saved.primary, saved.backup))
+        self._steerings.restore(name, known, saved.steered)
+        paths = (None if slot is None else slots[slot] for slot in (saved.primary, saved.backup))
         booked = (*saved.booked, None, None)
-        for key, path, other in zip((name, backup_of(name)), slots, booked, strict=False):
+        for key, path, other in zip((name, backup_of(name)), paths, booked, strict=False):
             if path is not None or other is not None:
                 with suppress(Refused):
                     self._placer.reserve_one(key, connection, path or other)  # type: ignore[arg-type]
 
     def _text(self, name: str) -> str | None:
-        slots, steered = self._steerings.installed(name)
+        ways, steered = self._steerings.installed(name)
+        slots = {slot: way.path for slot, way in ways.items()}
+        numbers = {slot: (way.forward, way.backward) for slot, way in ways.items()}
         routes = self._placer.routes(name)
         if not slots and routes is None:
             return None
@@ -95,5 +107,5 @@ class Records:
             for key in (name, backup_of(name))
         )
         return pathrecords.write(
-            Saved(slots, steered, primary, backup, routes or ()), self._topology.discovery.interface
+            Saved(slots, steered, primary, backup, routes or (), numbers), self._topology.discovery.interface
         )

@@ -1,15 +1,18 @@
 """Paths of connections as records (bucket ``paths``), by names of interfaces, which a restart of a switch keeps.
 
-A record is ``{"slots": {"0": STEPS, …}, "steered": 0, "primary": 0, "backup": null}``, STEPS a list of [datapath id,
-out interface, in interface of the next]. What earlier versions wrote, STEPS alone, is slot 0 with all traffic. Paths
-that are reserved and not in switches yet are ``"booked": [STEPS, STEPS]``, the primary and the backup.
+A record is ``{"slots": {"0": STEPS, …}, "numbers": {"0": [17, 18], …}, "steered": 0, "primary": 0, "backup": null}``,
+STEPS a list of [datapath id, out interface, in interface of the next], the numbers those along the path and against
+it, which other connections may have too. What earlier versions wrote, STEPS alone, is slot 0 with all traffic; nor did
+they write numbers, which belonged to one slot each and are found by its name. Paths that are reserved and not in
+switches yet are ``"booked": [STEPS, STEPS]``, the primary and the backup.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
+from sdn.controller.pathnumbers import Pair
 from sdn.model import codec
 from sdn.model.errors import SdnError
 from sdn.model.ids import Dpid, format_dpid, parse_dpid
@@ -23,7 +26,8 @@ NumberOf = Callable[[Dpid, str], int | None]
 class Saved:
     """Paths by slot, the slot that traffic takes, and those of the primary and the backup path.
 
-    booked: the primary and the backup path that are reserved; written where they are in no slot.
+    booked: the primary and the backup path that are reserved; written where they are in no slot. numbers: of the slots,
+    for ``write``; what was written says ``numbers``.
     """
 
     slots: dict[int, Path]
@@ -31,6 +35,7 @@ class Saved:
     primary: int | None
     backup: int | None
     booked: tuple[Path | None, ...] = ()
+    numbers: Mapping[int, Pair] = field(default_factory=dict)
 
 
 def write(saved: Saved, interface: InterfaceOf) -> str:
@@ -38,6 +43,7 @@ def write(saved: Saved, interface: InterfaceOf) -> str:
     slots: dict[str, codec.Json] = {str(slot): _steps(path, interface) for slot, path in sorted(saved.slots.items())}
     data: dict[str, codec.Json] = {
         "slots": slots,
+        "numbers": {str(slot): list(pair) for slot, pair in sorted(saved.numbers.items())},
         "steered": saved.steered,
         "primary": saved.primary,
         "backup": saved.backup,
@@ -63,6 +69,23 @@ def read(text: str, number: NumberOf) -> Saved | None:
         slot if slot in slots else None for slot in (data.get(name) for name in ("steered", "primary", "backup"))
     )
     return Saved(slots, steered, primary, backup, booked)
+
+
+def numbers(text: str) -> dict[int, Pair | None]:
+    """The numbers of the slots of a record; None for those of an earlier version, which does not say them."""
+    try:
+        data = codec.loads(text)
+        if isinstance(data, list):
+            return {0: None}
+        if not isinstance(data, dict) or not isinstance(data.get("slots"), dict):
+            return {}
+        said = data.get("numbers")
+        if said is None:
+            return {int(slot): None for slot in data["slots"]}
+        pairs = {int(slot): tuple(int(number) for number in pair) for slot, pair in said.items()}
+        return {slot: (pair[0], pair[1]) for slot, pair in pairs.items() if len(pair) == 2}
+    except (SdnError, ValueError, TypeError, AttributeError):
+        return {}
 
 
 def _steps(path: Path, interface: InterfaceOf) -> codec.Json:

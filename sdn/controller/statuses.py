@@ -228,7 +228,7 @@ class Statuses:
             # Ports of a network that are attached nowhere do not count, as for its state.
             legs = (leg for leg in self._store.legs(name) if not resource.network or not self._is_away(leg))
             return all(self.settled(leg, generation) for leg in legs)
-        if isinstance(resource, Connection) and self._connections.moving(name):
+        if isinstance(resource, Connection) and self._connections.moving(name) and not self._refusal(name):
             return False
         if resource is not None and not self._connections.waits(name):
             status = self._brief(resource)

@@ -1,28 +1,38 @@
 """Moving connections between paths so that no packet is lost: first the new path is made, then the ends send along it,
 then the old one is removed.
 
-A connection has *slots*, each a path with numbers of its own that switches know. Traffic takes one of them, or none:
+A connection has *slots*, each a path with numbers that switches know. Traffic takes one of them, or none:
 then it goes the shortest way, which is always there. A slot is steered to only when every switch of its path has
 confirmed it, and removed only some time after the switches at both ends have confirmed that they do not send along it
-(a barrier does not cover packets on their way, nor the cache of the datapath).
+(a barrier does not cover packets on their way, nor the cache of the datapath). Connections along the same way share its
+numbers (``pathnumbers.py``); each takes and leaves it at its own time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from sdn.model.errors import Exhausted, SdnError
+from sdn.controller.pathnumbers import Pair, PathNumbers, no_numbers
 from sdn.model.ids import Dpid
 from sdn.model.program import GRACE
 from sdn.model.route import Path
 from sdn.pipeline.facts import CircuitFacts, ConnectionFacts, Way
-from sdn.store.numbers import RANGES, Numbers
+from sdn.store.numbers import Numbers
 
-_POOL = "path"
 
-Confirmed = Callable[[str, Iterable[Dpid], int], bool]
-"""Whether switches have confirmed all that a generation (or one before) changed for an object."""
+class Confirmed(Protocol):
+    """What switches have said; see ``Confirmation``, with objects by name."""
+
+    def has(self, name: str, switches: Collection[int], generation: int) -> bool:
+        """Whether switches have confirmed all that a generation (or one before) changed for an object."""
+
+    def holds(self, name: str, switches: Collection[int], generation: int) -> bool:
+        """The same, none of these switches refused something, and all are connected and read back."""
+
+    def refused(self, name: str, switches: Collection[int]) -> bool:
+        """Whether one of these switches refused what the paths of a connection need there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +69,14 @@ class Target:
 class _Slot:
     path: Path
     way: Way
+    made: int
+    """Generation from which it is among what switches are to hold."""
     since: int
-    """Generation that installs it."""
+    """Generation that switches must have confirmed before it can be used."""
     used: bool = False
     """Whether traffic has ever taken it."""
+    second: bool = False
+    """Whether others along this path have other numbers, to which it changes."""
 
 
 @dataclass(slots=True)
@@ -80,8 +94,8 @@ class _Steering:
     removal: float | None = None
 
     def slot_of(self, path: Path) -> int | None:
-        """The slot that holds a path."""
-        return next((number for number, slot in self.slots.items() if slot.path == path), None)
+        """The slot that holds a path, with the numbers of all who take it."""
+        return next((n for n, slot in self.slots.items() if slot.path == path and not slot.second), None)
 
 
 class Steerings:
@@ -95,7 +109,7 @@ class Steerings:
         generation: Callable[[], int],
         confirmed: Confirmed,
     ) -> None:
-        self._numbers = numbers
+        self.ways = PathNumbers(numbers)
         self._set_facts = set_facts
         self._generation = generation
         self._confirmed = confirmed
@@ -103,12 +117,18 @@ class Steerings:
         self._moving: dict[str, None] = {}
         self._changed: dict[str, None] = {}
 
-    def restore(self, name: str, slots: Mapping[int, Path], steered: int | None) -> None:
-        """What switches were told in an earlier life; call it before the first ``want`` of this connection."""
+    def restore(self, name: str, slots: Mapping[int, tuple[Path, Pair]], steered: int | None) -> None:
+        """What switches were told in an earlier life; call it before the first ``want`` of this connection.
+
+        slots: of each the path, and its numbers, which ``ways`` has as claimed.
+        """
         steering = self._all.setdefault(name, _Steering())
-        for number, path in slots.items():
-            steering.slots[number] = _Slot(path, self._way(name, number, path), 0, used=True)
-        steering.steered = steered if steered in slots else None
+        for number, (path, numbers) in slots.items():
+            restored = self.ways.restore(numbers, path, name)
+            if restored is not None:
+                way, second = restored
+                steering.slots[number] = _Slot(path, way, self._generation(), 0, used=True, second=second)
+        steering.steered = steered if steered in steering.slots else None
         self._moving[name] = None
 
     def want(self, name: str, wish: Wish | None) -> None:
@@ -120,12 +140,12 @@ class Steerings:
         if steering is None:
             if wish is None:
                 return
-            self._check_room(len(wish.paths))
-            steering = self._all[name] = _Steering()
+            steering = _Steering()
         if steering.wish == wish:
             return
-        if wish is not None:
-            self._check_room(sum(steering.slot_of(path) is None for path in wish.paths))
+        if wish is not None and not self.ways.has_room(wish.paths):
+            raise no_numbers()
+        self._all[name] = steering
         steering.wish = wish
         if wish is not None:
             for path in wish.paths:
@@ -135,20 +155,23 @@ class Steerings:
                 self._changed[name] = None
         self._moving[name] = None
 
-    def _check_room(self, paths: int) -> None:
-        if paths and self._numbers.room(_POOL) < 2 * paths:
-            raise no_numbers()
-
     def _install(self, name: str, steering: _Steering, path: Path) -> None:
         if steering.slot_of(path) is not None:
             return
         number = next(n for n in range(len(steering.slots) + 1) if n not in steering.slots)
-        steering.slots[number] = _Slot(path, self._way(name, number, path), self._generation())
+        way, made = self.ways.take(path, name), self._generation()
+        steering.slots[number] = _Slot(path, way, made, 0 if self._stands(way, name) else made)
         self._changed[name] = None
 
-    def _way(self, name: str, slot: int, path: Path) -> Way:
-        forward, backward = (self._numbers.allocate(_POOL, key) for key in keys(name, slot))
-        return Way(path, forward, backward)
+    def _stands(self, way: Way, name: str) -> bool:
+        """Whether switches hold a way already, for one who has taken it before."""
+        first = self.ways.first((way.forward, way.backward))
+        if first == name:
+            return False
+        numbers = {way.forward, way.backward}
+        slots = self._all[first].slots.values()
+        made = max(slot.made for slot in slots if {slot.way.forward, slot.way.backward} == numbers)
+        return self._confirmed.holds(first, way.path.switches, max(made, self._generation() - 1))
 
     def moving(self, name: str) -> bool:
         """Whether a connection is not yet on the path that it should take, or its backup is not there yet."""
@@ -159,7 +182,7 @@ class Steerings:
         if steering.steered != steering.slot_of(primary):
             return True
         ends = primary.switches[0], primary.switches[-1]
-        return not self._confirmed(name, ends, steering.turned) or not all(
+        return not self._confirmed.has(name, ends, steering.turned) or not all(
             self._ready(name, steering, path) for path in steering.wish.paths
         )
 
@@ -180,12 +203,12 @@ class Steerings:
             return None
         return Target(steering.slots[steering.steered].way, *steering.ends)
 
-    def installed(self, name: str) -> tuple[dict[int, Path], int | None]:
-        """For ``restore``: the paths by slot, and which is steered to."""
+    def installed(self, name: str) -> tuple[dict[int, Way], int | None]:
+        """For ``restore``: the ways by slot, and which is steered to."""
         steering = self._all.get(name)
         if steering is None:
             return {}, None
-        return {number: slot.path for number, slot in steering.slots.items()}, steering.steered
+        return {number: slot.way for number, slot in steering.slots.items()}, steering.steered
 
     def step(self, now: float) -> list[str]:
         """Take the steps that are due; answers who has another ``installed`` now. O(connections that move)."""
@@ -218,8 +241,10 @@ class Steerings:
         self._changed[name] = None
 
     def _ready(self, name: str, steering: _Steering, path: Path) -> bool:
-        slot = next(slot for slot in steering.slots.values() if slot.path == path)
-        return self._confirmed(name, path.switches, slot.since)
+        number = steering.slot_of(path)
+        if number is None or self._confirmed.refused(name, path.switches):
+            return False
+        return self._confirmed.has(name, path.switches, steering.slots[number].since)
 
     def _tidy(self, name: str, steering: _Steering, now: float) -> bool:
         """Remove slots that nobody needs; whether nothing is left to be done."""
@@ -241,16 +266,15 @@ class Steerings:
 
     def _is_over(self, name: str, steering: _Steering, now: float) -> bool:
         """Whether no packet can be on a slot that was left."""
-        if not self._confirmed(name, steering.left, steering.turned):
+        if not self._confirmed.has(name, steering.left, steering.turned):
             return False
         if steering.removal is None:
             steering.removal = now + GRACE
         return now >= steering.removal
 
     def _drop(self, name: str, steering: _Steering, number: int) -> None:
-        del steering.slots[number]
-        for key in keys(name, number):
-            self._numbers.release(_POOL, key)
+        way = steering.slots.pop(number).way
+        self.ways.leave((way.forward, way.backward), name)
         self._changed[name] = None
 
     def _tell(self, name: str) -> None:
@@ -266,16 +290,3 @@ class Steerings:
 
 def _ends(path: Path) -> tuple[Dpid, Dpid]:
     return path.switches[0], path.switches[-1]
-
-
-def no_numbers() -> SdnError:
-    """There are too many paths for the labels of packets."""
-    first, last = RANGES[_POOL]
-    reason = f"all {last - first + 1} path numbers are in use: two for each path, four if protected"
-    return Exhausted.of("path_numbers", reason, "Delete connections, or ask for less protection.")
-
-
-def keys(name: str, slot: int) -> tuple[str, str]:
-    """Keys of a slot's numbers in the pool "path", of both directions."""
-    end = f"|{slot}" if slot else ""
-    return f"{name}|ab{end}", f"{name}|ba{end}"

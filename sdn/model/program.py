@@ -80,11 +80,15 @@ class Unit(NamedTuple):
 
 @dataclass(slots=True)
 class Entries:
-    """What one unit contributes to its switch. Units may share a group of equal id and content, nothing else."""
+    """What one unit contributes to its switch. Units may share a group of equal id and content.
+
+    shared: other units that say so too may have the same flows with the same instructions; nothing else is shared.
+    """
 
     flows: dict[FlowKey, FlowBody] = field(default_factory=dict)
     groups: dict[int, Group] = field(default_factory=dict)
     meters: dict[int, Meter] = field(default_factory=dict)
+    shared: bool = False
 
 
 class Entry(NamedTuple):

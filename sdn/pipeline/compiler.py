@@ -54,6 +54,8 @@ class Compiler:
         self._blocked: dict[Unit, Entries] = {}
         self.touched: list[Unit] = []
         """The units whose entries changed in the last ``compile``, but for routes."""
+        self.joined: list[Unit] = []
+        """Those made in the last ``compile`` whose entries were all there, as others share them."""
         self.made = 0
         """How many units have ever been made: the work that changes have caused."""
         self.routes_moved = 0
@@ -225,6 +227,10 @@ class Compiler:
         """Whether a unit is left out at present."""
         return unit in (self.routes.blocked() if unit.feature == ROUTE else self._blocked)
 
+    def lacks(self, unit: Unit) -> bool:
+        """Whether a unit that is no route is left out at present, or is to be made anew by the next ``compile``."""
+        return unit in self._blocked or unit in self._dirty.units
+
     @property
     def blocked_units(self) -> tuple[Unit, ...]:
         """All units that are left out at present."""
@@ -242,7 +248,7 @@ class Compiler:
 
         Raises OwnershipError if facts contradict each other (two ports on one OpenFlow port).
         """
-        self.touched = []
+        self.touched, self.joined = [], []
         changes = self._compile_units() if self._dirty.units else {}
         entries, self.rerouted = self.routes.compile()
         self.routes_moved += len(self.rerouted)
@@ -256,6 +262,10 @@ class Compiler:
         self.made += len(made)
         self._dirty.units.clear()
         changes, self.touched = self._writer.write(made)
+        sharing = [unit for unit, entries in made.items() if entries.shared and entries.flows]
+        if sharing:
+            touched = set(self.touched)
+            self.joined = [unit for unit in sharing if unit not in touched]
         return changes
 
     def _permitted(self, unit: Unit, entries: Entries) -> Entries:

@@ -201,9 +201,10 @@ def compile_connection(
 ) -> Entries:
     """Entries of a connection on one switch of its paths, both directions; where its traffic comes in: ``steer.py``.
 
+    They follow from the path and its numbers alone, so connections with the same numbers share them.
     transports: labels of switches, for the fallback at the point of failure. taken, salts: as for routes.
     """
-    entries = Entries()
+    entries = Entries(shared=True)
     for way in connection.ways:
         if dpid in way.path.switches and len(way.path.switches) > 1:
             _add_way(entries, way, dpid, transports, taken, salts)

@@ -13,7 +13,7 @@ Content = FlowBody | Group | Meter
 
 
 class OwnershipError(Exception):
-    """Two units claim the same flow or meter: a bug of the pipeline, or contradictory facts."""
+    """Two units claim the same flow or meter, and do not share it: a bug of the pipeline, or contradictory facts."""
 
 
 class Others(Protocol):
@@ -39,6 +39,8 @@ class SwitchProgram:
         self.groups: dict[int, Group] = {}
         self.meters: dict[int, Meter] = {}
         self._flow_owner: dict[FlowKey, Unit] = {}
+        self._flow_sharers: dict[FlowKey, dict[Unit, None]] = {}
+        """Of flows that units share, which have no single owner."""
         self._meter_owner: dict[int, Unit] = {}
         self._group_owners: dict[int, dict[Unit, None]] = {}
         self._entries: dict[Unit, tuple[tuple[FlowKey, ...], tuple[int, ...], tuple[int, ...]]] = {}
@@ -48,9 +50,8 @@ class SwitchProgram:
         flows, groups, meters = self._entries.pop(unit, ((), (), ()))
         gone: dict[Entry, Content] = {}
         for key in flows:
-            if key not in new.flows:
+            if key not in new.flows and self._release_flow(unit, key):
                 gone[Entry("flow", key)] = self.flows.pop(key)
-                del self._flow_owner[key]
         for number in meters:
             if number not in new.meters:
                 gone[Entry("meter", number)] = self.meters.pop(number)
@@ -68,7 +69,8 @@ class SwitchProgram:
         None, and nothing is done, for any other unit.
         """
         flows = new.flows
-        if new.groups or new.meters or unit in self._entries or not flows.keys().isdisjoint(self.flows.keys()):
+        more = new.groups or new.meters or new.shared
+        if more or unit in self._entries or not flows.keys().isdisjoint(self.flows.keys()):
             return None
         self.flows.update(flows)
         self._flow_owner.update(dict.fromkeys(flows, unit))
@@ -82,7 +84,8 @@ class SwitchProgram:
         None, and nothing is done, for any other unit: it needs ``release`` and ``put``.
         """
         held = self._entries.get(unit)
-        if held is None or new.groups or new.meters or held[1] or held[2] or held[0] != tuple(new.flows):
+        more = new.groups or new.meters or new.shared
+        if held is None or more or held[1] or held[2] or held[0] != tuple(new.flows):
             return None
         changed = [Entry("flow", key) for key, body in new.flows.items() if self.flows[key] != body]
         self.flows.update(new.flows)
@@ -105,7 +108,11 @@ class SwitchProgram:
         else:
             changed = [Entry("flow", key) for key, body in new.flows.items() if self.flows.get(key) != body]
         self.flows.update(new.flows)
-        self._flow_owner.update(dict.fromkeys(new.flows, unit))
+        if new.shared:
+            for key in new.flows:
+                self._flow_sharers.setdefault(key, {})[unit] = None
+        else:
+            self._flow_owner.update(dict.fromkeys(new.flows, unit))
         for number, meter in new.meters.items():
             if self.meters.get(number) != meter:
                 changed.append(Entry("meter", number))
@@ -119,10 +126,19 @@ class SwitchProgram:
             self._entries[unit] = (tuple(new.flows), tuple(new.groups), tuple(new.meters))
         return changed
 
+    def held(self, unit: Unit) -> Iterator[Entry]:
+        """What a unit contributes now."""
+        flows, groups, meters = self._entries.get(unit, ((), (), ()))
+        yield from (Entry("flow", key) for key in flows)
+        yield from (Entry("group", number) for number in groups)
+        yield from (Entry("meter", number) for number in meters)
+
     def owners(self, entry: Entry) -> tuple[Unit, ...]:
-        """The units that asked for an entry; several only for a shared group."""
+        """The units that asked for an entry; several only for a shared flow or group."""
         owner: Unit | None
         if isinstance(entry.key, bytes):
+            if entry.key in self._flow_sharers:
+                return tuple(self._flow_sharers[entry.key])
             owner = self._flow_owner.get(entry.key)
         elif entry.kind == "group":
             users = self._group_owners.get(entry.key)
@@ -138,8 +154,14 @@ class SwitchProgram:
     def _check(self, unit: Unit, new: Entries) -> None:
         if not new.flows.keys().isdisjoint(self._flow_owner.keys()):
             for key in new.flows:
-                if self._flow_owner.get(key, unit) != unit:
-                    raise OwnershipError(f"{unit} and {self._flow_owner[key]} both claim flow {key.hex()}")
+                owner = self._flow_owner.get(key)
+                if owner is not None and (owner != unit or new.shared):
+                    raise OwnershipError(f"{unit} and {owner} both claim flow {key.hex()}")
+        if not new.flows.keys().isdisjoint(self._flow_sharers.keys()):
+            for key, body in new.flows.items():
+                sharers = self._flow_sharers.get(key, {}).keys()
+                if sharers and not (new.shared and (sharers == {unit} or self.flows[key] == body)):
+                    raise OwnershipError(f"{unit} and {set(sharers)} claim flow {key.hex()} with different content")
         for number in new.meters:
             if self._meter_owner.get(number, unit) != unit:
                 raise OwnershipError(f"{unit} and {self._meter_owner[number]} both claim meter {number}")
@@ -147,6 +169,17 @@ class SwitchProgram:
             others = self._group_owners.get(number, {}).keys() - {unit}
             if others and self.groups[number] != content:
                 raise OwnershipError(f"{unit} and {others} claim group {number:#x} with different content")
+
+    def _release_flow(self, unit: Unit, key: FlowKey) -> bool:
+        """Whether nobody has the flow any more."""
+        sharers = self._flow_sharers.get(key)
+        if sharers is None:
+            del self._flow_owner[key]
+            return True
+        del sharers[unit]
+        if not sharers:
+            del self._flow_sharers[key]
+        return not sharers
 
     def _release_group(self, unit: Unit, number: int) -> bool:
         users = self._group_owners[number]

@@ -14,7 +14,8 @@ Belongs here: the decision for one destination. Must not know: who switches are,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from heapq import heapify, heappop, heappush
 from typing import NamedTuple
 
 from sdn.model.ids import Dpid
@@ -34,10 +35,10 @@ class Acting(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """now: who may change at once, in any order. loops: whether a loop is what keeps others from it."""
+    """now: who may change at once, in any order; looping: whom a loop keeps from it."""
 
     now: list[Dpid]
-    loops: bool
+    looping: list[Dpid]
 
 
 def plan(
@@ -49,7 +50,7 @@ def plan(
     """Who of those that want other next hops may have them.
 
     wanted: by switch, new heads (none: there is no way any more); acting: of any switch but the destination; distance:
-    by the new next hops, None where there is no way. O(switches + links) if all may change, else for each that wants.
+    by the new next hops, None where there is no way. O(switches + links, times the logarithm of switches).
     """
     known: dict[Dpid, Acting] = {destination: Acting(frozenset(), True)}
 
@@ -69,36 +70,69 @@ def plan(
     def heads_of(switch: Dpid) -> Iterable[Dpid]:
         return of(switch).heads | fresh.get(switch, frozenset())
 
-    if not _has_loop(fresh, heads_of):
-        return Plan(list(candidates), loops=False)
-    left, fresh = fresh, {}
-    now = [switch for switch in candidates if switch not in left]
-    for switch in sorted(left, key=lambda switch: (distance(switch) or 0, switch)):
-        if switch not in reach(left[switch], heads_of):
-            fresh[switch] = left[switch]
-            now.append(switch)
-    return Plan(now, loops=True)
+    knots = tangled(fresh, heads_of)
+    left = {switch: fresh.pop(switch) for switch in list(fresh) if switch in knots}
+    place = _order(knots, lambda switch: of(switch).heads & knots, distance)
+    last = len(place)
+    looping = [s for s, heads in left.items() if any(place.get(h, last) >= place.get(s, last) for h in heads & knots)]
+    late = frozenset(looping)
+    return Plan([switch for switch in candidates if switch not in late], looping)
 
 
-def _has_loop(starts: Iterable[Dpid], heads_of: Callable[[Dpid], Iterable[Dpid]]) -> bool:
-    """Whether one can come back to a switch that was met on the way from one of ``starts``."""
-    done: set[Dpid] = set()
+def _order(
+    switches: Collection[Dpid], heads_of: Callable[[Dpid], Heads], distance: Callable[[Dpid], int | None]
+) -> dict[Dpid, int]:
+    """Places in an order in which every switch comes behind its heads, else the nearest first; without those that lead
+    to a loop. O(switches + links, times the logarithm of switches)."""
+    ahead = {switch: len(heads_of(switch)) for switch in switches}
+    tails: dict[Dpid, list[Dpid]] = {}
+    for switch in switches:
+        for head in heads_of(switch):
+            tails.setdefault(head, []).append(switch)
+    ready = [(distance(switch) or 0, switch) for switch, count in ahead.items() if not count]
+    heapify(ready)
+    place: dict[Dpid, int] = {}
+    while ready:
+        _, switch = heappop(ready)
+        place[switch] = len(place)
+        for tail in tails.get(switch, ()):
+            ahead[tail] -= 1
+            if not ahead[tail]:
+                heappush(ready, (distance(tail) or 0, tail))
+    return place
+
+
+def tangled(starts: Iterable[Dpid], heads_of: Callable[[Dpid], Iterable[Dpid]]) -> set[Dpid]:
+    """Switches on loops that can be reached from ``starts``: members of strongly connected components of more than one
+    (R. Tarjan, Depth-first search and linear graph algorithms, 1972). O(switches + links)."""
+    order: dict[Dpid, int] = {}
+    lowest: dict[Dpid, int] = {}
+    open_: dict[Dpid, None] = {}
+    found: set[Dpid] = set()
     for start in starts:
-        if start in done:
-            continue
-        way = {start: iter(heads_of(start))}
+        way = [] if start in order else [(start, iter(heads_of(start)))]
         while way:
-            switch, rest = next(reversed(way.items()))
+            switch, rest = way[-1]
+            if switch not in order:
+                order[switch] = lowest[switch] = len(order)
+                open_[switch] = None
             for head in rest:
-                if head in way:
-                    return True
-                if head not in done:
-                    way[head] = iter(heads_of(head))
+                if head not in order:
+                    way.append((head, iter(heads_of(head))))
                     break
+                if head in open_:
+                    lowest[switch] = min(lowest[switch], order[head])
             else:
-                del way[switch]
-                done.add(switch)
-    return False
+                way.pop()
+                if way:
+                    lowest[way[-1][0]] = min(lowest[way[-1][0]], lowest[switch])
+                if lowest[switch] == order[switch]:
+                    component = [open_.popitem()[0]]
+                    while component[-1] != switch:
+                        component.append(open_.popitem()[0])
+                    if len(component) > 1:
+                        found.update(component)
+    return found
 
 
 def reach(starts: Iterable[Dpid], heads_of: Callable[[Dpid], Iterable[Dpid]]) -> set[Dpid]:

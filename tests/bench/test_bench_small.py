@@ -32,6 +32,7 @@ KEYS = {
         "limit_change_ms_p50",
         "barrier_ms_p50",
     },
+    "sharing": {"transit_entries", "transit_entries_own", "written", "written_own", "numbers", "cpu_s"},
     "restart": {"adopt_s", "flow_writes", "packets_lost"},
 }
 

@@ -25,7 +25,7 @@ CONNECTION = "tenants/red/connections/c"
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudLab]:
-    with cloud_lab("leaf-spine:spines=2,leaves=2,hosts=4", tmp_path_factory.mktemp("tamper")) as lab:
+    with cloud_lab("leaf-spine:spines=2,leaves=3,hosts=4", tmp_path_factory.mktemp("tamper")) as lab:
         red = [lab.port_of(host) for host in lab.hosts if lab.tenant[host] == "red"]
         lab.client.connections.create(pb.Connection(name=CONNECTION, a=red[0], b=red[2], bandwidth_bps=10**9), wait=20)
         yield lab
@@ -141,16 +141,21 @@ def test_a_deleted_group_takes_its_flows_with_it(lab: CloudLab) -> None:
 
 
 def test_a_flow_refused_for_want_of_a_deleted_group_is_written_all_the_same(lab: CloudLab) -> None:
-    """The second connection shares the group of the first one, which is therefore not written anew."""
+    """The second connection goes by the same first link to the same switch, by another way: it has labels of its own,
+    and shares the group of the first one, which is therefore not written anew.
+    """
     first = lab.client.connections.get(CONNECTION)
     red = [lab.port_of(host) for host in lab.hosts if lab.tenant[host] == "red"]
-    other = pb.Connection(name=f"{CONNECTION}2", a=red[1], b=red[3], bandwidth_bps=1)
+    way = pb.Constraints(via=[first.status.path[1].switch, "leaf3"])
+    other = pb.Connection(name=f"{CONNECTION}2", a=red[1], b=red[3], bandwidth_bps=1, constraints=way)
     for number in {re.search(r"group:(\d+)", f)[1] for f in flows(lab, LEAF) if "dl_dst=82:" in f and "group:" in f}:  # type: ignore[index]
         lab.network.ofctl(LEAF, "del-groups", f"group_id={number}")
     last = lab.client.events()[-1].number
     with Observer(lab.client.watch_events(last + 1, severity="ERROR"), lambda event: event) as seen:
         second = lab.client.connections.create(other, wait=20)
-        assert [hop.switch for hop in second.status.path] == [hop.switch for hop in first.status.path]
+        ways = [[hop.switch for hop in connection.status.path] for connection in (first, second)]
+        assert [way[index] for way in ways for index in (0, 1, -1)] == [*ways[0], *ways[0]]
+        assert len(ways[1]) == 5
         events = seen.until(lambda events: "AuditFoundDifferences" in [event.reason for event in events])  # type: ignore[attr-defined]
     assert (events[0].reason, events[0].object) == ("EntryRefused", other.name)  # type: ignore[attr-defined]
     lab.ready()

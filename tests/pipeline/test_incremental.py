@@ -42,6 +42,12 @@ FORMS = [
     pytest.param(COMPILED_FORM, id="compiled", marks=pytest.mark.skipif(not routes.COMPILED, reason="not built")),
 ]
 both = pytest.mark.parametrize("form", FORMS)
+ROUND = [Path((Dpid(1), Dpid(2), Dpid(3)), ((100, 101), (100, 101))), Path((Dpid(4), Dpid(2)), ((100, 101),))]
+BACK = [Path((Dpid(3), Dpid(2), Dpid(1)), ((101, 100), (101, 100))), Path((Dpid(2), Dpid(4)), ((101, 100),))]
+SHARED = [
+    [Way(path, 80 + 2 * number, 81 + 2 * number) for number, path in enumerate(ROUND)],
+    [Way(path, 81 + 2 * number, 80 + 2 * number) for number, path in enumerate(BACK)],
+]
 Contents = dict[int, tuple[dict[bytes, bytes], dict[int, object], dict[int, object]]]
 
 
@@ -280,6 +286,8 @@ class Changer:
     def connection(self, name: str) -> None:
         a, b = (1, 2) if name == "c1" else (3, 4)
         ways = tuple(self.way(a + 10 * slot, b + 10 * slot) for slot in range(self.chance.randrange(4)))
+        # Of both, one of them the other way round.
+        ways += tuple(SHARED[name == "c1"][slot] for slot in range(2) if self.chance.random() < 0.5)
         if not ways:
             self.world.connections.pop(name, None)
         else:
@@ -419,6 +427,59 @@ def test_equal_groups_are_one(form: Form) -> None:
     compiler.set_routes([(A, Dpid(3), NextHops((100, 101), 1)), (A, Dpid(4), NextHops((100, 101), 2))])
     compiler.compile()
     assert len(set(compiler.programs[1].groups) - before) == 1, "one more for the other order"
+
+
+def shared_by(*names: str) -> Compiler:
+    compiler = two_switches()
+    for dpid in (3, 4):
+        compiler.set_switch(dpid, SwitchFacts(dpid))
+    compiler.compile()
+    for name in names:
+        compiler.set_connection(name, ConnectionFacts(1, 2, (SHARED[0][0],), None))
+    return compiler
+
+
+def test_what_connections_have_of_one_way_is_there_once_and_until_the_last_goes() -> None:
+    compiler = shared_by("a")
+    before = contents(compiler)
+    told = compiler.compile()
+    assert {dpid: sum(entry.kind == "flow" for entry in entries) for dpid, entries in told.items()} == {
+        1: 2,
+        2: 2,
+        3: 2,
+    }
+    flows = [entry for entry in told[2] if entry.kind == "flow"]
+    compiler.set_connection("b", ConnectionFacts(3, 4, (SHARED[1][0],), None))
+    assert compiler.compile() == {}
+    assert {(unit.object, unit.dpid) for unit in compiler.joined} == {("b", 1), ("b", 2), ("b", 3)}
+    assert {entry for unit in compiler.joined for entry in compiler.programs[2].held(unit)} >= set(flows)
+    for entry in flows:
+        assert [unit.object for unit in compiler.programs[2].owners(entry)] == ["a", "b"]
+    compiler.set_connection("a", None)
+    assert compiler.compile() == {}
+    assert not units(compiler, "a")
+    compiler.set_connection("b", None)
+    assert {dpid: set(entries) for dpid, entries in compiler.compile().items()} == {
+        dpid: set(entries) for dpid, entries in told.items()
+    }
+    assert contents(compiler) == before
+
+
+def test_of_two_that_share_one_takes_over_from_the_other_at_once() -> None:
+    compiler = shared_by("a")
+    compiler.compile()
+    compiler.set_connection("a", None)
+    compiler.set_connection("b", ConnectionFacts(3, 4, (SHARED[1][0],), None))
+    assert compiler.compile() == {}
+    assert {unit.object for unit in compiler.joined} == {"b"}, "it may not be confirmed yet"
+
+
+def test_one_number_for_two_paths_is_an_error() -> None:
+    compiler = shared_by("a")
+    compiler.compile()
+    compiler.set_connection("b", ConnectionFacts(3, 4, (Way(ROUND[1], 80, 81),), None))
+    with pytest.raises(OwnershipError, match="with different content"):
+        compiler.compile()
 
 
 def test_two_ports_on_one_openflow_port_are_an_error() -> None:
