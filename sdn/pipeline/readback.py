@@ -23,6 +23,8 @@ _SELECT = 1
 _MAX_PORT = 0xFF00
 """OpenFlow 1.3.5, section 7.2.1: ports have lower numbers."""
 _OUTPUT, _GROUP = b"\x00\x00\x00\x10", b"\x00\x16\x00\x08"
+_MAX_SLOTS = 256
+"""Of a group that spreads; see ``ecmp.slots``."""
 _TIERS = 6
 """Tiers that spread differently; see ``ecmp.slots``."""
 
@@ -95,7 +97,7 @@ class Reading:
         targets = list(_targets(content.buckets))
         if content.type == _SELECT:
             ports = tuple(number for kind, number, _ in targets if kind == _OUTPUT)
-            return ports if ports and len(ports) == len(targets) else None
+            return ports if ports and len(ports) == len(targets) <= _MAX_SLOTS else None
         if not targets or nested:
             return None
         kind, number, alone = targets[0]

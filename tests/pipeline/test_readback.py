@@ -80,6 +80,14 @@ def test_a_group_of_strange_bytes_is_not_understood(kind: int, buckets: bytes, o
     assert Reading(held, outputs).held(node_keys(B), HOPS) is None
 
 
+def test_a_group_of_more_slots_than_ours_have_is_not_understood(outputs: Outputs) -> None:
+    held = installed(HOPS, RepairHops(1, 2))
+    for number, group in list(held.groups.items()):
+        if group.type == 1:
+            held.groups[number] = Group(1, group.buckets * 5)
+    assert Reading(held, outputs).held(node_keys(B), HOPS) is None
+
+
 def test_a_group_that_leads_to_itself_is_not_followed(outputs: Outputs) -> None:
     held = installed(HOPS, RepairHops(1, 2))
     for number in held.groups:
