@@ -20,7 +20,7 @@ from sdn.v1 import resources_pb2 as pb
 
 from . import intent
 from .agents import Agents, Json
-from .intent import Endpoint, Objects
+from .intent import Endpoint, HostSettings, Objects
 from .machine import MachineError
 from .matrix import Protocol, Reachability, measure
 from .network import LinkRef, MininetNetwork
@@ -47,6 +47,7 @@ class MininetLab:
         self.client: Client
         self.agents: Agents
         self.endpoints: dict[str, Endpoint] = {}
+        self._set: dict[str, HostSettings] = {}
         self._state = state
         self._ports = (openflow, grpc)
         self._ready = ready
@@ -110,11 +111,16 @@ class MininetLab:
             raise MachineError("not programmed: " + "; ".join(late[:10]))
 
     def configure_hosts(self) -> None:
-        """Set every host that has a port to what the API reports."""
+        """Set every host that has a port to what the API reports.
+
+        Those that are so already are left alone: to set a host costs it its addresses, and what it sends, for a moment.
+        """
         client = self.client
         objects = Objects(client.networks.list(), client.subnets.list(), client.routers.list(), client.ports.list())
         self.endpoints = intent.endpoints(self.network.topology, objects)
-        self.network.configure({name: e.settings() for name, e in self.endpoints.items()})
+        wanted = {name: endpoint.settings() for name, endpoint in self.endpoints.items()}
+        self.network.configure({name: new for name, new in wanted.items() if self._set.get(name) != new})
+        self._set = wanted
         self.network.wait_addresses(self.endpoints)
 
     def matrix(self, version: int = 4, protocol: Protocol = "ping", *, timeout: float = 20.0) -> Reachability:

@@ -149,12 +149,16 @@ class Steps:
 
     def _do_connection(self, fields: Any) -> Outcome:
         connection = wishes.await_state(self._lab.client, fields)
-        hops = [hop.switch for hop in connection.status.path]
+        legs = [[hop.switch for hop in leg.path] for leg in connection.status.legs] or [
+            [hop.switch for hop in connection.status.path]
+        ]
+        hops = [switch for leg in legs for switch in leg]
         there = bool(hops) or fields["state"] in ("PENDING", "DEGRADED", "EXPIRED")
         right = there and (not fields["via"] or fields["via"] in hops) and fields["avoid"] not in hops
         right = right and wishes.is_as(connection.status, fields)
-        text = " - ".join(hops) or f"{connection.status.reason} {connection.status.message}"
-        pairs = itertools.pairwise(hops)
+        text = "\n".join(" - ".join(leg) for leg in legs if leg)
+        text = text or f"{connection.status.reason} {connection.status.message}"
+        pairs = (pair for leg in legs for pair in itertools.pairwise(leg))
         load = dict.fromkeys(pairs, connection.bandwidth_bps // 1000000)
         picture = pictures.network(self._lab.network.topology, load, self._lab.network.cut_links)
         title = f"{fields['name']}, {connection.bandwidth_bps / 1e6:g} Mbit/s reserved"

@@ -136,9 +136,8 @@ def flows(
             return [
                 entry
                 for entry in client.flows(switch)
-                if owner in entry.owner
+                if any(owner in name and (owners is None or name in owners) for name in _owners_of(entry))
                 and (not table_name or entry.table == table_name)
-                and (owners is None or entry.owner in owners)
             ]
 
         again.show(session, watching, every, look, _plain_all, _flows, _owners)
@@ -154,7 +153,11 @@ def _plain_all(found: Sequence[Any]) -> list[Plain]:
 
 
 def _owners(entries: Sequence[Any]) -> list[str]:
-    return sorted({entry.owner for entry in entries if entry.owner})
+    return sorted({name for entry in entries for name in _owners_of(entry) if name})
+
+
+def _owners_of(entry: Any) -> Sequence[str]:
+    return entry.sharers or [entry.owner]
 
 
 def _flows(entries: Sequence[Any]) -> str:

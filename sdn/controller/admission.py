@@ -67,8 +67,8 @@ class Admission:
             self._take_all(asked, new, _Try(before, found, refuse))
         finally:
             self._undo(before, found)
-        own = [change.name for change in asking if not _joins(change, changes)]
-        routes = [path for name in own if name in found for path in found[name].routes if path is not None]
+        those = [change.name for change in asking if not _joins(change, changes)]
+        routes = [path for name in those if name in found for path in found[name].routes if path is not None]
         if not self._ways.has_room(routes):
             raise placed(no_numbers(), "")
         return found

@@ -45,6 +45,8 @@ class Convergence:
         self._compiler, self.paths, self._fleet = compiler, paths, fleet
         self._generation, self.repair_of = generation, repair_of
         self._peers: dict[tuple[Dpid, int], Dpid] = {}
+        self._wires: dict[tuple[Dpid, int], Dpid] = {}
+        """As ``_peers``, also over links that are dead: they may be back at any moment."""
         self._restored = saved
         self._routes = VersionedRoutes(compiler, saved.current)
         self._versions: dict[Dpid, VersionsOf] = {}
@@ -59,7 +61,7 @@ class Convergence:
         """Of these, those without links that are alive."""
         self._resting: dict[Dpid, Fading] = {}
         """Versions that are no more: a cache may still know them, so their epochs are not given again at once."""
-        self._repairs = RepairChanges(compiler, self._routes)
+        self._repairs = RepairChanges(compiler, self._routes, self._wires)
         self._changed: dict[Dpid, None] = {}
         """Destinations whose record is another one."""
 
@@ -73,8 +75,7 @@ class Convergence:
                     del self._peers[end.dpid, end.port]
         for link in changes.new:
             for end in (link.a, link.b):
-                self._peers[end.dpid, end.port] = link.other(end).dpid
-        self._repairs.add_links(changes.new)
+                self._peers[end.dpid, end.port] = self._wires[end.dpid, end.port] = link.other(end).dpid
 
     def take(self, reroutes: list[Reroute], risky: Iterable[Dpid] = ()) -> None:
         """Other next hops are wanted; risky: see ShortestPaths."""
@@ -136,7 +137,7 @@ class Convergence:
     def settle(self, now: float) -> None:
         """Take the steps that are due. Call it once before each compile, when switches are written to."""
         self._repairs.begun = True
-        away = frozenset(Dpid(dpid) for dpid in self._compiler.programs if not self._live(dpid))
+        away = frozenset(Dpid(dpid) for dpid in self._compiler.programs if not self._fleet.is_live(dpid))
         moved, self._away = away != self._away, away
         self._alone = away - {dpid for dpid, _ in self._peers} if away else away
         self._routes.dropped.clear()
@@ -196,13 +197,13 @@ class Convergence:
 
     def _is_calm(self, destination: Dpid) -> bool:
         """Whether all that switches may still act upon leads nearer to a destination, as its next hops do."""
-        distance, peers = self.paths.distance, self._peers
+        distance, wires = self.paths.distance, self._wires
         for dpid, hops in self._lingering.of(self._routes.name(destination)):
             own = distance(dpid, destination)
             if hops is None or own is None:
                 return False
             for port in hops.ports:
-                peer = peers.get((dpid, port))
+                peer = wires.get((dpid, port))
                 if peer is not None:
                     far = distance(peer, destination)
                     if far is None or far >= own:
@@ -269,6 +270,7 @@ class Convergence:
             former,
             self._away,
             self._peers,
+            self._wires,
             lambda dpid: self.paths.distance(dpid, destination),
         )
 
@@ -390,10 +392,6 @@ class Convergence:
 
     def _building(self) -> dict[Dpid, int]:
         return {d: versions.building for d, versions in self._versions.items() if versions.building is not None}
-
-    def _live(self, dpid: int) -> bool:
-        switch = self._fleet.get(Dpid(dpid))
-        return switch is not None and switch.live
 
     def _is_destination(self, name: Dpid) -> bool:
         destination = unversioned(name)

@@ -136,6 +136,11 @@ class Fleet:
                 switch.sync.unspare(generation)
                 self._ready[switch.dpid] = None
 
+    def is_live(self, dpid: int) -> bool:
+        """Whether a switch is connected and adopted."""
+        switch = self._switches.get(dpid)
+        return switch is not None and switch.live
+
     def confirmed(self, dpid: int, generation: int) -> bool:
         """Whether a switch is known to hold all that this generation and those before it asked for."""
         switch = self._switches.get(dpid)

@@ -16,8 +16,9 @@ Hops = Mapping[Dpid, NextHops | None]
 class Outlook:
     """here, wanted: next hops of all switches but the destination; former: what some may still act upon.
 
-    away: switches that cannot be told anything; peers: neighbours by switch and port, over links that are alive;
-    distance: of a switch by the next hops that are wanted, None where there is no way.
+    away: switches that cannot be told anything; peers: neighbours by switch and port, over links that are alive; wires:
+    also over those that are dead, which may be back at any moment; distance: of a switch by the next hops that are
+    wanted, None where there is no way.
     """
 
     destination: Dpid
@@ -26,6 +27,7 @@ class Outlook:
     former: Mapping[Dpid, list[NextHops | None]]
     away: Collection[Dpid]
     peers: Mapping[tuple[Dpid, int], Dpid]
+    wires: Mapping[tuple[Dpid, int], Dpid]
     distance: Callable[[Dpid], int | None]
 
     @property
@@ -63,10 +65,14 @@ class Outlook:
         return dpid not in self.away or self.here[dpid] is None
 
     def _acting(self, dpid: Dpid) -> transition.Acting:
-        every = [self._heads(dpid, hops) for hops in (self.here.get(dpid), *self.former.get(dpid, ()))]
-        return transition.Acting(frozenset().union(*every), all(every))
+        every = (self.here.get(dpid), *self.former.get(dpid, ()))
+        ports = {port for hops in every if hops is not None for port in hops.ports}
+        return transition.Acting(_peers(self.wires, dpid, ports), all(self._heads(dpid, hops) for hops in every))
 
     def _heads(self, dpid: Dpid, hops: NextHops | None) -> transition.Heads:
         """Where next hops lead, as the links are now."""
-        ports = hops.ports if hops is not None else ()
-        return frozenset(peer for port in ports if (peer := self.peers.get((dpid, port))) is not None)
+        return _peers(self.peers, dpid, hops.ports if hops is not None else ())
+
+
+def _peers(wires: Mapping[tuple[Dpid, int], Dpid], dpid: Dpid, ports: Iterable[int]) -> transition.Heads:
+    return frozenset(peer for port in ports if (peer := wires.get((dpid, port))) is not None)

@@ -90,7 +90,8 @@ class TopologyView:
 class FlowView:
     """One entry of a switch's program in ovs-ofctl notation, with its owner.
 
-    kind: 'flow', 'group' or 'meter'; state: 'installed' or 'pending'; cookie: 0 for groups and meters.
+    kind: 'flow', 'group' or 'meter'; state: 'installed' or 'pending'; cookie: 0 for groups and meters. sharers: all
+    owners, where there are several.
     """
 
     kind: str
@@ -102,6 +103,7 @@ class FlowView:
     owner: str
     feature: str
     state: str
+    sharers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ Belongs here: the way of repair hops through both. Must not know: why hops are o
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 from sdn.controller.holding import HeldRepairs
 from sdn.controller.lingering import Confirmed
@@ -17,17 +17,17 @@ from sdn.controller.treechanges import TreeChanges
 from sdn.controller.versions import VersionedRoutes
 from sdn.model.ids import Dpid
 from sdn.model.route import Repair, version
-from sdn.model.topology import Link
 from sdn.pipeline import Compiler
 
 
 class RepairChanges:
-    """Of all destinations. begun: switches are written to; until then everything is passed on at once."""
+    """Of all destinations. wires: neighbours by switch and port, also over links that are dead. begun: switches are
+    written to; until then everything is passed on at once."""
 
-    def __init__(self, compiler: Compiler, routes: VersionedRoutes) -> None:
+    def __init__(self, compiler: Compiler, routes: VersionedRoutes, wires: Mapping[tuple[Dpid, int], Dpid]) -> None:
         self._routes = routes
         self._held = HeldRepairs()
-        self._trees = TreeChanges(compiler.repairs_of, compiler.programs)
+        self._trees = TreeChanges(compiler.repairs_of, compiler.programs, wires)
         self.begun = False
 
     def __bool__(self) -> bool:
@@ -42,10 +42,6 @@ class RepairChanges:
     def waiting(self, dpid: Dpid) -> set[Dpid]:
         """Destinations for which a switch is still to be given others by and by. O(destinations)."""
         return self._trees.waiting(dpid)
-
-    def add_links(self, links: Iterable[Link]) -> None:
-        """These are there, or are there again."""
-        self._trees.add_links(links)
 
     def take(
         self,

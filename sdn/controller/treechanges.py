@@ -19,7 +19,6 @@ from functools import lru_cache
 from sdn.controller.lingering import Confirmed, Lingering
 from sdn.model.ids import Dpid
 from sdn.model.route import NO_HOP, Repair, RepairHops, unversioned
-from sdn.model.topology import Link
 from sdn.routing import transition
 
 EFFORT = 6_000
@@ -34,17 +33,17 @@ Wanted = dict[Dpid, RepairHops | None]
 class TreeChanges:
     """Repair hops that were told and are not given yet, by version of a destination.
 
-    repairs_of: what (switch, version) pairs have; known: switches that have a program.
+    repairs_of: what (switch, version) pairs have; known: switches that have a program; wires: neighbours by switch and
+    port, also over links that are dead: these may be back at any moment.
     """
 
     def __init__(
         self,
         repairs_of: Callable[[Iterable[tuple[Dpid, Dpid]]], list[RepairHops | None]],
         known: Container[int],
+        wires: Mapping[tuple[Dpid, int], Dpid],
     ) -> None:
-        self._repairs_of, self._known = repairs_of, known
-        self._wires: dict[tuple[Dpid, int], Dpid] = {}
-        """Neighbours by switch and port, also over links that are dead: these may be back at any moment."""
+        self._repairs_of, self._known, self._wires = repairs_of, known, wires
         self._wanted: dict[Dpid, Wanted] = {}
         self._due: dict[Dpid, None] = {}
         self._lingering: Lingering[RepairHops] = Lingering()
@@ -68,12 +67,6 @@ class TreeChanges:
         """A version stays what it is, as no packet is given it any more."""
         self._wanted.pop(name, None)
         self._due.pop(name, None)
-
-    def add_links(self, links: Iterable[Link]) -> None:
-        """These are there, or are there again."""
-        for link in links:
-            for end in (link.a, link.b):
-                self._wires[end.dpid, end.port] = link.other(end).dpid
 
     def step(self, now: float, generation: int, away: Collection[Dpid], confirmed: Confirmed) -> list[Repair]:
         """Answers what is to be given by the compile that is to come, of this generation; once before each.

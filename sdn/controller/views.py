@@ -204,17 +204,16 @@ class Views:
             body = program.flows[key]
             entry = Entry("flow", key)
             name = TABLE_NAMES.get(table, str(table))
-            owner, feature = _owner(program.owners(entry))
-            match_text, actions = format_match(match), format_body(body)
-            yield FlowView("flow", name, priority, match_text, actions, cookie_of(body), owner, feature, state(entry))
+            said = _said(program, entry, state(entry))
+            yield FlowView("flow", name, priority, format_match(match), format_body(body), cookie_of(body), *said)
         for number, group in sorted(program.groups.items()):
             entry = Entry("group", number)
             text = format_buckets(group.type, group.buckets)
-            yield FlowView("group", "", 0, f"group_id={number}", text, 0, *_owner(program.owners(entry)), state(entry))
+            yield FlowView("group", "", 0, f"group_id={number}", text, 0, *_said(program, entry, state(entry)))
         for number, meter in sorted(program.meters.items()):
             entry = Entry("meter", number)
             text = format_meter(meter.rate, meter.burst, meter.bits)
-            yield FlowView("meter", "", 0, f"meter={number}", text, 0, *_owner(program.owners(entry)), state(entry))
+            yield FlowView("meter", "", 0, f"meter={number}", text, 0, *_said(program, entry, state(entry)))
 
     def trace(self, asked: TraceQuestion) -> TraceView:
         """What would become of a packet; raises InvalidInput or NotFound."""
@@ -296,8 +295,14 @@ def _reading_order(key: bytes) -> tuple[int, int, bytes]:
     return key[0], -int.from_bytes(key[1:3], "big"), key[3:]
 
 
+def _said(program: SwitchProgram, entry: Entry, state: str) -> tuple[str, str, str, tuple[str, ...]]:
+    """Owner, feature, state and sharers of an entry, as of a FlowView."""
+    units = program.owners(entry)
+    return *_owner(units), state, tuple(unit.object for unit in units) if len(units) > 1 else ()
+
+
 def _owner(units: tuple[Unit, ...]) -> tuple[str, str]:
-    """Owner and feature as text; of a shared group the first owner and how many more there are."""
+    """Owner and feature as text; of what is shared the first owner and how many more there are."""
     if not units:
         return "", ""
     more = f" and {len(units) - 1} more" if len(units) > 1 else ""

@@ -208,6 +208,7 @@ def flow(view: FlowView) -> tpb.FlowEntry:
         owner=view.owner,
         feature=view.feature,
         state=view.state,
+        sharers=view.sharers,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from sdn.model.circuit import is_circuit_end
 from sdn.model.errors import InvalidInput
 from sdn.model.ids import Kind
 from sdn.model.intent import Connection
@@ -24,6 +25,7 @@ def network_end(connection: Connection) -> str:
 
 def check_many(connection: Connection, reference: Reference) -> dict[str, Any]:
     """Its ends in normal form; raises InvalidInput."""
+    _check_ports(connection)
     side = _side(connection)
     other = "a" if side in ("b", "targets") else "b"
     hub = getattr(connection, other)
@@ -47,6 +49,19 @@ def check_many(connection: Connection, reference: Reference) -> dict[str, Any]:
         values[side] = ports
     _check_rest(connection, len(connection.sources) + len(connection.targets))
     return values
+
+
+def _check_ports(connection: Connection) -> None:
+    """Interfaces of switches are ends of circuits, which have two."""
+    ends = [("a", connection.a), ("b", connection.b)]
+    for name in ("sources", "targets"):
+        ends += [(f"{name}[{index}]", end) for index, end in enumerate(getattr(connection, name))]
+    for field, end in ends:
+        if is_circuit_end(end):
+            remedy = (
+                "Make a circuit for each, with a VLAN of its own where they share an interface (SWITCH:INTERFACE@VLAN)."
+            )
+            raise InvalidInput.of(field, f"{end[:80]} is an end of a circuit, and circuits have two ends", remedy)
 
 
 def _side(connection: Connection) -> str:

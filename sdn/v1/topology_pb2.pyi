@@ -543,6 +543,7 @@ class FlowEntry(_message.Message):
     OWNER_FIELD_NUMBER: _builtins.int
     FEATURE_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
+    SHARERS_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
     """flow, group or meter."""
     table: _builtins.str
@@ -551,11 +552,17 @@ class FlowEntry(_message.Message):
     actions: _builtins.str
     cookie: _builtins.int
     owner: _builtins.str
-    """The object that asked for it: a resource name or switches/DPID."""
+    """The object that asked for it: a resource name or switches/DPID. Of several the first, and how many more there are."""
     feature: _builtins.str
     """The pipeline feature that made it."""
     state: _builtins.str
     """installed or pending."""
+    @_builtins.property
+    def sharers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """All objects that asked for it, where there are several: groups are shared, and entries of paths by the connections
+        along them.
+        """
+
     def __init__(
         self,
         *,
@@ -568,10 +575,11 @@ class FlowEntry(_message.Message):
         owner: _builtins.str = ...,
         feature: _builtins.str = ...,
         state: _builtins.str = ...,
+        sharers: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actions", b"actions", "cookie", b"cookie", "feature", b"feature", "kind", b"kind", "match", b"match", "owner", b"owner", "priority", b"priority", "state", b"state", "table", b"table"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actions", b"actions", "cookie", b"cookie", "feature", b"feature", "kind", b"kind", "match", b"match", "owner", b"owner", "priority", b"priority", "sharers", b"sharers", "state", b"state", "table", b"table"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -115,7 +115,9 @@ class Daemon:
             FlowView("flow", "classify", 100, f"in_port={n}", f"load:{n}->reg1", 2**63 + n, owner, "classify", state)
             for n, (owner, state) in enumerate(zip(owners, ("installed", "pending", "installed"), strict=True))
         ]
-        return [*flows, FlowView("group", "", 0, "group_id=7", "type=select", 0, owners[2], "fabric", "installed")]
+        several = owners[2], "switches/0000000000000002"
+        said = f"{owners[2]} and 1 more", "fabric", "installed", several
+        return [*flows, FlowView("group", "", 0, "group_id=7", "type=select", 0, *said)]
 
     def system(self) -> SystemView:
         objects = {kind: len(self.store.names(kind)) for kind in Kind}

@@ -85,7 +85,7 @@ def test_lists_are_watched_and_chosen_by_labels(flag: str, having: set[str]) -> 
 @pytest.mark.parametrize(
     ("arguments", "names"),
     [
-        (("flows", "leaf1"), ["switches/0000000000000001", H1, "tenants/red/ports/h2"]),
+        (("flows", "leaf1"), ["switches/0000000000000001", "switches/0000000000000002", H1, "tenants/red/ports/h2"]),
         (("flows", "leaf1", "-l", "env=lab"), [H1]),
         (("path", "leaf1", "leaf2"), ["leaf1,spine1,leaf2"]),
         (("topology", "show"), ["leaf1", "spine1"]),

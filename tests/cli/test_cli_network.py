@@ -91,9 +91,14 @@ def test_why_not(run: Any, red: str) -> None:
 
 def test_flows_with_their_owners(run: Any) -> None:
     lines = run("flows", "leaf1").stdout.splitlines()
-    assert lines[0] == ("TABLE     PRIORITY  STATE      OWNER                      FEATURE   MATCH       ACTIONS")
-    assert lines[2] == "classify       100  pending    tenants/red/ports/h2       classify  in_port=1   load:1->reg1"
+    space = " " * len(" and 1 more")
+    assert lines[0] == f"TABLE     PRIORITY  STATE      OWNER                    {space}  FEATURE   MATCH       ACTIONS"
+    assert (
+        lines[2]
+        == f"classify       100  pending    tenants/red/ports/h2     {space}  classify  in_port=1   load:1->reg1"
+    )
     assert lines[4].startswith("group ")
+    assert " switches/0000000000000001 and 1 more " in lines[4]
 
 
 @pytest.mark.parametrize(
@@ -101,6 +106,7 @@ def test_flows_with_their_owners(run: Any) -> None:
     [
         (("--owner", "ports/h1"), ["in_port=0"]),
         (("--owner", "switches/"), ["in_port=2", "group_id=7"]),
+        (("--owner", "switches/0000000000000002"), ["group_id=7"]),
         (("--owner", "switches/", "--table", "classify"), ["in_port=2"]),
         (("--table", "nothing"), []),
     ],

@@ -16,6 +16,7 @@ from simulation import Simulation
 from test_steering import SPEC, T, Watched, backup, cut, path, ready, wish
 
 from sdn.controller.pathnumbers import PathNumbers, _Shared, former_keys
+from sdn.controller.views import Views
 from sdn.model.command import Delete
 from sdn.model.errors import SdnError
 from sdn.model.intent import Connection, Constraints, Protection
@@ -105,6 +106,8 @@ def test_one_more_along_a_way_is_written_at_its_ends_alone(sim: Watched) -> None
     assert [name for name, device in sim.devices.items() if device.writes] == [path(sim)[0], path(sim)[2]]
     assert sim.writes() == 4, "STEER and PATH at both ends, at once with the path"
     assert len(list(sim.steered())) == 4
+    shown = [entry for entry in Views(sim.controller, "1", 0.0).flows(spine) if entry.feature == "connection"]
+    assert {(entry.owner, entry.sharers) for entry in shown} == {(f"{C} and 1 more", (C, D))}
     # The first goes elsewhere, and the other stays.
     sim.put(between(sim, C, 0, 4, constraints=Constraints(exclude_switches=(spine,))))
     sim.run(SETTLED)

@@ -34,12 +34,13 @@ class Fabric:
             self.links.append(Link(LinkEnd(Dpid(a), ports[a]), LinkEnd(Dpid(b), ports[b])))
         self.switches = sorted(map(Dpid, graph))
         self.peers: dict[tuple[Dpid, int], Dpid] = {}
+        self.wires: dict[tuple[Dpid, int], Dpid] = {}
         self.trees = RepairTrees()
         self.trees.set_destinations([ROOT])
         self.program: dict[Dpid, RepairHops | None] = {}
         self.acting: dict[Dpid, list[tuple[int, float | None, RepairHops | None]]] = {}
         """By switch, what it may act upon: the generation that ended it, and when that was confirmed."""
-        self.changes = TreeChanges(self.repairs_of, frozenset(self.switches))
+        self.changes = TreeChanges(self.repairs_of, frozenset(self.switches), self.wires)
         self.now, self.generation = 0.0, 1
         self.held: dict[Dpid, int] = {}
         """Switches that do not confirm, and since which generation."""
@@ -57,9 +58,9 @@ class Fabric:
         for link in new:
             self.peers[link.a.dpid, link.a.port] = link.b.dpid
             self.peers[link.b.dpid, link.b.port] = link.a.dpid
+        self.wires.update(self.peers)
         self.check()
         self.trees.change_links(gone, new)
-        self.changes.add_links(new)
         self.changes.want(self.trees.work())
 
     def turn(self, seconds: float = 0.1) -> list[Repair]:

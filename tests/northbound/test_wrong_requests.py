@@ -341,6 +341,13 @@ WRONG = [
     ),
     Wrong(
         "CreateConnection",
+        s.CreateConnectionRequest(connection=connection(a="leaf1:eth7", b="", targets=["leaf2:eth1", "leaf2:eth2"])),
+        INVALID,
+        "connection.a",
+        ("circuits have two ends", "Make a circuit for each, with a VLAN of its own"),
+    ),
+    Wrong(
+        "CreateConnection",
         s.CreateConnectionRequest(connection=connection(shared_ceiling=True)),
         INVALID,
         "connection.shared_ceiling",

@@ -262,13 +262,14 @@ def test_who_is_displaced_goes_another_way_or_is_told_so_and_loses_no_packet(tre
     assert taken(tree, *bound_ends) == both_ways(links_of(again.path))
 
 
-def test_the_experiment_of_displaced_refused_and_booked_connections(wan: MininetLab) -> None:
+@pytest.mark.parametrize(("name", "checks"), [("booked", 14), ("many", 9)])
+def test_experiments_of_connections(wan: MininetLab, name: str, checks: int) -> None:
     """In the network that is there already: it is the same that the file asks for."""
-    experiment = load(Path(__file__).parents[2] / "mininet/experiments/booked.yaml")
+    experiment = load(Path(__file__).parents[2] / f"mininet/experiments/{name}.yaml")
     assert (experiment.topology, experiment.everybody) == ("abilene", "10.0.0.0/24")
     outcomes = Steps(wan, experiment, lambda outcome: None).run()
     assert [(item.title, item.text) for item in outcomes if item.right is False] == []
-    assert sum(item.right is True for item in outcomes) >= 14
+    assert sum(item.right is True for item in outcomes) >= checks
 
 
 def test_a_connection_with_a_calendar_has_its_path_at_its_time_and_loses_no_packet(tree: MininetLab) -> None:
@@ -358,6 +359,31 @@ def test_one_connection_to_many_leads_each_its_own_way(either: MininetLab) -> No
     shared = set.intersection(*(links_of(path) for path in paths.values()))
     used = set.union(*(links_of(path) for path in paths.values()))
     assert sum(link.reserved_ab_bps > 0 for link in links) == len(used), shared
+
+
+def test_one_to_many_is_displaced_as_a_whole_and_loses_no_packet(tree: MininetLab) -> None:
+    hosts = [host.name for host in tree.network.topology.hosts]
+    core = pb.Constraints(via=["core4"])
+    wish = pb.Connection(
+        name=f"{CONNECTIONS}/many",
+        a=tree.endpoint(hosts[0]).port,
+        targets=[tree.endpoint(hosts[index]).port for index in (4, 9, -1)],
+        bandwidth_bps=6 * 10**9,
+        constraints=core,
+    )
+    tree.client.connections.create(wish, wait=WAIT)
+    dropped = unread(tree)
+    streams = [tree.start_stream(hosts[0], hosts[index], interval=0.005, count=400) for index in (4, 9, -1)]
+    urgent = connect(tree, hosts[3], hosts[-2], "urgent", bandwidth=6 * 10**9, priority=3, constraints=core)
+    told = until(tree, "many", lambda status: status.reason == "Preempted")
+    assert told.state == pb.DEGRADED
+    assert not any(leg.path for leg in told.legs), "all legs, also those that could have stayed"
+    tree.client.connections.delete(urgent.name, wait=WAIT)
+    again = until(tree, "many", steered)
+    assert all("core4" in [hop.switch for hop in leg.path] for leg in again.legs)
+    for stream in streams:
+        sent, lost, _ = stream.result()
+        assert lost <= unread(tree) - dropped, f"of {sent}"
 
 
 @pytest.mark.parametrize("many", [False, True])
