@@ -1,8 +1,8 @@
 """What switches were left with by a former daemon is the old version of routes, from which they are brought to the new.
 
 When the first switches of this life are to be written to, programs say what is wanted. Where a switch holds other next
-hops the program is made to say what the switches hold instead, and convergence takes it from there as it does with any
-other change. A switch that comes later for the first time is taken over in the same way.
+hops, or repair hops, the program is made to say what the switches hold instead, and convergence takes it from there as
+it does with any other change. A switch that comes later for the first time is taken over in the same way.
 
 Belongs here: which routes differ from what was read back. Must not know: how they are changed.
 """
@@ -48,7 +48,7 @@ class RouteAdoption:
             destination
             for dpid, installed in fresh.items()
             for destination, own in keys.items()
-            if not wants.has(dpid, installed, own[1:2]) and self._differs(readings[dpid], dpid, destination, own)
+            if not wants.has(dpid, installed, own[1:]) and self._differs(readings[dpid], dpid, destination, own)
         }
         if first:  # of one that comes later no cache knows anything: the former daemon has been dead for too long
             known = (d for d, own in keys.items() if any(own[1] in held.flows for held in fresh.values()))
@@ -81,7 +81,8 @@ class RouteAdoption:
         wanted = self._convergence.paths.next_hops(dpid, destination)
         if held is None or held.hops is None or dpid == destination:
             return False
-        return wanted is None or held.hops.ports != wanted.ports
+        repair = self._convergence.repair_of(dpid, destination)
+        return wanted is None or held.hops.ports != wanted.ports or held.repair != repair
 
     def _held(self, reading: Reading, dpid: Dpid, destination: Dpid, keys: _Keys) -> Held | None:
         return reading.held(keys, self._convergence.paths.next_hops(dpid, destination))

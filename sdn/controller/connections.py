@@ -183,6 +183,9 @@ class Connections:
         if not self.placer.now:  # what has a path keeps it; calendars, and those that seek room, come in the first turn
             later = {name: None for name in self._changed if name not in self.records or self._has_calendar(name)}
             self._changed = {name: None for name in self._changed if name not in later}
+            for connection in filter(None, map(self._connection, self._changed)):
+                if None not in self.ends.facts(connection):  # all that is held, before anybody looks for more
+                    self.records.restore(connection)
         told: dict[str, None] = {}
         self._left = SEARCHES
         while self._changed and self._left > 0:

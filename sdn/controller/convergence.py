@@ -43,7 +43,7 @@ class Convergence:
     ) -> None:
         """saved: as before a restart."""
         self._compiler, self.paths, self._fleet = compiler, paths, fleet
-        self._generation, self._repair_of = generation, repair_of
+        self._generation, self.repair_of = generation, repair_of
         self._peers: dict[tuple[Dpid, int], Dpid] = {}
         self._wires: dict[tuple[Dpid, int], Dpid] = {}
         """As ``_peers``, also over links that are dead: they may be back at any moment."""
@@ -95,7 +95,7 @@ class Convergence:
         others = {destination: None for _, destination, _ in reroutes}
         self._postponed.update(others)
         self._routes.set(self._routes.named(reroutes))
-        wanted = [(dpid, d, self._repair_of(dpid, d)) for dpid, d, _ in repairs]
+        wanted = [(dpid, d, self.repair_of(dpid, d)) for dpid, d, _ in repairs]
         self._repairs.adopt(repairs)
         self._repairs.take(wanted, {}, since, others, ())
 
@@ -304,7 +304,7 @@ class Convergence:
             return
         self._routes.set([item(dpid, name, hops, stamped=False) for dpid, hops in changes])
         if versions.built is None:  # later ones are told; also those without routes, which may get some in this version
-            self._routes.set_repairs([(dpid, name, self._repair_of(dpid, destination)) for dpid in wanted])
+            self._routes.set_repairs([(dpid, name, self.repair_of(dpid, destination)) for dpid in wanted])
         # Also those that are to have nothing: what they may have of it from before must be gone.
         waits = {dpid for dpid, hops in wanted.items() if hops is not None or dpid not in self._away}
         versions.built = Fading(self._generation(), waits)

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from sdn.model.program import FlowKey, Group, Installed, cookie_of
-from sdn.model.route import NextHops, RepairHops
+from sdn.model.route import NO_HOP, NextHops, RepairHops
 from sdn.pipeline.ecmp import slots
 from sdn.pipeline.layout import GROUP_PATH, GROUP_ROUTE
 from sdn.pipeline.shapes import ARG, Body, group, output
@@ -23,6 +23,8 @@ _SELECT = 1
 _MAX_PORT = 0xFF00
 """OpenFlow 1.3.5, section 7.2.1: ports have lower numbers."""
 _OUTPUT, _GROUP = b"\x00\x00\x00\x10", b"\x00\x16\x00\x08"
+_MAX_SLOTS = 256
+"""Of a group that spreads; see ``ecmp.slots``."""
 _TIERS = 6
 """Tiers that spread differently; see ``ecmp.slots``."""
 
@@ -61,12 +63,15 @@ class Reading:
         keys: fabric.node_keys of the destination and epoch; wanted: answered itself where it is what there is.
         """
         primary, red, blue = (self._ports(self._flows.get(key)) for key in keys[1:])
-        if primary is None or red is None or blue is None or len(red) != len(blue) or len(red) > 1:
+        if primary is None or red is None or blue is None or NO_HOP in primary or len(blue) > len(red) or len(red) > 1:
             return None
-        return Held(_hops(primary, wanted), RepairHops(red[0], blue[0]) if red else None)
+        return Held(_hops(primary, wanted), RepairHops(red[0], blue[0] if blue else NO_HOP) if red else None)
 
     def _ports(self, cookie: int | None) -> tuple[int, ...] | None:
-        """Ports of a flow, slot by slot, as long as one of them is alive; () if there is none, None if unreadable."""
+        """Ports of a flow, slot by slot, as long as one of them is alive; () if there is none, None if unreadable.
+
+        NO_HOP where the packet goes on in another color at once.
+        """
         if cookie is None:
             return ()
         if cookie not in self._known:
@@ -91,25 +96,25 @@ class Reading:
         """Ports of a group that spreads, or of the first bucket of one that repairs."""
         targets = list(_targets(content.buckets))
         if content.type == _SELECT:
-            ports = tuple(number for kind, number in targets if kind == _OUTPUT)
-            return ports if ports and len(ports) == len(targets) else None
+            ports = tuple(number for kind, number, _ in targets if kind == _OUTPUT)
+            return ports if ports and len(ports) == len(targets) <= _MAX_SLOTS else None
         if not targets or nested:
             return None
-        kind, number = targets[0]
+        kind, number, alone = targets[0]
         if kind == _OUTPUT:
-            return (number,)
+            return (number if alone else NO_HOP,)
         inner = self._groups.get(number) if kind == _GROUP else None
         return None if inner is None else self._spread(inner, nested=True)
 
 
-def _targets(buckets: bytes) -> Iterator[tuple[bytes, int]]:
-    """Of each bucket its last action, as far as it leads on: (type and length, port or group)."""
+def _targets(buckets: bytes) -> Iterator[tuple[bytes, int, bool]]:
+    """Of each bucket its last action: (type and length, port or group where it leads on, whether it has no other)."""
     at = 0
     while at < len(buckets):
         length = int.from_bytes(buckets[at : at + 2], "big")
         actions = buckets[at + 16 : at + length]
         last = actions[-16:] if actions[-16:-12] == _OUTPUT else actions[-8:]
-        yield last[:4], int.from_bytes(last[4:8], "big")
+        yield last[:4], int.from_bytes(last[4:8], "big"), last == actions
         at += max(length, 16)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from sdn.model.ids import Dpid
 from sdn.model.program import Group, Installed, cookie_of
-from sdn.model.route import EPOCHS, Leg, NextHops, RepairHops, version
+from sdn.model.route import EPOCHS, NO_HOP, Leg, NextHops, RepairHops, version
 from sdn.pipeline import Compiler
 from sdn.pipeline.ecmp import slots
 from sdn.pipeline.fabric import node_keys
@@ -40,13 +40,14 @@ def installed(hops: NextHops | None, repair: RepairHops | None, epoch: int = 0) 
     return Installed(cookies, dict(program.groups), dict(program.meters))
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(100))
 def test_what_was_compiled_is_read(seed: int, outputs: Outputs) -> None:
     rng = random.Random(seed)
     epoch = rng.randrange(EPOCHS)
     ports = tuple(sorted(rng.sample([*range(1, 40), 3000, 0xFEFF], rng.choice([1, 1, 2, 3, 7, 8, 20]))))
     hops = NextHops(ports, rng.randrange(9))
-    repair = RepairHops(rng.choice(ports), rng.randint(1, 40)) if rng.random() < 0.7 else None
+    red, blue = rng.choice([NO_HOP, *ports]), rng.choice([NO_HOP, *range(1, 40)])
+    repair = RepairHops(red, blue) if rng.random() < 0.8 and red + blue else None
     reading = Reading(installed(hops, repair, epoch), outputs)
     assert reading.held(node_keys(B, epoch), hops) == Held(hops, repair)
     assert reading.held(node_keys(B, (epoch + 1) % EPOCHS), hops) == Held(None, None)
@@ -76,6 +77,14 @@ def test_a_group_of_strange_bytes_is_not_understood(kind: int, buckets: bytes, o
     for number in held.groups:
         if number >= GROUP_ROUTE:
             held.groups[number] = Group(kind, buckets)
+    assert Reading(held, outputs).held(node_keys(B), HOPS) is None
+
+
+def test_a_group_of_more_slots_than_ours_have_is_not_understood(outputs: Outputs) -> None:
+    held = installed(HOPS, RepairHops(1, 2))
+    for number, group in list(held.groups.items()):
+        if group.type == 1:
+            held.groups[number] = Group(1, group.buckets * 5)
     assert Reading(held, outputs).held(node_keys(B), HOPS) is None
 
 
