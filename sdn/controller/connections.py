@@ -100,9 +100,7 @@ class Connections:
         self._edges.load()
         self._changed.update(dict.fromkeys(filter(self._connection, self._store.names(Kind.CONNECTION))))
         self.records.forget_deleted()
-        for name in self._lives.names():
-            if name not in self._store.objects:
-                self._lives.forget(name)
+        self._lives.forget(*(name for name in self._lives.names() if name not in self._store.objects))
 
     def apply(self, changes: tuple[Change, ...], found: Mapping[str, Grant]) -> None:
         """Connections were created, updated or deleted, with the paths that ``admit`` found."""
@@ -117,8 +115,7 @@ class Connections:
             if change.new is None:
                 self._trouble.pop(change.name, None)
                 self._calendars.forget(change.name)
-        for gone in [change.name for change in changes if change.new is None]:
-            self._lives.forget(gone)
+        self._lives.forget(*(change.name for change in changes if change.new is None))
         for change in asking:
             if isinstance(change.new, Connection) and change.name in found:
                 self._displace(found[change.name].displaced, change.name)
@@ -128,9 +125,7 @@ class Connections:
         """A port was attached, moved or detached."""
         if "|" in port:
             self._changed[port.partition("|")[0]] = None
-        for user in self._store.users(port):
-            if self._connection(user) is not None:
-                self._changed[user] = None
+        self._changed.update(dict.fromkeys(filter(self._connection, self._store.users(port))))
 
     def change_links(self, changes: LinkChanges) -> None:
         """The topology changed. O(links given, connections on them, and those without a path)."""

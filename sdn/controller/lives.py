@@ -96,10 +96,11 @@ class Lives:
         life.history = (*life.history, Transition(wall, before, status.state, status.reason, shown))[-HISTORY:]
         self._unsaved[name] = None
 
-    def forget(self, name: str) -> None:
-        """It is gone."""
-        if self._all.pop(name, None) is not None:
-            self._unsaved[name] = None
+    def forget(self, *names: str) -> None:
+        """These are gone."""
+        for name in names:
+            if self._all.pop(name, None) is not None:
+                self._unsaved[name] = None
 
     def records(self) -> dict[str, str | None]:
         """Records to put (None: delete) since the last call."""
