@@ -31,6 +31,7 @@ from sdn.model.status import ChangeType
 from sdn.model.topology import DeclaredTopology
 from sdn.pipeline.salts import GROUPS
 from sdn.store import Change
+from sdn.topology.hosts import HOSTS
 
 
 class Controller:
@@ -255,6 +256,7 @@ class Controller:
         outcome.keep(CLAIMS, self.attachments.records().items())
         outcome.keep(HOLDERS, self.parts.announcements.records().items())
         outcome.keep(DAMPING, self.topology.take_penalty_records(self.reporter.wall).items())
+        outcome.keep(HOSTS, self.topology.discovery.hosts.take_records().items())
         outcome.keep(PLUGS, self.parts.managers.records().items())
         outcome.keep(NOTICES, self.notices.records().items())
         outcome.keep(EPOCHS, self.parts.convergence.records().items())

@@ -45,6 +45,7 @@ from sdn.pipeline.units import PROBES
 from sdn.routing import ShortestPaths
 from sdn.store import Store
 from sdn.topology import End, TopologyState
+from sdn.topology.hosts import HOSTS
 
 LINKS = "links"
 """Bucket: links as learned (TopologyState.records)."""
@@ -102,6 +103,7 @@ class Parts:
     ) -> None:
         self.topology = _topology_of(self.settings, key, declared)
         self.topology.maintenance.load(records.get(MAINTENANCE, {}))
+        self.topology.discovery.hosts.load(records.get(HOSTS, {}))
         self.topology.load(records.get(LINKS, {}), now, records.get(DAMPING, {}), wall)
         self.attachments = Attachments(self.store, self.topology, self.plugs, self.settings.learn)
         self.timing = Timing(self.topology)

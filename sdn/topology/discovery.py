@@ -154,7 +154,7 @@ class Discovery(Links):
             kept = host and end not in self._wired and now - since >= self._misses * self._interval
             self._wired.discard(end)
             if kept and known is not None and known.port.up:
-                self._hosts.add(end)
+                self.hosts.add(end)
             self._start(end, now)
 
     def host_seen(self, dpid: Dpid, port: int | str) -> bool:
@@ -170,7 +170,7 @@ class Discovery(Links):
         known = self._port(end)
         if known is None or not known.port.up or self.link_at(end) is not None:
             return False
-        self._hosts.add(end)
+        self.hosts.add(end)
         self._forget(end)
         return True
 
@@ -300,7 +300,7 @@ class Discovery(Links):
 
     def _unplugged(self, end: End) -> None:
         """A port is down or gone: whatever is plugged in next may be something else."""
-        self._hosts.discard(end)
+        self.hosts.discard(end)
         self._wired.discard(end)
         self._forget(end)
 

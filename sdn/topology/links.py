@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sdn.topology import lldp
 from sdn.topology.adjacency import Adjacency, End
+from sdn.topology.hosts import HostPorts
 from sdn.topology.inventory import MAX_PORT, Inventory
 from sdn.topology.records import EndRecord
 
@@ -21,7 +22,7 @@ class Links(Inventory):
         self._adjacency = Adjacency()
         self._bound: dict[End, float] = {}
         """Since when."""
-        self._hosts: set[End] = set()
+        self.hosts = HostPorts()
         self._wired: set[End] = set()
         """Bound ports where a link was, or a genuine probe was heard: they may be bound by mistake."""
 
@@ -55,14 +56,14 @@ class Links(Inventory):
 
     def is_host(self, end: End) -> bool:
         """Whether the port belongs to a host, because it is bound or by what it sent."""
-        return end in self._bound or end in self._hosts
+        return end in self._bound or end in self.hosts
 
     def _refuse(self, sender: End, receiver: End) -> tuple[str, str] | None:
         """Why a genuine probe makes no link between these two ports."""
         if receiver in self._bound:
             why = "it is wired to a switch, or somebody relays it"
             return "bound-port", f"a probe of {sender} at the bound port {receiver}: {why}"
-        if receiver in self._hosts:
+        if receiver in self.hosts:
             return "host-port", f"a probe of {sender} at {receiver}, where a host is: somebody relays it"
         if receiver == sender:
             return "reflected", f"a probe of {sender} came back to it"

@@ -209,6 +209,7 @@ def ids(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.mark.parametrize("spec", ["leaf-spine:spines=4,leaves=3,hosts=2", "ring:switches=4,hosts=2"])
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 2**32))
+@example(seed=6230)  # a port was bound, and is a host's until its cable is pulled
 @example(seed=4280)  # a destination goes and is back before repair trees have said that it went
 def test_a_restart_writes_nothing_after_any_sequence_of_changes(spec: str, seed: int) -> None:
     life = Life(seed, spec)
