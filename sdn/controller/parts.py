@@ -147,7 +147,10 @@ class Parts:
             *(self.compiler, self.fleet, self.repairs, self.topology), lambda: bool(self.ready_links)
         )
         self.ready_links = ReadyLinks(
-            self.fleet.confirmed, lambda: self.progress.generation + 1, lambda: self.statuses.started
+            self.fleet.confirmed,
+            lambda: self.progress.generation + 1,
+            lambda: self.statuses.started,
+            self.fleet.is_live,
         )
         self.underlay = Underlay(
             *(self.store, self.topology, self.compiler, self.attachments.bound),

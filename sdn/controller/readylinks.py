@@ -25,17 +25,23 @@ class _Waiting:
 
 class ReadyLinks:
     """confirmed: whether a switch holds all that a generation asked for; generation: of the compile that is to come;
-    begun: whether switches are written to. Until then all links are ready: what is found is what was there before."""
+    begun: whether switches are written to. Until then all links are ready: what is found is what was there before.
+    is_there: whether a switch can confirm anything."""
 
     def __init__(
-        self, confirmed: Callable[[int, int], bool], generation: Callable[[], int], begun: Callable[[], bool]
+        self,
+        confirmed: Callable[[int, int], bool],
+        generation: Callable[[], int],
+        begun: Callable[[], bool],
+        is_there: Callable[[int], bool],
     ) -> None:
-        self._confirmed, self._generation, self._begun = confirmed, generation, begun
+        self._confirmed, self._generation, self._begun, self._is_there = confirmed, generation, begun, is_there
         self._waiting: dict[_Ends, _Waiting] = {}
 
     def __bool__(self) -> bool:
-        """Whether some are still to become ready."""
-        return bool(self._waiting)
+        """Whether some are still to become ready; not those of a switch that is away. O(links that wait)."""
+        ends = ((waiting.link.a, waiting.link.b) for waiting in self._waiting.values())
+        return any(self._is_there(a.dpid) and self._is_there(b.dpid) for a, b in ends)
 
     def take(self, changes: LinkChanges) -> LinkChanges:
         """What routing is to know, given how links have changed since the last call, at most once in a compile.

@@ -148,3 +148,23 @@ def test_what_a_switch_refuses_is_a_gap(sim: Simulation) -> None:
     sim.connect("spine1")
     sim.run(1)
     assert total(assess(sim), "links").repaired < 18
+
+
+def test_a_link_of_a_switch_that_went_away_before_it_listened_keeps_nobody_else_from_being_ready(
+    sim: Simulation,
+) -> None:
+    sim.set_link(CABLE, up=False)
+    sim.run(5)
+    sim.devices["leaf1"].silent = True
+    sim.set_link(CABLE, up=True)
+    sim.run(1.5)
+    assert {word for word, _ in states(sim).values()} == {COMPUTING}
+    sim.devices["leaf1"].silent = False
+    sim.disconnect("leaf1")
+    sim.run(10)
+    assert {name: word for name, (word, _) in states(sim).items()} == {
+        name: AWAY if name == "leaf1" else READY for name in sim.devices
+    }
+    sim.connect("leaf1")
+    sim.run(5)
+    assert set(states(sim).values()) == {(READY, 0)}

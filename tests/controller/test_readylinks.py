@@ -21,8 +21,12 @@ class Switches:
     def __init__(self) -> None:
         self.confirmed: set[tuple[int, int]] = set()
         self.generation, self.begun = 7, True
+        self.away: set[int] = set()
         self.links = ReadyLinks(
-            lambda dpid, generation: (dpid, generation) in self.confirmed, lambda: self.generation, lambda: self.begun
+            lambda dpid, generation: (dpid, generation) in self.confirmed,
+            lambda: self.generation,
+            lambda: self.begun,
+            lambda dpid: dpid not in self.away,
         )
 
     def confirm(self, *dpids: int) -> None:
@@ -39,6 +43,19 @@ def test_a_new_link_is_told_when_both_its_switches_have_confirmed_that_they_list
     assert switches.links.take(NONE) == NEW
     assert not switches.links
     assert switches.links.take(GONE) == GONE, "losses are told at once"
+
+
+def test_nobody_waits_for_a_link_of_a_switch_that_went_away_before_it_confirmed() -> None:
+    switches = Switches()
+    switches.links.take(NEW)
+    switches.confirm(A.dpid)
+    switches.away = {B.dpid}
+    assert not switches.links
+    assert switches.links.take(NONE) == NONE
+    switches.away = set()
+    assert switches.links
+    switches.confirm(B.dpid)
+    assert switches.links.take(NONE) == NEW
 
 
 def test_before_switches_are_written_to_links_are_what_they_were() -> None:
