@@ -61,7 +61,7 @@ class Convergence:
         """Of these, those without links that are alive: they do nothing to anybody, and nobody waits for them."""
         self._resting: dict[Dpid, Fading] = {}
         """Versions that are no more: a cache may still know them, so their epochs are not given again at once."""
-        self._repairs = RepairChanges(compiler, self._routes, self._wires, self._is_destination)
+        self.repairs = RepairChanges(compiler, self._routes, self._wires, self._is_destination)
         self._changed: dict[Dpid, None] = {}
         """Destinations whose record is another one."""
 
@@ -79,7 +79,7 @@ class Convergence:
 
     def take(self, reroutes: list[Reroute], risky: Iterable[Dpid] = ()) -> None:
         """Other next hops are wanted; risky: see ShortestPaths."""
-        if not self._repairs.begun:
+        if not self.repairs.begun:
             self._routes.set(self._routes.named(reroutes))
         elif reroutes:
             self._pending.append(reroutes)
@@ -88,7 +88,7 @@ class Convergence:
     def set_repairs(self, repairs: list[Repair], now: float) -> None:
         """Other repair hops are wanted. They wait while packets may be on their way by repair."""
         if repairs:
-            self._repairs.take(repairs, self._building(), now, *self._disturbed())
+            self.repairs.take(repairs, self._building(), now, *self._disturbed())
 
     def adopt(self, reroutes: list[Reroute], repairs: list[Repair], since: float) -> None:
         """Switches hold this, and not what is wanted, which is given to them as any other change is."""
@@ -96,17 +96,8 @@ class Convergence:
         self._postponed.update(others)
         self._routes.set(self._routes.named(reroutes))
         wanted = [(dpid, d, self.repair_of(dpid, d)) for dpid, d, _ in repairs]
-        self._repairs.adopt(repairs)
-        self._repairs.take(wanted, {}, since, others, ())
-
-    @property
-    def holds_repairs(self) -> bool:
-        """Whether repair hops wait; those that are to be no more do not count."""
-        return self._repairs.urgent
-
-    def trees_waiting(self, dpid: Dpid) -> set[Dpid]:
-        """Destinations for which a switch is still to be given other repair hops. O(destinations)."""
-        return self._repairs.waiting(dpid)
+        self.repairs.adopt(repairs)
+        self.repairs.take(wanted, {}, since, others, ())
 
     def records(self) -> dict[str, str | None]:
         """Records to put (None: delete) in the bucket ``epochs`` since the last call."""
@@ -131,12 +122,12 @@ class Convergence:
     @property
     def settled(self) -> bool:
         """Whether all that is wanted has been given, and nothing former is left."""
-        waiting = self._versions or self._postponed or self._pending or self._repairs
+        waiting = self._versions or self._postponed or self._pending or self.repairs
         return not (waiting or self._lingering.names(self._alone))
 
     def settle(self, now: float) -> None:
         """Take the steps that are due. Call it once before each compile, when switches are written to."""
-        self._repairs.begun = True
+        self.repairs.begun = True
         away = frozenset(Dpid(dpid) for dpid in self._compiler.programs if not self._fleet.is_live(dpid))
         alone = away - {dpid for dpid, _ in self._peers} if away else away
         moved = away != self._away or alone != self._alone
@@ -155,12 +146,12 @@ class Convergence:
         if self._postponed and (moved or cleared or any(freed)):
             for destination in [destination for destination in self._postponed if destination not in placed]:
                 self._judge(destination)
-        if self._repairs:
-            self._repairs.take([], self._building(), now, *self._disturbed())
+        if self.repairs:
+            self.repairs.take([], self._building(), now, *self._disturbed())
 
     def settle_trees(self, now: float) -> None:
         """Give switches the repair hops they may have by now. Call it once before each compile, when all are told."""
-        self._repairs.step(now, self._generation(), self._away, self._fleet.confirmed, self._alone)
+        self.repairs.step(now, self._generation(), self._away, self._fleet.confirmed, self._alone)
 
     def _left(self, dpid: Dpid, generation: int) -> bool:
         """Whether a switch does nothing any more of what was before a generation.
@@ -340,7 +331,7 @@ class Convergence:
                 items.append(item(dpid, name, hops, stamped=stamped))
                 leaving.add(dpid)
         self._routes.set(items)
-        self._repairs.forget(version(destination, old))
+        self.repairs.forget(version(destination, old))
         self._routes.epochs[destination] = new
         versions.draining[old] = Fading(self._generation(), leaving)
         versions.building, versions.built = None, None
@@ -350,7 +341,7 @@ class Convergence:
     def _drop(self, destination: Dpid, epoch: int) -> None:
         """A version is not needed any more. O(switches)."""
         name = version(destination, epoch)
-        self._repairs.forget(name)
+        self.repairs.forget(name)
         self._resting[name] = Fading(self._generation(), {dpid for dpid, _ in self._routes.holders(name)})
         self._routes.drop(destination, epoch)
 

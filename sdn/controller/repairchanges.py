@@ -45,6 +45,11 @@ class RepairChanges:
         """Whether some wait for routes to rest, and not only to be no more."""
         return self._held.urgent
 
+    @property
+    def changing(self) -> bool:
+        """Whether some switch that is there is still to be given others by and by."""
+        return self._trees.changing
+
     def waiting(self, dpid: Dpid) -> set[Dpid]:
         """Destinations for which a switch is still to be given others by and by. O(destinations)."""
         return self._trees.waiting(dpid)

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Protocol
 
+from sdn.controller.convergence import Convergence
 from sdn.model.ids import Dpid
-from sdn.model.route import Repair, RepairHops
+from sdn.model.route import RepairHops
 from sdn.model.topology import Link, LinkChanges
 from sdn.routing import RepairTrees
 from sdn.topology import PENALTY
@@ -25,28 +25,14 @@ EFFORT = 100_000
 """Of one turn (RepairTrees.work): about 20 ms on a fat tree of 320 switches, at most 42 seen (docs/benchmarks.md)."""
 
 
-class Sink(Protocol):
-    """Who is told."""
-
-    def set_repairs(self, repairs: list[Repair], now: float) -> None:
-        """These are others from now on, or as soon as they can be."""
-
-    @property
-    def holds_repairs(self) -> bool:
-        """Whether some are still to be given to switches."""
-
-    def trees_waiting(self, dpid: Dpid) -> set[Dpid]:
-        """Destinations of which a switch is given others when those that it has are forgotten."""
-
-
 class Repairs:
     """Keeps repair hops up to date.
 
-    sink: takes those that are others. enabled: whether there are any; begun: those of the start have been told.
+    convergence: is told those that are others. enabled: whether there are any; begun: those of the start were told.
     """
 
-    def __init__(self, sink: Sink, *, enabled: bool) -> None:
-        self._sink = sink
+    def __init__(self, convergence: Convergence, *, enabled: bool) -> None:
+        self._convergence = convergence
         self.enabled = enabled
         self._trees = RepairTrees()
         self.begun = False
@@ -70,23 +56,28 @@ class Repairs:
         """Tell what is to be known by now; when first called everything, as switches are adopted then."""
         if not self.begun:
             self.begun, self._due = True, None
-            self._sink.set_repairs(self._trees.work(), now)
+            self._convergence.set_repairs(self._trees.work(), now)
         elif self._trees.busy and (self._due is None or now >= min(self._due)):
             self._due = None
-            self._sink.set_repairs(self._trees.work(EFFORT), now)
+            self._convergence.set_repairs(self._trees.work(EFFORT), now)
 
     def hops(self, switch: Dpid, destination: Dpid) -> RepairHops | None:
         """As told last. O(blocks)."""
         return self._trees.hops(switch, destination) if self.enabled else None
 
+    @property
+    def changing(self) -> bool:
+        """Whether some switch is given others when those that there are are forgotten."""
+        return self._convergence.repairs.changing
+
     def waiting(self, dpid: Dpid) -> set[Dpid]:
         """Destinations of which a switch is given others when those that it has are forgotten."""
-        return self._sink.trees_waiting(dpid)
+        return self._convergence.repairs.waiting(dpid)
 
     @property
     def busy(self) -> bool:
         """Whether trees are still to follow."""
-        return self._trees.busy or self._sink.holds_repairs
+        return self._trees.busy or self._convergence.repairs.urgent
 
 
 def _plain(link: Link) -> Link:

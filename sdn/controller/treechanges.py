@@ -57,6 +57,12 @@ class TreeChanges:
         """Whether some are still to be given to switches that are there."""
         return any(dpid not in self._away for wanted in self._wanted.values() for dpid in wanted)
 
+    @property
+    def changing(self) -> bool:
+        """Whether some switch that is there is still to be given others."""
+        wanted = (item for some in self._wanted.values() for item in some.items())
+        return any(hops is not None and dpid not in self._away for dpid, hops in wanted)
+
     def waiting(self, dpid: Dpid) -> set[Dpid]:
         """Destinations for which a switch is still to be given others; not those for which it is to have none."""
         return {unversioned(name) for name, wanted in self._wanted.items() if wanted.get(dpid) is not None}

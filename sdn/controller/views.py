@@ -273,7 +273,9 @@ class Views:
                 yield f"switch {topology.name_of(dpid)} is not connected"
             elif not switch.live or switch.sync.pending:
                 yield f"switch {topology.name_of(dpid)} has {self._pending(dpid)} entries to confirm"
-        if controller.repairs.busy:
+        if controller.parts.ready_links:
+            yield "routes follow when both ends of new links are listened at"
+        if controller.repairs.busy or controller.repairs.changing:
             yield "repair trees follow a change of links"
         for unit in controller.compiler.blocked_units:
             yield f"switch {topology.name_of(Dpid(unit.dpid))} refuses entries of {unit.object} ({unit.feature})"
