@@ -12,8 +12,8 @@ from collections.abc import Collection, Iterator
 from sdn.model.ids import Dpid
 from sdn.model.topology import Link, LinkChanges, LinkEnd
 
-LINGER = 3.0
-"""Seconds. Groups follow within the patience and the grace of those that change them, a second each."""
+LINGER = 4.0
+"""Seconds. With two failures one after the other a group was seen to name a dead port for 3.3 seconds."""
 
 
 class Listening:
