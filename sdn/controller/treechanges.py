@@ -144,7 +144,6 @@ class _Step:
         self._name, self._wanted, self._changes = name, wanted, changes
         self._destination = unversioned(name)
         self._former = changes.former(name)
-
         self._here: Wanted = dict(zip(wanted, changes.have_all(wanted, name), strict=True))
         self.is_first = not self._former and not any(self._here.values())
         """Whether nobody has any of those that are wanted: as when the controller starts, and all must be there before
