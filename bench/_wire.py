@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import re
 import select
 import socket
 import struct
@@ -148,11 +149,20 @@ class WireNetwork:
         """A column of an interface, as its database has it."""
         return self._ovs[self._places[interface]].vsctl("get", "interface", interface, column).strip()
 
-    def watched(self) -> bool:
-        """Whether the BFD sessions of all links are up, and nothing else watches them."""
+    def watched(self, interval: int) -> bool:
+        """Whether the BFD sessions of all links are up and at their pace, and nothing else watches them.
+
+        interval: milliseconds between frames; until both ends have agreed on it there is one in a second.
+        """
         ends = [name for link in self.topology.links for _, name in (link.a, link.b)]
-        done = (self.column(e, "cfm_mpid") == "[]" and "state=up" in self.column(e, "bfd_status") for e in ends)
-        return all(done)
+        return all(self.column(end, "cfm_mpid") == "[]" and self._keeps_pace(end, interval) for end in ends)
+
+    def _keeps_pace(self, interface: str, interval: int) -> bool:
+        if "state=up" not in self.column(interface, "bfd_status"):
+            return False
+        shown = self._ovs[self._places[interface]].appctl("bfd/show", interface)
+        paces = re.findall(r"[RT]X Interval: Approx (\d+)ms", shown)
+        return len(paces) == 2 and all(int(pace) <= interval for pace in paces)
 
     def _silenced(self, interface: str, both: bool) -> list[str]:
         """The sending end first: that is where frames are dropped."""

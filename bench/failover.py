@@ -101,7 +101,7 @@ class Bench:
         damping: bool = True,
     ) -> None:
         """interval: of BFD in milliseconds, 0 for none. damping: of links that fail again and again."""
-        self.rate, self.window = rate, window
+        self.rate, self.window, self.interval = rate, window, interval
         self.silent: Silent = ""
         port = free_port()
         options = ("--openflow", f"0.0.0.0:{port}", "--insecure", "--repair", "on" if repair else "off")
@@ -220,9 +220,9 @@ class Bench:
             self.network.mend(end)
 
     def await_watched(self) -> None:
-        """Return when BFD is up at both ends of all links: also those that failed before."""
+        """Return when BFD is up at both ends of all links, at its pace: also those that failed before."""
         end = time.monotonic() + _PATIENCE
-        while not self.network.watched():
+        while not self.network.watched(self.interval):
             if time.monotonic() > end:
                 raise SystemExit(f"BFD is not up on all links within {_PATIENCE:g} s")
             time.sleep(0.1)
