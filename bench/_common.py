@@ -24,6 +24,14 @@ def arguments(doc: str | None, small: str) -> argparse.ArgumentParser:
     return parser
 
 
+def report(result: Mapping[str, object], json_alone: bool) -> None:
+    """Print what was measured, a line each, and last as a JSON object."""
+    if not json_alone:
+        for key, value in result.items():
+            print(f"{key:20} {value!s:>14}")
+    print(json.dumps(result))
+
+
 def machine() -> str:
     """Processors, Python and Open vSwitch, for the report."""
     try:

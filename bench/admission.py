@@ -12,12 +12,12 @@ Then end to end, from the call of the API to the last barrier, on a smaller netw
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import statistics
 import time
 
 import _admission_lab
+from _common import report
 
 from sdn.graph import load_topology
 from sdn.model.errors import Exhausted, Refused
@@ -118,10 +118,7 @@ def main() -> None:
     if args.lab_requests:
         found = _admission_lab.measure(args.lab_topology, args.lab_requests, args.seed)
         result |= {"e2e_topology": args.lab_topology, **{key: round(value, 3) for key, value in found.items()}}
-    if not args.json:
-        for key, value in result.items():
-            print(f"{key:20} {value!s:>14}")
-    print(json.dumps(result))
+    report(result, args.json)
 
 
 if __name__ == "__main__":

@@ -8,10 +8,10 @@ it would be so in all else.
 
 from __future__ import annotations
 
-import argparse
-import json
 import time
 from collections.abc import Collection
+
+from _common import arguments, report
 
 from sdn.controller.pathnumbers import PathNumbers
 from sdn.controller.steering import Steerings, Wish
@@ -98,12 +98,10 @@ def measure(connections: int, ways: int, length: int, kind: type[PathNumbers]) -
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
+    parser = arguments(__doc__, "50 connections along 5 ways")
     parser.add_argument("--connections", type=int, default=1000)
     parser.add_argument("--ways", type=int, default=10)
     parser.add_argument("--length", type=int, default=5, help="switches between the edges")
-    parser.add_argument("--small", action="store_true", help="50 connections along 5 ways")
-    parser.add_argument("--json", action="store_true", help="print the JSON object alone")
     args = parser.parse_args()
     if args.small:
         args.connections, args.ways = 50, 5
@@ -115,10 +113,7 @@ def main() -> None:
     for suffix, kind in (("", PathNumbers), ("_own", Own)):
         found = measure(args.connections, args.ways, args.length, kind)
         result |= {key + suffix: value for key, value in found.items()}
-    if not args.json:
-        for key, value in result.items():
-            print(f"{key:20} {value!s:>14}")
-    print(json.dumps(result))
+    report(result, args.json)
 
 
 if __name__ == "__main__":

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from sdn.client import Client, maintenance_target
 from sdn.graph import assign_interfaces, load_topology
@@ -19,6 +20,18 @@ from sdn.v1 import resources_pb2 as pb
 
 TENANTS = ("red", "blue")
 WAIT = 30.0
+_T = TypeVar("_T")
+
+
+def meanwhile(send: Callable[[], None], doing: Callable[[], _T]) -> _T:
+    """Send before, for as long as something takes, and afterwards; answers what that answers."""
+    send()
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(doing)
+        while not future.done():
+            send()
+    send()
+    return future.result()
 
 
 class CloudLab:

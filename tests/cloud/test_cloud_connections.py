@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 pytest.importorskip("scapy", reason="the extra 'lab' is not installed")
 
-from cloud_lab import WAIT, CloudLab, cloud_lab
+from cloud_lab import WAIT, CloudLab, cloud_lab, meanwhile
 
 from sdn.client import ApiError
 from sdn.v1 import paths_pb2 as ppb
@@ -78,13 +77,7 @@ class Stream:
 
     def while_(self, doing: Callable[[], pb.Connection]) -> pb.Connection:
         """Send before, for as long as something takes, and afterwards."""
-        self.send()
-        with ThreadPoolExecutor(1) as pool:
-            future = pool.submit(doing)
-            while not future.done():
-                self.send()
-        self.send()
-        return future.result()
+        return meanwhile(self.send, doing)
 
     def _collect(self) -> None:
         self._lab.network.settle()

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from time import monotonic, time
 
 import pytest
 
 pytest.importorskip("scapy", reason="the extra 'lab' is not installed")
 
-from cloud_lab import WAIT, CloudLab, cloud_lab
+from cloud_lab import WAIT, CloudLab, cloud_lab, meanwhile
 from scapy.layers.l2 import Dot1Q, Ether
 from scapy.packet import Raw
 
@@ -112,13 +111,7 @@ class Stream:
 
     def while_(self, doing: Callable[[], object]) -> None:
         """Send before, for as long as something takes, and afterwards."""
-        self.send()
-        with ThreadPoolExecutor(1) as pool:
-            future = pool.submit(doing)
-            while not future.done():
-                self.send()
-        self.send()
-        future.result()
+        meanwhile(self.send, doing)
 
     def _collect(self) -> None:
         self._lab.network.settle()
