@@ -62,8 +62,7 @@ class Confirmation:
 
     def _touch(self, owner: str, dpid: int) -> None:
         """An object waits for a switch; one that is gone does not wait for a switch that is away."""
-        switch = self._fleet.get(dpid)
-        live = switch is not None and switch.live
+        live = self._fleet.is_live(dpid)
         if not live and owner.startswith("tenants/") and owner not in self._store.objects:
             self._progress.drop(owner, dpid)
         else:
