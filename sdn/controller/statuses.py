@@ -105,7 +105,7 @@ class Statuses:
             return status_of_legs(self._store, resource, self._brief)
         if isinstance(resource, Connection):
             path, backup = self._connections.hops(resource), self._connections.backup_hops(resource)
-            realised = self._connections.steered_hops(resource)
+            realised = self._connections.realised_hops(resource)
             status = replace(self._plain(resource, bool(path)), path=path, backup_path=backup, realised_path=realised)
             return self._probed(resource, status)
         if isinstance(resource, Port):
