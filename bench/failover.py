@@ -19,13 +19,10 @@ are counted that are lost until a link is used again, beside how long each failu
 from __future__ import annotations
 
 import itertools
-import math
-import statistics
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -33,6 +30,7 @@ import networkx as nx
 from _common import arguments, finish
 from _flaps import Cable, Flap, flap
 from _flaps import summary as flaps_summary
+from _gaps import Sample, Series, judge, line, silent_summary, summary, totals
 from _wire import MAGIC, Receiver, Stream, WireNetwork, burst, enter_namespace, host_end
 
 from sdn.client import Client
@@ -51,40 +49,11 @@ _PATIENCE = 60.0
 _BEFORE = 0.2
 _LATE = 0.05
 """Seconds for what is still on its way."""
-_MARGIN = 20_000_000
-"""Nanoseconds before the failure that belong to it."""
-_BACK = 50
-"""The last packets of a stream, which arrive if the failure was repaired."""
 Silent = Literal["", "one", "both"]
 """Directions in which frames vanish; '' where a cable is pulled instead."""
 SILENT: tuple[Silent, ...] = ("both", "one")
 Flow = tuple[str, str]
 """(host that sends, host that receives)."""
-
-
-@dataclass
-class Sample:
-    """One failure. gap: milliseconds; lost: packets; repaired: before the link was back."""
-
-    gap: float
-    lost: int
-    repaired: bool
-
-
-@dataclass
-class Series:
-    """All failures of one kind."""
-
-    samples: list[Sample] = field(default_factory=list)
-
-    @property
-    def gaps(self) -> list[float]:
-        """Sorted."""
-        return sorted(sample.gap for sample in self.samples)
-
-    def share(self) -> float:
-        """Of failures that were repaired."""
-        return sum(sample.repaired for sample in self.samples) / len(self.samples) if self.samples else math.nan
 
 
 class Bench:
@@ -240,17 +209,6 @@ class Bench:
         return found
 
 
-def judge(sent: dict[int, int], came: dict[int, int], moment: int) -> Sample:
-    """What became of a stream. Times in nanoseconds; moment: of the failure."""
-    last = max(sent)
-    from_ = moment - _MARGIN
-    arrivals = sorted(stamp for stamp in came.values() if stamp >= from_)
-    repaired = all(number in came for number in range(last - _BACK, last))
-    times = [min(arrivals, default=moment), *arrivals] + ([] if repaired else [sent[last]])
-    gap = max((b - a for a, b in itertools.pairwise(times)), default=0)
-    return Sample(gap / 1e6, sum(number not in came for number, at in sent.items() if at >= from_), repaired)
-
-
 @contextmanager
 def bench(
     spec: str, rate: int, window: float, *, repair: bool, interval: int = 0, damping: bool = True
@@ -327,11 +285,6 @@ def measure_flaps(spec: str, rate: int, window: float, count: int) -> list[Flap]
     return found
 
 
-def quantile(values: list[float], share: float) -> float:
-    """Of sorted values, the nearest rank."""
-    return values[max(0, math.ceil(share * len(values)) - 1)] if values else math.nan
-
-
 def main() -> None:
     """The command line."""
     parser = arguments(__doc__, "a ring of three")
@@ -362,47 +315,8 @@ def main() -> None:
             total.setdefault(name, Series()).samples += series.samples
             lines.append(line(spec, name, series))
     result = silent_summary(total, args.bfd_interval) if args.silent else summary(total)
-    for name, series in total.items():
-        result[f"median_gap_ms_{name}"] = round(statistics.median(series.gaps), 2)
-        result[f"max_gap_ms_{name}"] = round(series.gaps[-1], 2)
-        result[f"lost_{name}"] = sum(sample.lost for sample in series.samples)
-        result[f"repaired_share_{name}"] = round(series.share(), 4)
-    result |= {"failures": len(next(iter(total.values())).samples), "rate": args.rate}
+    result |= totals(total) | {"failures": len(next(iter(total.values())).samples), "rate": args.rate}
     finish(result, lines, as_json=args.json)
-
-
-def summary(total: dict[str, Series]) -> dict[str, object]:
-    """The four figures that are asked for."""
-    gaps = sorted(total["alive"].gaps + total["stopped"].gaps)
-    return {
-        "median_gap_ms": round(statistics.median(gaps), 2),
-        "p99_gap_ms": round(quantile(gaps, 0.99), 2),
-        "repaired_share": round(total["stopped"].share(), 4),
-        "median_gap_ms_without_repair": round(statistics.median(total["alive_without_repair"].gaps), 2),
-    }
-
-
-def silent_summary(total: dict[str, Series], interval: int) -> dict[str, object]:
-    """The same of silent failures."""
-    stopped = Series([s for name, series in total.items() if name.endswith("stopped") for s in series.samples])
-    gaps = sorted(gap for name, series in total.items() if name.startswith("silent") for gap in series.gaps)
-    worst = max(sample.lost for name, s in total.items() if name.startswith("silent") for sample in s.samples)
-    return {
-        "median_gap_ms": round(statistics.median(gaps), 2),
-        "p99_gap_ms": round(quantile(gaps, 0.99), 2),
-        "repaired_share": round(stopped.share(), 4),
-        "worst_lost": worst,
-        "bfd_interval_ms": interval,
-    }
-
-
-def line(spec: str, name: str, series: Series) -> str:
-    """For people."""
-    gaps, lost = series.gaps, sorted(sample.lost for sample in series.samples)
-    return (
-        f"{spec:42} {name:24} {len(gaps):3} links  gap {statistics.median(gaps):8.2f} ms, worst {gaps[-1]:8.2f}  "
-        f"lost {statistics.median(lost):6g}, worst {lost[-1]:5}  repaired {series.share():.2f}"
-    )
 
 
 if __name__ == "__main__":

@@ -235,14 +235,15 @@ def why_not(session: Session, /, **options: Any) -> None:
 
 def _answer(answer: m.CheckConnectionResponse) -> str:
     if not answer.admitted:
-        rows = [(o.field or "-", o.reason, o.remedy) for o in answer.obstacles]
-        return "It would be refused:\n" + table(("FIELD", "REASON", "REMEDY"), rows)
+        rows = [(o.field or "-", o.word or "-", o.reason, o.remedy) for o in answer.obstacles]
+        return "It would be refused:\n" + table(("FIELD", "WORD", "REASON", "REMEDY"), rows)
     if answer.legs:
         legs = [(id_of(leg.name), hops(leg.path.hops), hops(leg.backup_path.hops)) for leg in answer.legs]
-        return "It would be admitted:\n" + table(("LEG", "PATH", "BACKUP PATH"), legs)
-    if not answer.HasField("path"):
+        parts = ["It would be admitted:\n" + table(("LEG", "PATH", "BACKUP PATH"), legs)]
+    elif answer.HasField("path"):
+        parts = [f"It would be admitted:\n{_paths([answer.path])}"]
+    else:
         return "It would be admitted when both ends are attached."
-    parts = [f"It would be admitted:\n{_paths([answer.path])}"]
     if answer.displaced:
         parts.append("It would displace:\n" + "\n".join(answer.displaced))
     if answer.HasField("backup_path"):

@@ -8,6 +8,7 @@ errors.py       ApiError, from what gRPC reports
 access.py       TLS and tokens
 call.py         what the two clients share
 client.py       Client: blocking
+collection.py   its objects of one kind
 streams.py      its watches
 counters.py     what switches count
 aio.py          AsyncClient: the same for asyncio
@@ -22,7 +23,8 @@ yaml_tree.py    YAML with the line of every value
 from sdn.client.access import Credentials
 from sdn.client.aio import AsyncClient
 from sdn.client.call import DEFAULT_ADDRESS, Change
-from sdn.client.client import Client, Collection
+from sdn.client.client import Client
+from sdn.client.collection import Collection
 from sdn.client.counters import CounterRound
 from sdn.client.errors import ApiError, Details, FieldViolation
 from sdn.client.kinds import KINDS, AnyObject, KindInfo, kind_of, kind_of_name, unwrap, wrap

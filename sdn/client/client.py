@@ -5,18 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
-from typing import Any, Generic, Self
+from typing import Any, Self
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from sdn.client import call, snapshots
 from sdn.client.access import Credentials, channel
-from sdn.client.call import DEFAULT_ADDRESS, DEFAULT_TIMEOUT, PAGE_SIZE, M
+from sdn.client.call import DEFAULT_ADDRESS, DEFAULT_TIMEOUT, PAGE_SIZE
+from sdn.client.collection import Collection
 from sdn.client.counters import Counters
 from sdn.client.errors import NO_TRUST, ApiError
-from sdn.client.kinds import KINDS, AnyObject, KindInfo, kind_of_name
-from sdn.client.streams import EventWatch, Watch
+from sdn.client.kinds import KINDS, AnyObject, kind_of_name
+from sdn.client.streams import EventWatch
 from sdn.v1 import access_pb2 as acpb
 from sdn.v1 import access_pb2_grpc as acrpc
 from sdn.v1 import admin_pb2 as apb
@@ -34,73 +35,6 @@ from sdn.v1 import trace_pb2 as xpb
 from sdn.v1 import trace_pb2_grpc as xrpc
 
 _POLL_SECONDS = 0.1
-_List = list  # the accessors have a method of that name
-
-
-class Collection(Generic[M]):
-    """The objects of one kind. All methods raise ApiError.
-
-    wait: seconds to wait until the object is programmed (its status says how far it came); request_id: at most 128
-    characters, makes a repeated request answer the first one's result.
-    """
-
-    def __init__(self, client: Client, info: KindInfo) -> None:
-        self._client: Client = client
-        self._stub = info.stub(client.channel)
-        self.info = info
-
-    def _call(self, verb: str, request: Any, wait: float = 0.0) -> Any:
-        plural = "s" if verb == "List" else ""
-        return self._client.invoke(getattr(self._stub, f"{verb}{self.info.kind}{plural}"), request, wait)
-
-    def get(self, name: str) -> M:
-        """The object of a full name."""
-        found: M = self._call("Get", call.request(self.info, "Get", name=name))
-        return found
-
-    def iterate(self, parent: str = "", page_size: int = PAGE_SIZE, selector: str = "") -> Iterator[M]:
-        """All objects by name, fetched page by page. parent: ``tenants/T``, '' for all tenants.
-
-        selector: labels that they must have, as ``env=prod,tier!=web``.
-        """
-        token = ""
-        while True:
-            fields = {"parent": parent, "page_size": page_size, "page_token": token, "filter": selector}
-            page = self._call("List", call.request(self.info, "List", **fields))
-            yield from getattr(page, self.info.collection)
-            token = page.next_page_token
-            if not token:
-                return
-
-    def list(self, parent: str = "", selector: str = "") -> _List[M]:
-        """All objects by name; parameters as in ``iterate``."""
-        return list(self.iterate(parent, selector=selector))
-
-    def create(self, resource: M, *, wait: float = 0.0, request_id: str = "") -> M:
-        """Add an object; returns it as stored."""
-        request = call.request(self.info, "Create", resource=resource, options=call.options(wait, request_id))
-        created: M = self._call("Create", request, wait)
-        return created
-
-    def update(self, resource: M, *, mask: Iterable[str] | None = None, wait: float = 0.0, request_id: str = "") -> M:
-        """Replace the fields named by ``mask`` (all if None); refused if ``metadata.etag`` is given and not current."""
-        request = call.update_request(self.info, resource, mask, wait, request_id)
-        updated: M = self._call("Update", request, wait)
-        return updated
-
-    def delete(self, name: str, *, etag: str = "", wait: float = 0.0, request_id: str = "") -> None:
-        """Remove an object."""
-        options = call.options(wait, request_id)
-        self._call("Delete", call.request(self.info, "Delete", name=name, etag=etag, options=options), wait)
-
-    def watch(self, parent: str = "", selector: str = "", from_revision: int = 0, *, synced: bool = False) -> Watch[M]:
-        """Every existing object as ADDED, or what came after a revision, then each change, without end.
-
-        synced: give also the changes of type SYNCED, which only tell that everything up to a revision was told.
-        """
-        fields = {"parent": parent, "filter": selector, "from_revision": from_revision}
-        stream = getattr(self._stub, f"Watch{self.info.kind}s")(call.request(self.info, "Watch", **fields))
-        return Watch(stream, self.info.singular, self._client.address, synced)
 
 
 class Client:
@@ -292,14 +226,12 @@ class Client:
         report: tpb.AuditReport = self.invoke(self._topology.AuditSwitch, tpb.AuditSwitchRequest(switch=switch))
         return report
 
-    def events(
-        self, object: str = "", reason: str = "", severity: str = "INFO", selector: str = ""
-    ) -> _List[epb.Event]:
+    def events(self, object: str = "", reason: str = "", severity: str = "INFO", selector: str = "") -> list[epb.Event]:
         """All events that are kept, the oldest first. severity: INFO, WARNING or ERROR, and what is above it.
 
         selector: labels that the objects they are about have now, as ``env=prod,tier!=web``.
         """
-        found: _List[epb.Event] = []
+        found: list[epb.Event] = []
         request = epb.ListEventsRequest(page_size=PAGE_SIZE, **call.event_filter(object, reason, severity, selector))
         while True:
             page = self.invoke(self._events.ListEvents, request)

@@ -266,9 +266,9 @@ class Connections:
             return None if circuit is None else replace(target, circuit=circuit, rooted=rooted(connection))
         return replace(target, classified=True) if connection.classifier is not None else target
 
-    def steered_hops(self, connection: Connection) -> tuple[PathHop, ...]:
-        """The path that traffic takes, as far as switches were told; empty: the shortest way."""
-        path = self._steerings.steered(connection.name)
+    def realised_hops(self, connection: Connection) -> tuple[PathHop, ...]:
+        """The path that traffic takes, as far as switches have confirmed; empty: the shortest way."""
+        path = self._steerings.realised(connection.name)
         return () if path is None else self.hops_of(connection, path)
 
     def hops(self, connection: Connection) -> tuple[PathHop, ...]:

@@ -106,7 +106,7 @@ class Statuses:
             return self._rooted(resource, legs) if resource.circuit else legs
         if isinstance(resource, Connection):
             path, backup = self._connections.hops(resource), self._connections.backup_hops(resource)
-            realised = self._connections.steered_hops(resource)
+            realised = self._connections.realised_hops(resource)
             status = replace(self._plain(resource, bool(path)), path=path, backup_path=backup, realised_path=realised)
             return self._probed(resource, status)
         if isinstance(resource, Port):

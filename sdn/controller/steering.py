@@ -93,10 +93,17 @@ class _Steering:
     left: frozenset[Dpid] = frozenset()
     """Ends of the slots that were left since the last removal."""
     removal: float | None = None
+    realised: Path | None = None
+    """The path that traffic takes, as far as the switches of its ends have confirmed."""
 
     def slot_of(self, path: Path) -> int | None:
         """The slot that holds a path, with the numbers of all who take it."""
         return next((n for n, slot in self.slots.items() if slot.path == path and not slot.second), None)
+
+    @property
+    def steered_path(self) -> Path | None:
+        """What switches were told last."""
+        return None if self.steered is None else self.slots[self.steered].path
 
 
 class Steerings:
@@ -130,6 +137,7 @@ class Steerings:
                 way, second = restored
                 steering.slots[number] = _Slot(path, way, self._generation(), 0, used=True, second=second)
         steering.steered = steered if steered in steering.slots else None
+        steering.realised = steering.steered_path
         self._moving[name] = None
 
     def want(self, name: str, wish: Wish | None) -> None:
@@ -192,10 +200,10 @@ class Steerings:
         """Whether nobody moves."""
         return not self._moving
 
-    def steered(self, name: str) -> Path | None:
-        """The path that traffic takes, as far as switches were told."""
+    def realised(self, name: str) -> Path | None:
+        """The path that traffic takes, as far as switches have confirmed; the one before until all have."""
         steering = self._all.get(name)
-        return None if steering is None or steering.steered is None else steering.slots[steering.steered].path
+        return None if steering is None else steering.realised
 
     def target(self, name: str) -> Target | None:
         """What is to be probed; None while traffic is not where it should be."""
@@ -212,16 +220,22 @@ class Steerings:
         return {number: slot.way for number, slot in steering.slots.items()}, steering.steered
 
     def step(self, now: float) -> list[str]:
-        """Take the steps that are due; answers who has another ``installed`` now. O(connections that move)."""
+        """Take the steps that are due; answers who has another ``installed`` or ``realised`` now.
+
+        O(connections that move).
+        """
+        told: dict[str, None] = {}
         for name in list(self._moving):
             steering = self._all[name]
             self._turn(name, steering)
+            if self._realise(name, steering):
+                told[name] = None
             if self._tidy(name, steering, now):
                 del self._moving[name]
         changed, self._changed = self._changed, {}
         for name in changed:
             self._tell(name)
-        return list(changed)
+        return list(told | changed)
 
     # ---- inside --------------------------------------------------------------------------------------------------
 
@@ -229,7 +243,7 @@ class Steerings:
         """Steer to the wanted path if that is ready."""
         wish = steering.wish
         target = None if wish is None else steering.slot_of(wish.primary)
-        before = None if steering.steered is None else steering.slots[steering.steered].path
+        before = steering.steered_path
         if target != steering.steered and wish is not None and not self._ready(name, steering, wish.primary):
             # What leads to where an end was before it moved is of no use until then; the shortest way is.
             target = steering.steered if before is None or _ends(before) == _ends(wish.primary) else None
@@ -240,6 +254,17 @@ class Steerings:
         if target is not None:
             steering.slots[target].used = True
         self._changed[name] = None
+
+    def _realise(self, name: str, steering: _Steering) -> bool:
+        """Whether traffic is known to have left one path for another."""
+        path = steering.steered_path
+        if path == steering.realised:
+            return False
+        ends = steering.left if path is None else _ends(path)
+        if not self._confirmed.has(name, ends, steering.turned):
+            return False
+        steering.realised = path
+        return True
 
     def _ready(self, name: str, steering: _Steering, path: Path) -> bool:
         number = steering.slot_of(path)

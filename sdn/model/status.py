@@ -118,9 +118,9 @@ class Status:
     switches_pending: names of those that are connected and have not confirmed yet. backup_path: of a protected
     connection. places: of a port that is bound by an iface-id or moves, where it is. shared: of a port, who has what it
     may use by its pairs. conditions: the same in single statements, with times. history: of a connection that is asked
-    for alone. path is what is reserved; realised_path: what its traffic takes as far as switches were told, empty for
-    the shortest way; verified_path: the one along which probes came back, empty while that is not the path that traffic
-    takes. probes: of a connection that has been probed. legs: of a connection of many ends.
+    for alone. path is what is reserved; realised_path: what its traffic takes as far as switches have confirmed, empty
+    for the shortest way; verified_path: the one along which probes came back, empty while that is not the path that
+    traffic takes. probes: of a connection that has been probed. legs: of a connection of many ends.
     """
 
     state: State

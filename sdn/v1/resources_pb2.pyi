@@ -461,7 +461,7 @@ class Status(_message.Message):
 
     @_builtins.property
     def realised_path(self) -> _containers.RepeatedCompositeFieldContainer[Global___PathHop]:
-        """Path that its traffic takes, as far as switches were told; empty while that is the shortest way."""
+        """Path that its traffic takes, as far as switches have confirmed; empty while that is the shortest way."""
 
     @_builtins.property
     def verified_path(self) -> _containers.RepeatedCompositeFieldContainer[Global___PathHop]:

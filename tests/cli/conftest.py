@@ -104,7 +104,8 @@ class Daemon:
 
     def check_connection(self, connection: Connection) -> CheckedConnection:
         if connection.bandwidth > GIGA:
-            return CheckedConnection(None, None, (Violation("bandwidth_bps", "too much", "Ask for 1 Gbit/s."),))
+            wrong = Violation("bandwidth_bps", "too much", "Ask for 1 Gbit/s.", word="NoCapacity")
+            return CheckedConnection(None, None, (wrong,))
         return CheckedConnection(FoundPath(HOPS, 20, 3000, GIGA, 2 * GIGA), None, ())
 
     def flows(self, switch: str) -> Iterable[FlowView]:

@@ -86,7 +86,8 @@ def test_why_not(run: Any, red: str) -> None:
     assert (admitted.exit_code, admitted.stdout.splitlines()[0]) == (0, "It would be admitted:")
     refused = run(*wish, "2G")
     assert refused.exit_code == 1
-    assert refused.stdout.splitlines()[2].split("  ") == ["connection.bandwidth_bps", "too much", "Ask for 1 Gbit/s."]
+    expected = ["connection.bandwidth_bps", "NoCapacity", "too much", "Ask for 1 Gbit/s."]
+    assert refused.stdout.splitlines()[2].split("  ") == expected
 
 
 def test_flows_with_their_owners(run: Any) -> None:

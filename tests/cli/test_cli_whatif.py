@@ -182,3 +182,8 @@ def test_why_not_tells_who_would_be_displaced(run: Any, daemon: Any, red: str) -
     result = run("why-not", "h1", "h2", "-t", "red", "--bandwidth", "1M", "--priority", "1")
     assert result.exit_code == 0
     assert f"It would displace:\n{SAFE.name}" in result.stdout
+    legs = (("tenants/red/connections/c.h2", found, None),)
+    daemon.check_connection = lambda connection: CheckedConnection(None, None, (), (SAFE.name,), legs)
+    result = run("why-not", "h1", "h2", "-t", "red", "--bandwidth", "1M", "--priority", "1")
+    assert "LEG" in result.stdout
+    assert f"It would displace:\n{SAFE.name}" in result.stdout

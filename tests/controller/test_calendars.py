@@ -17,7 +17,7 @@ from sdn.model.errors import InvalidInput, Refused
 from sdn.model.ids import Kind
 from sdn.model.intent import Connection, Constraints
 from sdn.model.route import Path
-from sdn.model.status import State
+from sdn.model.status import State, Status
 from sdn.model.topology import Link, LinkChanges, LinkEnd
 from sdn.routing import Ledger
 
@@ -43,12 +43,15 @@ def at(sim: Simulation, seconds: float) -> None:
     sim.run(3)
 
 
+def status(sim: Simulation) -> Status:
+    return sim.controller.statuses.of(sim.controller.store.objects[full("a")])
+
+
 def test_it_waits_begins_and_ends(sim: Simulation) -> None:
     sim.put(wish("a", 1, 5, 0.6, calendar=calendar(sim, 100, 200), constraints=VIA))
     assert told(sim, "a") == WAITING
-    status = sim.controller.statuses.of(sim.controller.store.objects[full("a")])
-    assert "It begins at 20" in status.message
-    assert [hop.switch for hop in status.path] == ["leaf1", "spine1", "leaf2"]
+    assert "It begins at 20" in status(sim).message
+    assert [hop.switch for hop in status(sim).path] == ["leaf1", "spine1", "leaf2"]
     assert sim.controller.compiler.programs
     assert not list(sim.controller.store.numbers.items("path")), "nothing is in the switches yet"
     at(sim, 100)
@@ -62,6 +65,21 @@ def test_it_waits_begins_and_ends(sim: Simulation) -> None:
     states = [t.after for t in history if t.after is not State.PENDING and t.reason != "Programming"]
     assert states == [State.ADMITTED, State.PROGRAMMED, State.EXPIRED]
     assert sim.in_sync()
+
+
+def test_at_its_end_it_is_told_on_its_path_until_the_switches_of_its_ends_have_confirmed(sim: Simulation) -> None:
+    sim.put(wish("a", 1, 5, 0.6, calendar=calendar(sim, 0, 100), constraints=VIA))
+    sim.run(1)
+    way = status(sim).realised_path
+    assert [hop.switch for hop in way] == ["leaf1", "spine1", "leaf2"]
+    sim.devices["leaf1"].silent = True
+    at(sim, 100)
+    assert (status(sim).state, status(sim).path, status(sim).realised_path) == (State.EXPIRED, (), way)
+    sim.devices["leaf1"].silent = False
+    sim.disconnect("leaf1")
+    sim.connect("leaf1")
+    sim.run(3)
+    assert (status(sim).state, status(sim).realised_path) == (State.EXPIRED, ())
 
 
 def test_the_room_of_a_time_to_come_is_taken_then_and_free_before_and_after(sim: Simulation) -> None:
