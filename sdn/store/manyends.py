@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from sdn.model.circuit import is_circuit_end
@@ -11,12 +10,11 @@ from sdn.model.ids import Kind
 from sdn.model.intent import Connection
 from sdn.store.circuits import check_rooted
 from sdn.store.forms import no_repetition
+from sdn.store.names import reference
 
 MAX_ENDS = 64
 """Ends named in one list."""
 _NETWORKS = "/networks/"
-Reference = Callable[[str, str, str, Kind], str]
-"""The full name of what a field names, within the tenant of an owner."""
 
 
 def network_end(connection: Connection) -> str:
@@ -24,7 +22,7 @@ def network_end(connection: Connection) -> str:
     return next((field for field in ("a", "b") if _NETWORKS in getattr(connection, field)), "")
 
 
-def check_many(connection: Connection, reference: Reference) -> dict[str, Any]:
+def check_many(connection: Connection) -> dict[str, Any]:
     """Its ends in normal form; raises InvalidInput."""
     side = _side(connection)
     other = "a" if side in ("b", "targets") else "b"

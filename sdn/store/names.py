@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from hashlib import sha256
 
 from sdn.model.circuit import UNTAGGED, is_circuit_end, parse_circuit_end
-from sdn.model.errors import SdnError
-from sdn.model.ids import Kind
+from sdn.model.errors import InvalidInput, SdnError
+from sdn.model.ids import Kind, parse_name, qualify
 from sdn.model.intent import Binding, Connection, Port, Resource, Router, Subnet, Tenant
 
 Claim = tuple[str, ...] | tuple[str, str, int]
@@ -153,6 +153,19 @@ def _ends(connection: Connection) -> Iterator[tuple[str, str]]:
 def tenant_of(name: str) -> str:
     """The tenant's id in a full resource name."""
     return name.split("/", 2)[1]
+
+
+def reference(field: str, name: str, owner: str, kind: Kind) -> str:
+    """The full name of a reference, which must stay within the tenant of ``owner``; raises InvalidInput."""
+    if not name:
+        raise InvalidInput.of(field, "not given", f"Name a {kind.value.lower()} of the same tenant.")
+    tenant = tenant_of(owner)
+    full = qualify(name, tenant, kind)
+    if parse_name(full, field, kind).tenant != tenant:
+        raise InvalidInput.of(
+            field, f"{full} belongs to another tenant", f"Name a {kind.value.lower()} of tenants/{tenant}."
+        )
+    return full
 
 
 def leg_name(connection: str, end: str) -> str:
