@@ -119,9 +119,11 @@ class Ends:
         return self._attachments.why_not_there(key, lambda other: self._contradicts(key, other))
 
     def _contradicts(self, key: str, other: str) -> bool:
-        """Whether two claims of one interface cannot both be."""
+        """Whether two claims of one interface cannot both be: no frame goes out where it came in."""
         mine, theirs = self._end(key), self._end(other)
-        return mine is None or theirs is None or mine.meets(theirs)
+        owners = {claim.rpartition("|")[0] for claim in (key, other)}
+        wholes = {one.leg_of or name for name in owners if isinstance(one := self._store.objects.get(name), Connection)}
+        return mine is None or theirs is None or mine.meets(theirs) or (len(wholes) == 1 and wholes <= owners)
 
     def _end(self, key: str) -> CircuitEnd | None:
         name, _, side = key.rpartition("|")

@@ -241,6 +241,17 @@ def test_who_has_an_interface_has_it_alone(sim: Simulation) -> None:
         sim.submit(Create(port))
 
 
+def test_a_frame_does_not_go_out_where_it_came_in_whatever_the_switch_is_called(sim: Simulation) -> None:
+    by_number = f"{sim.devices['leaf1'].dpid:016x}:root"
+    sim.put(Connection(name=full("d"), a="leaf1:root@3", b=f"{by_number}@4", bandwidth=1))
+    assert told(sim, "d") == (State.PENDING, "EndNotAttached")
+    sim.put(tree("leaf2:x@1", f"{by_number}@2", f"{sim.devices['leaf2'].dpid:016x}:x@2", root="leaf1:root@1"))
+    assert told(sim, "c") == (State.PENDING, "EndNotAttached")
+    states = [leg.state for leg in status(sim, "c").legs if leg.port != f"{by_number}@2"]
+    assert states == [State.PROGRAMMED] * 2, "leaves of one interface are apart by their tags"
+    assert f"{full('c')} is at the same interface" in status(sim, "c").message
+
+
 def test_links_are_no_ends(sim: Simulation) -> None:
     link = next(end for end, far in sim.wires.items() if far[0] == "spine1" and end[0] == "leaf2")
     other = next(end for end, far in sim.wires.items() if far[0] == "spine1" and end[0] == "leaf1")
