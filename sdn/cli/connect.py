@@ -168,7 +168,8 @@ def connect(session: Session, /, wait: float, **options: Any) -> None:
     them, SWITCH:INTERFACE@VLAN those with this tag, SWITCH:INTERFACE@untagged those without any.
 
     One of them may be several ports, B,C,D, or network:NAME for all ports of a network: then the other one is connected
-    with each of them, and all of these legs share the bandwidth.
+    with each of them, and all of these legs share the bandwidth. Of a circuit it may be several interfaces: what comes
+    in at the other one is copied to all of them, and each of these legs has the bandwidth of its own in that direction.
 
     \b
     sdnctl connect h1 h2 -t red --bandwidth 100M --wait
@@ -182,6 +183,7 @@ def connect(session: Session, /, wait: float, **options: Any) -> None:
     sdnctl connect network:web db -t red --bandwidth 1G
     sdnctl connect leaf1:eth7 leaf3:eth2 -t red --bandwidth 1G
     sdnctl connect leaf1:eth8@100 leaf3:eth2@200 -t red --bandwidth 1G --name line
+    sdnctl connect leaf1:eth7 leaf2:eth1,leaf3:eth2 -t red --bandwidth 1G --name tree
     sdnctl connect h7 h8 -t red --bandwidth 10M --level 5 --priority 3 --if-no-path wait
     sdnctl connect h1 h9 -t red --bandwidth 1G --start 2026-03-01T22:00Z --end 2026-04-01T06:00Z --for 4h --day friday
     sdnctl delete connection gold -t red      gives it back
@@ -222,8 +224,8 @@ def why_not(session: Session, /, **options: Any) -> None:
     Nothing is reserved. The exit code is 1 if it would be refused.
     """
     connection = connection_of(options)
-    if not options["name"]:
-        connection.name = ""
+    if not options["name"] and ":" not in connection.a + connection.b:
+        connection.name = ""  # sdnd finds one; of a circuit it could not tell the tenant
     with session.client() as client, working("looking for a path"):
         answer = client.check_connection(connection)
     session.show(lambda: plain(answer), lambda: _answer(answer))

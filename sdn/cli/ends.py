@@ -19,11 +19,12 @@ _SHOWN = 3
 
 def connection_between(a: str, b: str, name: str, tenant: str) -> m.Connection:
     """A connection with its ends and its name. Raises UsageError."""
+    result = m.Connection()
     if ":" in a.removeprefix(_NETWORK) or ":" in b.removeprefix(_NETWORK):
         parts = [re.sub("[^a-z0-9]+", "-", end.lower()) for end in (a, b)]
-        result = m.Connection(a=a, b=b)
+        for field, text in (("a", a), ("b", b)):
+            _put(result, field, text.split(","))
     else:
-        result = m.Connection()
         parts = [_set(result, field, text, tenant) for field, text in (("a", a), ("b", b))]
     made = name or "-".join(parts)
     if not name and len(made) > _MAX_ID and (result.sources or result.targets):
@@ -39,11 +40,16 @@ def _set(connection: m.Connection, field: str, text: str, tenant: str) -> str:
         setattr(connection, field, full_name(KINDS["Network"], text.removeprefix(_NETWORK), tenant))
         return id_of(getattr(connection, field))
     ports = [full_name(KINDS["Port"], part, tenant) for part in text.split(",")]
-    if len(ports) == 1:
-        setattr(connection, field, ports[0])
-    else:
-        getattr(connection, "sources" if field == "a" else "targets").extend(ports)
+    _put(connection, field, ports)
     return "-".join(map(id_of, ports))
+
+
+def _put(connection: m.Connection, field: str, ends: list[str]) -> None:
+    """One end, or several in a list."""
+    if len(ends) == 1:
+        setattr(connection, field, ends[0])
+    else:
+        getattr(connection, "sources" if field == "a" else "targets").extend(ends)
 
 
 def end_text(connection: Any, field: str) -> str:

@@ -28,7 +28,6 @@ from sdn.controller.steering import Confirmed, Steerings, Target, Wish
 from sdn.controller.troubles import Trouble, Troubles, iso
 from sdn.controller.wholes import Wholes
 from sdn.model.calendar import ALWAYS, active
-from sdn.model.circuit import is_circuit_end
 from sdn.model.errors import Exhausted, Refused
 from sdn.model.ids import Dpid, Kind
 from sdn.model.intent import Connection
@@ -39,6 +38,7 @@ from sdn.model.topology import LinkChanges, LinkEnd
 from sdn.pipeline.facts import ConnectionFacts
 from sdn.routing import Ledger
 from sdn.store import Change, Store
+from sdn.store.names import rooted
 from sdn.topology import TopologyState
 
 SEARCHES = 250
@@ -124,7 +124,8 @@ class Connections:
     def port_changed(self, port: str) -> None:
         """A port was attached, moved or detached."""
         if "|" in port:
-            self._changed[port.partition("|")[0]] = None
+            circuit = port.partition("|")[0]
+            self._changed.update(dict.fromkeys(self._store.legs(circuit) or (circuit,)))
         self._changed.update(dict.fromkeys(filter(self._connection, self._store.users(port))))
 
     def change_links(self, changes: LinkChanges) -> None:
@@ -260,9 +261,9 @@ class Connections:
         connection, target = self._connection(name), self._steerings.target(name)
         if connection is None or target is None:
             return None
-        if is_circuit_end(connection.a):
+        if connection.circuit:
             circuit = self.ends.attached_circuit(connection)
-            return None if circuit is None else replace(target, circuit=circuit)
+            return None if circuit is None else replace(target, circuit=circuit, rooted=rooted(connection))
         return replace(target, classified=True) if connection.classifier is not None else target
 
     def realised_hops(self, connection: Connection) -> tuple[PathHop, ...]:

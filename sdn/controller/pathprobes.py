@@ -11,7 +11,7 @@ from sdn.controller.steering import Target
 from sdn.model.ids import Dpid
 from sdn.model.topology import LinkEnd
 from sdn.pipeline.facts import CircuitFacts
-from sdn.pipeline.layout import PROBE_FREE, PROBE_MAC_PREFIX, SOURCE, Table, path_label
+from sdn.pipeline.layout import PROBE_FREE, PROBE_MAC_PREFIX, SOURCE, WANTED, Table, path_label
 
 ENTRANCE = Table.PATH
 """Where what a connection's end sends is led to its path. STEER, before it, counts and meters, which probes are not."""
@@ -20,7 +20,7 @@ _CONTENT = 46
 """Bytes that a frame without a tag has at least behind its header."""
 _ETHER_TYPE = b"\x88\xb5"
 """IEEE 802 local experimental EtherType."""
-_SOURCE = int(SOURCE.name.removeprefix("reg"))
+_SOURCE, _WANTED = (int(register.name.removeprefix("reg")) for register in (SOURCE, WANTED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,8 @@ def errand(target: Target, back: bool, transport_of: Callable[[int], int], watch
     probe begins behind that choice, with the label of the path. That of a circuit is a frame as it comes in there.
     """
     if target.circuit is not None:
-        return _into_circuit(target.circuit[1 if back else 0], watch)
+        here, there = target.circuit[::-1] if back else target.circuit
+        return _into_circuit(here, watch, there.service if target.rooted == int(back) else 0)
     switches = target.way.path.switches
     start, end = (switches[-1], switches[0]) if back else (switches[0], switches[-1])
     sender, receiver = (target.b, target.a) if back else (target.a, target.b)
@@ -81,12 +82,16 @@ def errand(target: Target, back: bool, transport_of: Callable[[int], int], watch
     return Errand(start, table, ((_SOURCE, sender),), lambda content: head + content.ljust(_CONTENT, b"\0"), watch)
 
 
-def _into_circuit(end: CircuitFacts, watch: int) -> Errand:
-    """A frame that an end of a circuit takes, from its port on: what wraps frames is probed with the rest."""
+def _into_circuit(end: CircuitFacts, watch: int, wanted: int) -> Errand:
+    """A frame that an end of a circuit takes, from its port on: what wraps frames is probed with the rest.
+
+    wanted: of a root, the leaf whose copy goes on.
+    """
     tag = _TAG + end.vlan.to_bytes(2, "big") if end.vlan else b""
     head = PROBE_MAC_PREFIX + b"\0" + PROBE_MAC_PREFIX + bytes([watch]) + tag + _ETHER_TYPE
     size, dpid, free = _CONTENT - len(tag), Dpid(end.dpid), watch | PROBE_FREE
-    return Errand(dpid, Table.CLASSIFY, (), lambda content: head + content.ljust(size, b"\0"), free, end.ofport)
+    registers = ((_WANTED, wanted),) if wanted else ()
+    return Errand(dpid, Table.CLASSIFY, registers, lambda content: head + content.ljust(size, b"\0"), free, end.ofport)
 
 
 def missing(target: Target, back: bool | int, flight: Flight) -> Missing | None:

@@ -21,6 +21,7 @@ from sdn.model.topology import LinkEnd
 from sdn.routing import Finder, Ledger
 from sdn.routing.admission import Reservation
 from sdn.store import Store
+from sdn.store.names import root_side
 from sdn.topology import TopologyState
 
 NOT_NOW = (Refused, Exhausted, InvalidInput)
@@ -76,6 +77,11 @@ def holder_of(key: str) -> str:
 def whole_of(connection: Connection) -> str:
     """The connection that a leg belongs to, and of others themselves."""
     return connection.leg_of or connection.name
+
+
+def copied_sense(connection: Connection) -> bool | None:
+    """Of a leg of a circuit: in which sense of its path (True: forwards) copies go, for which each leg reserves."""
+    return root_side(connection) == "a" if connection.leg_of and connection.circuit else None
 
 
 def recovery_order(connection: Connection) -> tuple[int, str]:
@@ -143,7 +149,8 @@ class Placer:
     def reserve_one(self, key: str, connection: Connection, path: Path) -> None:
         """Take bandwidth along one path; raises Refused."""
         back = connection.reverse or connection.bandwidth
-        self.ledger.reserve(key, path, connection.bandwidth, back, self.windows(connection), connection.leg_of)
+        windows, group = self.windows(connection), connection.leg_of
+        self.ledger.reserve(key, path, connection.bandwidth, back, windows, group, copied_sense(connection))
 
     def release(self, name: str) -> bool:
         """Give both paths back; whether there were any."""

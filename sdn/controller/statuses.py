@@ -102,7 +102,8 @@ class Statuses:
     def _brief(self, resource: Resource) -> Status:
         """The status without the names of switches that are connected, which change with every confirmation."""
         if isinstance(resource, Connection) and resource.many:
-            return status_of_legs(self._store, resource, self._brief)
+            legs = status_of_legs(self._store, resource, self._brief)
+            return self._rooted(resource, legs) if resource.circuit else legs
         if isinstance(resource, Connection):
             path, backup = self._connections.hops(resource), self._connections.backup_hops(resource)
             realised = self._connections.realised_hops(resource)
@@ -113,6 +114,12 @@ class Statuses:
             status = self._plain(resource, False)
             return replace(status, shared=shared, places=places) if shared or places else status
         return self._plain(resource, False)
+
+    def _rooted(self, circuit: Connection, legs: Status) -> Status:
+        """The status of a circuit of many ends: what copies frames at its root is its own, and of no leg."""
+        own = self._plain(circuit, True)
+        worse = own.state is State.FAILED or (own.state is State.PENDING and legs.state in IN_PLACE)
+        return replace(own, legs=legs.legs) if worse else legs
 
     def _probed(self, connection: Connection, status: Status) -> Status:
         """The status of a connection with what its probes tell: what they find wrong is not said to work."""
@@ -227,7 +234,8 @@ class Statuses:
         if isinstance(resource, Connection) and resource.many:
             # Ports of a network that are attached nowhere do not count, as for its state.
             legs = (leg for leg in self._store.legs(name) if not resource.network or not self._is_away(leg))
-            return all(self.settled(leg, generation) for leg in legs)
+            root = not resource.circuit or self._confirmed(name, generation, away=True)
+            return root and all(self.settled(leg, generation) for leg in legs)
         if isinstance(resource, Connection) and self._connections.moving(name) and not self._refusal(name):
             return False
         if resource is not None and not self._connections.waits(name):

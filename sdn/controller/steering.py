@@ -55,7 +55,7 @@ class Target:
     """What traffic of a connection meets. way: the path that it takes; a, b: service numbers of its ends.
 
     classified: only some of what the ends send to each other takes it. circuit: the ends a and b of a bare one, whose
-    port numbers are known.
+    port numbers are known; rooted: of a leg of one, which of them (0, 1) is the root.
     """
 
     way: Way
@@ -63,6 +63,7 @@ class Target:
     b: int
     classified: bool = False
     circuit: tuple[CircuitFacts, CircuitFacts] | None = None
+    rooted: int | None = None
 
 
 @dataclass(slots=True)

@@ -82,8 +82,8 @@ class Counting:
     def read(self, name: str) -> Counted | None:
         """Of a port or network by full name, counted since it was first observed in this life of the daemon.
 
-        Of a connection what its flows have counted, of one with legs those of all of them. None when there is no such
-        object.
+        Of a connection what its flows have counted, of one with legs those of all of them, but that a circuit counts
+        what is copied to its legs once. None when there is no such object.
         """
         resource = self._controller.store.objects.get(name)
         if isinstance(resource, Port):
@@ -92,10 +92,22 @@ class Counting:
             return self._book.network(name, resource.created, self._clock())
         if isinstance(resource, Connection) and resource.many:
             legs = self._controller.store.legs(name)
-            return _sum_of(found for leg in legs if (found := self.read(leg)) is not None)
+            together = _sum_of(found for leg in legs if (found := self.read(leg)) is not None)
+            return self._with_root(resource, together) if resource.circuit else together
         if isinstance(resource, Connection):
             return self._traffic.read(name, resource.created, self._clock())
         return None
+
+    def _with_root(self, circuit: Connection, legs: Counted) -> Counted:
+        """Of a circuit of many ends: what came in at its root counts once, however often it was copied to legs."""
+        own = self._traffic.read(circuit.name, circuit.created, self._clock())
+        gets = "tx_" if circuit.from_one else "rx_"
+        counts, rates = (
+            {name: value for name, value in part._asdict().items() if name.startswith(gets)}
+            for part in (legs.counts, legs.rates)
+        )
+        both = own.counts._replace(**counts), own.rates._replace(**rates)
+        return Counted(*both, max(own.wall, legs.wall))
 
     def links(self, switch: str = "") -> tuple[LinkCounters, ...]:
         """Of all links that are up or declared, or those of a switch (name or datapath id); raises NotFound.

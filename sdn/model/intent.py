@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from sdn.model.calendar import ALWAYS, Calendar
+from sdn.model.circuit import is_circuit_end
 from sdn.model.ids import Kind
 
 Address = IPv4Address | IPv6Address
@@ -206,6 +207,8 @@ class Connection(Resource):
     and its legs share what is reserved: each link has it once in each direction. leg_of: of a leg, the connection to
     which it belongs; '' of others. left_out: ports of the network that have no leg because there are too many.
     shared_ceiling: the ceiling of what the one port sends is that of all legs together, instead of each.
+    A bare circuit has interfaces of switches instead of ports (``sdn.model.circuit``). One of many ends copies what
+    comes in at the one, its root, to all the others, so each leg reserves for itself what goes away from the root.
     """
 
     a: str
@@ -237,6 +240,11 @@ class Connection(Resource):
     def from_one(self) -> bool:
         """Of many ends: whether a is the one port, and the many are at b."""
         return bool(self.targets) or self.network == self.b != ""
+
+    @property
+    def circuit(self) -> bool:
+        """Whether it is a bare circuit: the end that is not in a list says so."""
+        return is_circuit_end(self.a or self.b)
 
     @property
     def many(self) -> bool:

@@ -131,9 +131,9 @@ class Scope:
         if isinstance(resource, pb.Tenant):
             remedy = "Leave the tenant itself to an administrator."
             raise PermissionDenied.of(field, "a tenant cannot be written by its members", remedy)
-        if isinstance(resource, pb.Connection) and any(":" in end for end in (resource.a, resource.b)):
+        if isinstance(resource, pb.Connection) and any(":" in end for end in _ends_of(resource)):
             known = self._stored(resource.name)
-            if known is None or (known.a, known.b) != (resource.a, resource.b):
+            if known is None or _ends_of(known) != _ends_of(resource):
                 remedy = "Connect ports, or ask an administrator for a circuit."
                 raise PermissionDenied.of(f"{field}.a", "interfaces of switches are not yours", remedy)
         own = [path for path in _NETWORKS_OWN.get(resource.DESCRIPTOR.name, ()) if _replaces(request, path)]
@@ -144,6 +144,10 @@ class Scope:
             if _value(resource, path) != _value(stored, path):
                 remedy = "Leave it as it is; this is for administrators and the control plane."
                 raise PermissionDenied.of(f"{field}.{path}", "where in the network is not yours to change", remedy)
+
+
+def _ends_of(connection: pb.Connection) -> list[str]:
+    return [connection.a, connection.b, *connection.sources, "", *connection.targets]
 
 
 def _counted(request: Any) -> Iterable[int]:

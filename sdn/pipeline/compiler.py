@@ -198,7 +198,8 @@ class Compiler:
         program = self.programs.get(dpid)
         units = program.owners(Entry("flow", key)) if program is not None else ()
         edge = self._inputs.edges.get(units[0].object) if units and units[0].feature == EDGE else None
-        return None if edge is None else (units[0].object, steer.sender_of(key) == edge.there.sender)
+        sender = steer.sender_of(key)
+        return None if edge is None or not sender else (units[0].object, sender == edge.there.sender)
 
     def holder(self, network: int, value: bytes) -> tuple[str, PairFacts | None] | None:
         """The attached port that has an address or MAC (packed) for which somebody asks, and by which pair."""

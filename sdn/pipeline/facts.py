@@ -193,17 +193,32 @@ class CircuitFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class RootFacts:
+    """The one end of a circuit of many: what comes in there is copied to all legs.
+
+    end: with the service number that frames have until they are copied. copies: by leg (the service number at its root,
+    the other end), in the order of these numbers.
+    """
+
+    end: CircuitFacts
+    copies: tuple[tuple[int, CircuitFacts], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class EdgeFacts:
     """Where traffic of a connection comes in, from a to b and back; it does not depend on the way that is taken.
 
-    circuit: the ends a and b of a bare circuit, None if they are ports. meter_alone: of a connection of many ends: the
-    ceiling of its legs where the one port is, and nothing else.
+    circuit: the ends a and b of a bare circuit, None if they are ports. rooted: of a leg of one: which of them (0, 1)
+    is the root, where the edge of the whole takes frames in. root: of a circuit of many ends itself. meter_alone: of
+    another connection of many ends: the ceiling of its legs where the one port is, and nothing else.
     """
 
     there: SideFacts
     back: SideFacts
     circuit: tuple[CircuitFacts, CircuitFacts] | None = None
     meter_alone: bool = False
+    rooted: int | None = None
+    root: RootFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,8 @@ NETWORK, SOURCE, ROUTER, REASON, DESTINATION, SIZED = REG[:6]
 """reg0: network number; reg1: service number of the sender; reg2: router number; reg3: why punted; reg4: service; reg5:
 for SIZE."""
 
+WANTED = REG[6]
+"""reg6: of a probe for a leg of a circuit of many ends: the service number of the leaf whose copy goes on."""
 PROBE = REG[7]
 """reg7: 0 but for probes of the data plane (docs/probes.md)."""
 PROBE_MARK, PROBE_SEEN = 1 << 31, 1 << 30
@@ -100,6 +102,8 @@ GROUP_FLOOD = 1 << 30
 """All switches of a network; low bits: network number."""
 GROUP_LOCAL = 1 << 29
 """Ports of a network on this switch; low bits: network number."""
+GROUP_NEAR, GROUP_FAR = GROUP_LOCAL | 1 << 28, GROUP_LOCAL | 3 << 27
+"""Copies of what comes in at the root of a circuit, to its own switch and to others; low bits: service number there."""
 GROUP_ALIVE = GROUP_LOCAL
 """Always alive and never used itself: what the last bucket of a fast-failover group watches. There is no network 0."""
 

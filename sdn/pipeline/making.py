@@ -94,6 +94,9 @@ class Maker:
         edge, connection = self._inputs.edges.get(unit.object), self._inputs.connections.get(unit.object)
         if edge is None:
             return Entries()
+        if edge.root is not None:
+            leaves = [leaf.dpid for _, leaf in edge.root.copies if self._dirty.known(unit, leaf.dpid)]
+            return circuit.compile_root(edge, unit.dpid, {dpid: self._inputs.labels[dpid] for dpid in leaves})
         entries = steer.compile_edge(edge, connection.steered if connection else None, unit.dpid)
         if edge.circuit is not None:
             known = [end.dpid for end in edge.circuit if self._dirty.known(unit, end.dpid)]

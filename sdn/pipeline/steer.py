@@ -26,7 +26,7 @@ from sdn.model.oxm import (
 )
 from sdn.model.program import Entries, FlowKey, Meter
 from sdn.pipeline.facts import Ceiling, ClassFacts, ConnectionFacts, EdgeFacts, SideFacts, Way
-from sdn.pipeline.layout import CEILING_BURST, SOURCE, Table, path_label
+from sdn.pipeline.layout import CEILING_BURST, PROBE, SOURCE, Table, path_label
 from sdn.pipeline.shapes import ARG, Body, Match, Value, load
 from sdn.pipeline.static import mask
 
@@ -52,12 +52,12 @@ def compile_edge(edge: EdgeFacts, steered: Way | None, dpid: int) -> Entries:
     for side, end in ((edge.there, 0), (edge.back, -1)):
         if dpid not in side.dpids:
             continue
-        counting = _counting(side.ceiling, entries)
+        counted = counting(side.ceiling, entries)
         if edge.meter_alone:
             continue
         leading = _THROUGH if local else _leading(steered, end, dpid)
         for priority, fields in [(_ALL, [_sender(side)])] if local else _matches(side):
-            entries.flows[Match(Table.STEER, priority, *fields)()] = counting
+            entries.flows[Match(Table.STEER, priority, *fields)()] = counted
             entries.flows[Match(Table.PATH, priority, *fields)()] = leading
     return entries
 
@@ -93,7 +93,8 @@ def _conditions(facts: ClassFacts) -> Iterator[_Condition]:
             yield field, number
 
 
-def _counting(ceiling: Ceiling | None, entries: Entries) -> bytes:
+def counting(ceiling: Ceiling | None, entries: Entries) -> bytes:
+    """Instructions of what counts in STEER; the meter of a ceiling is added to the entries."""
     if ceiling is None:
         return _COUNTED
     if not ceiling.shared:
@@ -110,11 +111,11 @@ def _leading(steered: Way | None, end: int, dpid: int) -> bytes:
 
 
 def sender_of(key: FlowKey) -> int:
-    """The service number of the sender whose packets a flow of STEER counts; 0 for its miss."""
-    for oxm_class, number, value, masked in split(key[3:]):
-        if (oxm_class, number) == (SOURCE.oxm_class, SOURCE.number) and masked is None:
-            return int.from_bytes(value, "big")
-    return 0
+    """The service number of the sender whose packets a flow of STEER counts; 0 for its miss, and what is for probes."""
+    fields = {(oxm_class, number): value for oxm_class, number, value, _ in split(key[3:])}
+    if (PROBE.oxm_class, PROBE.number) in fields:
+        return 0
+    return int.from_bytes(fields.get((SOURCE.oxm_class, SOURCE.number), b""), "big")
 
 
 def edges_of(edge: EdgeFacts | None) -> set[int]:

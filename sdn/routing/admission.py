@@ -23,7 +23,8 @@ class Reservation(NamedTuple):
     """What somebody holds: bits/s along a path (forward) and against it (backward). windows: when; (): always.
 
     group: those of one group share what they hold: a direction of a link has the most that one of them wants forwards,
-    and the most that one wants backwards, once. '': nobody shares it.
+    and the most that one wants backwards, once. '': nobody shares it. own: the sense (True: forwards) in which a member
+    of a group holds for itself all the same, as each gets a copy of what is sent; None: in neither.
     """
 
     path: Path
@@ -31,6 +32,7 @@ class Reservation(NamedTuple):
     backward: int
     windows: Windows = ()
     group: str = ""
+    own: bool | None = None
 
 
 class Ledger:
@@ -109,10 +111,11 @@ class Ledger:
         backward: int | None = None,
         windows: Windows = (),
         group: str = "",
+        own: bool | None = None,
     ) -> None:
         """Take bits/s along a path and against it (as much, if not given), all or nothing. O(length of the path).
 
-        windows: for these times alone; what others have at other times is no obstacle. group: see ``Reservation``.
+        windows: for these times alone; what others have at other times is no obstacle. group, own: see ``Reservation``.
 
         Raises InvalidInput for negative ones, ValueError when ``holder`` has a reservation already or the path is not
         simple, and Refused when a link is missing or lacks room. An empty path takes nothing, but is remembered.
@@ -121,14 +124,14 @@ class Ledger:
         check_bandwidth(forward, backward)
         if holder in self._held:
             raise ValueError(f"{holder} has a reservation already")
-        wanted = Reservation(path, forward, backward, windows, group)
+        wanted = Reservation(path, forward, backward, windows, group, own)
         for out, into in _ends(path):
             if self._peers.get(out) != into:
                 raise Refused.of("", f"link {plain(out)} - {plain(into)} is gone", "Ask again for another path.")
         with self.aside(group) if group else nullcontext():
             for end, share, bandwidth in _takes(wanted):
                 direction = self._directions[end]
-                if (room := direction.room(windows)) < bandwidth + (_opposite(direction, share) if group else 0):
+                if (room := direction.room(windows)) < bandwidth + (_beside(direction, group, share) if group else 0):
                     reason = f"link {plain(end)} - {plain(self._peers[end])} has {room} bit/s free"
                     raise Refused.of("bandwidth", reason, "Ask again for another path.")
         self.put_back(holder, wanted)
@@ -255,15 +258,16 @@ def _ends(path: Path) -> list[tuple[LinkEnd, LinkEnd]]:
 
 def _takes(held: Reservation) -> Iterator[tuple[LinkEnd, Share, int]]:
     """What is taken of which direction; of nothing nothing."""
-    forth, back = (Share(held.group, forward, held.windows) for forward in (True, False))
+    forth, back = (Share("" if held.own is forward else held.group, forward, held.windows) for forward in (True, False))
     for out, into in _ends(held.path):
         yield out, forth, held.forward
         yield into, back, held.backward
 
 
-def _opposite(direction: Direction, share: Share) -> int:
-    """What the group has on a direction in the other sense: both can meet there, so room for one is not enough."""
-    return max(direction.shares.get(share._replace(forward=not share.forward), {"": 0}).values())
+def _beside(direction: Direction, group: str, share: Share) -> int:
+    """What the group has on a direction beside a share of it: they can meet there, so room for one is not enough."""
+    others = {Share(group, forward, share.windows) for forward in (True, False)} - {share}
+    return sum(max(direction.shares[other].values()) for other in others if other in direction.shares)
 
 
 def plain(end: LinkEnd) -> str:

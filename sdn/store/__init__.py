@@ -8,6 +8,7 @@ Must not know: switches, topology, programs, how records are kept, clocks (time 
 names.py       what a resource refers to and which unique keys it claims
 forms.py       forms of single values, whoever holds them
 rules.py       checks and normal forms of one resource by itself
+connection_rules.py   the same of one connection
 manyends.py    what a connection of many ends may say
 legs.py        its legs, which follow from it and from the ports of a network
 pairs.py       checks of allowed address pairs

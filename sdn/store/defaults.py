@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import ip_address
 
-from sdn.model.circuit import is_circuit_end
 from sdn.model.errors import Exhausted, Limit
 from sdn.model.intent import Address, Connection, Network, Port, Resource, Router, Subnet
 from sdn.store.addresses import AddressPool
@@ -21,7 +20,7 @@ OWNED_POOLS: dict[type[Resource], str] = {Network: "network", Router: "router", 
 
 def number_keys(resource: Resource | None) -> tuple[tuple[str, str], ...]:
     """(pool, key) of a resource's numbers; empty for kinds without any."""
-    if isinstance(resource, Connection) and is_circuit_end(resource.a):
+    if isinstance(resource, Connection) and resource.circuit:
         return tuple(("service", key) for key in circuit_keys(resource))
     pool = OWNED_POOLS.get(type(resource)) if resource is not None else None
     if resource is None or pool is None:

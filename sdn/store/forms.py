@@ -9,10 +9,10 @@ from sdn.model.errors import InvalidInput
 from sdn.model.intent import LEARNED, Address, Port, Prefix
 
 ROUTER_MAC_PREFIX = "06:00:00:"
+"""First half of the MAC addresses of routers; the other half is the router's number."""
 PROBE_MAC_PREFIX = "06:00:01:"
 RESERVED = {ROUTER_MAC_PREFIX: "routers", PROBE_MAC_PREFIX: "probes"}
 """By prefix: who has MACs that ports may not use (routers; probes of the data plane)."""
-"""First half of the MAC addresses of routers; the other half is the router's number."""
 NOT_FOR_TENANTS = (
     *(ip_network(text) for text in ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4")),
     *(ip_network(text) for text in ("::/96", "::ffff:0:0/96", "fe80::/10", "ff00::/8")),

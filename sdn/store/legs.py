@@ -9,28 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from hashlib import sha256
 
 from sdn.model.errors import AlreadyExists, Exhausted, InUse, InvalidInput, Limit, Thing, UsedBy
 from sdn.model.intent import Connection, Port, Resource
 from sdn.store.draft import Target
 from sdn.store.index import Index
-from sdn.store.names import Problems
+from sdn.store.names import Problems, leg_name
 
 MAX_LEGS = 64
 """Of one connection: admission looks for as many paths in one piece of work."""
-_MAX_ID = 63
 _OWN = ("a", "b", "sources", "targets", "leg_of", "left_out", "name", "description", "labels", "revision", "created")
 """Fields that a leg has not from its connection."""
-
-
-def leg_name(connection: str, port: str) -> str:
-    """The full name of a leg: the id of the connection and that of the port, cut with a digest where it is too long."""
-    head, _, own = connection.rpartition("/")
-    name = f"{own}.{port.rpartition('/')[2]}"
-    if len(name) > _MAX_ID:
-        name = f"{own[:40].rstrip('._-')}.{sha256(port.encode()).hexdigest()[:16]}"
-    return f"{head}/{name}"
 
 
 def expand(targets: dict[str, Target], index: Index, problems: Problems, cause: dict[str, str]) -> None:

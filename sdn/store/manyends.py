@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from sdn.model.circuit import is_circuit_end
 from sdn.model.errors import InvalidInput
 from sdn.model.ids import Kind
 from sdn.model.intent import Connection
+from sdn.store.circuits import check_rooted
 from sdn.store.forms import no_repetition
+from sdn.store.names import reference
 
 MAX_ENDS = 64
-"""Ports named in one list."""
+"""Ends named in one list."""
 _NETWORKS = "/networks/"
-Reference = Callable[[str, str, str, Kind], str]
-"""The full name of what a field names, within the tenant of an owner."""
 
 
 def network_end(connection: Connection) -> str:
@@ -23,12 +22,13 @@ def network_end(connection: Connection) -> str:
     return next((field for field in ("a", "b") if _NETWORKS in getattr(connection, field)), "")
 
 
-def check_many(connection: Connection, reference: Reference) -> dict[str, Any]:
+def check_many(connection: Connection) -> dict[str, Any]:
     """Its ends in normal form; raises InvalidInput."""
-    _check_ports(connection)
     side = _side(connection)
     other = "a" if side in ("b", "targets") else "b"
     hub = getattr(connection, other)
+    if any(map(is_circuit_end, (hub, *connection.sources, *connection.targets))):
+        return _circuit(connection, other, side)
     if _NETWORKS in hub:
         remedy = "Name one port there; a mesh between many ends is many connections."
         raise InvalidInput.of(other, "there are many ends at the other side as well", remedy)
@@ -37,8 +37,7 @@ def check_many(connection: Connection, reference: Reference) -> dict[str, Any]:
         values[side] = reference(side, getattr(connection, side), connection.name, Kind.NETWORK)
     else:
         ports = getattr(connection, side)
-        if len(ports) > MAX_ENDS:
-            raise InvalidInput.of(side, f"{len(ports)} ports are too many", f"Keep to {MAX_ENDS}.")
+        _check_number(side, len(ports))
         ports = tuple(
             reference(f"{side}[{index}]", port, connection.name, Kind.PORT) for index, port in enumerate(ports)
         )
@@ -51,17 +50,20 @@ def check_many(connection: Connection, reference: Reference) -> dict[str, Any]:
     return values
 
 
-def _check_ports(connection: Connection) -> None:
-    """Interfaces of switches are ends of circuits, which have two."""
-    ends = [("a", connection.a), ("b", connection.b)]
-    for name in ("sources", "targets"):
-        ends += [(f"{name}[{index}]", end) for index, end in enumerate(getattr(connection, name))]
-    for field, end in ends:
-        if is_circuit_end(end):
-            remedy = (
-                "Make a circuit for each, with a VLAN of its own where they share an interface (SWITCH:INTERFACE@VLAN)."
-            )
-            raise InvalidInput.of(field, f"{end[:80]} is an end of a circuit, and circuits have two ends", remedy)
+def _circuit(connection: Connection, root: str, side: str) -> dict[str, Any]:
+    """The ends of a circuit. root: the field of the one end; side: that of the many."""
+    if side in ("a", "b"):
+        remedy = "Name interfaces of switches there, in sources or targets."
+        raise InvalidInput.of(side, "a network is no end of a circuit", remedy)
+    _check_number(side, len(getattr(connection, side)))
+    ends = check_rooted(connection, root, side)
+    _check_rest(connection, len(getattr(connection, side)))
+    return {"a": "", "b": "", **ends}
+
+
+def _check_number(side: str, ends: int) -> None:
+    if ends > MAX_ENDS:
+        raise InvalidInput.of(side, f"{ends} ends are too many", f"Keep to {MAX_ENDS}.")
 
 
 def _side(connection: Connection) -> str:

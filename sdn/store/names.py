@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 
-from sdn.model.circuit import is_circuit_end, parse_circuit_end
-from sdn.model.errors import SdnError
-from sdn.model.ids import Kind
+from sdn.model.circuit import UNTAGGED, is_circuit_end, parse_circuit_end
+from sdn.model.errors import InvalidInput, SdnError
+from sdn.model.ids import Kind, parse_name, qualify
 from sdn.model.intent import Binding, Connection, Port, Resource, Router, Subnet, Tenant
 
 Claim = tuple[str, ...] | tuple[str, str, int]
 """A key that only one resource may hold. The first item says what it is."""
 
 _MAX_VIOLATIONS = 20
+_MAX_ID = 63
+_PLAIN = re.compile("[a-z0-9]([a-z0-9_-]*[a-z0-9])?")
 
 
 def mac_claim(network: str, mac: str) -> Claim:
@@ -90,16 +94,19 @@ def claims(resource: Resource) -> Iterator[tuple[str, Claim]]:
     elif isinstance(resource, Router):
         for index, subnet in enumerate(resource.subnets):
             yield f"subnets[{index}]", routed_claim(subnet)
-    elif isinstance(resource, Connection) and is_circuit_end(resource.a):
+    elif isinstance(resource, Connection) and resource.circuit:
         yield from _circuit_claims(resource)
     elif isinstance(resource, Connection) and resource.classifier is None and not resource.many:
         yield "", pair_claim(resource.a, resource.b)
 
 
 def _circuit_claims(connection: Connection) -> Iterator[tuple[str, Claim]]:
-    """All frames of an interface belong to one circuit, as an interface to one port; so do those of one VLAN."""
-    for field in ("a", "b"):
-        end = parse_circuit_end(getattr(connection, field))
+    """All frames of an interface belong to one circuit, as an interface to one port; so do those of one VLAN.
+
+    One of many ends claims for its legs too.
+    """
+    for field, text in _ends(connection) if not connection.leg_of else ():
+        end = parse_circuit_end(text)
         assert end is not None
         if end.vlan is None:
             yield field, binding_claim(end.switch, end.interface)
@@ -117,8 +124,10 @@ def references(resource: Resource) -> Iterator[tuple[str, str, Kind]]:
         for index, subnet in enumerate(resource.subnets):
             yield f"subnets[{index}]", subnet, Kind.SUBNET
     elif isinstance(resource, Connection):
-        if not is_circuit_end(resource.a):
+        if not resource.circuit:
             yield from _ends_of(resource)
+        if resource.leg_of:
+            yield "leg_of", resource.leg_of, Kind.CONNECTION
         for index, other in enumerate(resource.constraints.diverse_from):
             yield f"constraints.diverse_from[{index}]", other, Kind.CONNECTION
         for index, other in enumerate(resource.constraints.affine_to):
@@ -126,16 +135,19 @@ def references(resource: Resource) -> Iterator[tuple[str, str, Kind]]:
 
 
 def _ends_of(connection: Connection) -> Iterator[tuple[str, str, Kind]]:
-    """The (field, full name, kind) of the ends of a connection between ports, networks and legs."""
+    """The (field, full name, kind) of the ends of a connection between ports and networks."""
+    for field, end in _ends(connection):
+        yield field, end, Kind.NETWORK if end == connection.network else Kind.PORT
+
+
+def _ends(connection: Connection) -> Iterator[tuple[str, str]]:
+    """The (field, end) of all that are given."""
     for field in ("a", "b"):
-        end = getattr(connection, field)
-        if end:
-            yield field, end, Kind.NETWORK if end == connection.network else Kind.PORT
+        if getattr(connection, field):
+            yield field, getattr(connection, field)
     for field in ("sources", "targets"):
-        for index, port in enumerate(getattr(connection, field)):
-            yield f"{field}[{index}]", port, Kind.PORT
-    if connection.leg_of:
-        yield "leg_of", connection.leg_of, Kind.CONNECTION
+        for index, end in enumerate(getattr(connection, field)):
+            yield f"{field}[{index}]", end
 
 
 def tenant_of(name: str) -> str:
@@ -143,9 +155,63 @@ def tenant_of(name: str) -> str:
     return name.split("/", 2)[1]
 
 
-def circuit_keys(connection: Connection) -> tuple[str, str]:
-    """The keys of the numbers of a circuit's ends in the pool "service", and their names where they are attached."""
+def reference(field: str, name: str, owner: str, kind: Kind) -> str:
+    """The full name of a reference, which must stay within the tenant of ``owner``; raises InvalidInput."""
+    if not name:
+        raise InvalidInput.of(field, "not given", f"Name a {kind.value.lower()} of the same tenant.")
+    tenant = tenant_of(owner)
+    full = qualify(name, tenant, kind)
+    if parse_name(full, field, kind).tenant != tenant:
+        raise InvalidInput.of(
+            field, f"{full} belongs to another tenant", f"Name a {kind.value.lower()} of tenants/{tenant}."
+        )
+    return full
+
+
+def leg_name(connection: str, end: str) -> str:
+    """The full name of a leg: the id of the connection and that of its end, as a digest where it cannot be written.
+
+    end: at the side of the many: the full name of a port, or an end of a circuit. No two ends have the same name.
+    """
+    head, _, own = connection.rpartition("/")
+    name = f"{own}.{_end_id(end)}"
+    if len(name) > _MAX_ID or not _end_id(end):
+        name = f"{own[:40].rstrip('._-')}.{sha256(end.encode()).hexdigest()[:16]}"
+    return f"{head}/{name}"
+
+
+def _end_id(end: str) -> str:
+    """``h1``, ``leaf1.eth7`` or ``leaf1.eth7.100``; '' where parts of it are not plain enough for an id."""
+    if not is_circuit_end(end):
+        return end.rpartition("/")[2]
+    found = parse_circuit_end(end)
+    assert found is not None
+    parts = [found.switch, found.interface]
+    parts += [] if found.vlan is None else [str(found.vlan) if found.vlan != UNTAGGED else "untagged"]
+    return ".".join(parts) if all(map(_PLAIN.fullmatch, parts)) else ""
+
+
+def root_side(leg: Connection) -> str:
+    """Of a leg of a circuit: which of its ends, a or b, is the root that all legs have."""
+    return "b" if leg.name == leg_name(leg.leg_of, leg.a) else "a"
+
+
+def rooted(circuit: Connection) -> int | None:
+    """Of a circuit of two ends that is a leg: which of them (0, 1) is the root."""
+    return "ab".index(root_side(circuit)) if circuit.leg_of else None
+
+
+def circuit_keys(connection: Connection) -> tuple[str, ...]:
+    """The keys of the numbers of a circuit's ends in the pool "service": of one of many ends that of its root."""
+    if connection.many:
+        return (f"{connection.name}|{'a' if connection.a else 'b'}",)
     return f"{connection.name}|a", f"{connection.name}|b"
+
+
+def circuit_places(connection: Connection) -> tuple[str, str]:
+    """The names of the ends a and b of a circuit of two ends where they are attached: legs share that of their root."""
+    root = root_side(connection) if connection.leg_of else ""
+    return tuple(f"{connection.leg_of if side == root else connection.name}|{side}" for side in ("a", "b"))  # type: ignore[return-value]
 
 
 def service_key(port: Port, mac: str = "") -> str:

@@ -14,18 +14,7 @@ from sdn.trace import actions as act
 from sdn.trace.fields import Values
 from sdn.trace.packet import Packet, extract
 from sdn.trace.rewrite import CannotWriteError, write
-from sdn.trace.steps import (
-    ALL,
-    CONTROLLER,
-    FAST_FAILOVER,
-    INDIRECT,
-    SELECT,
-    Change,
-    Doing,
-    Step,
-    Trace,
-    Why,
-)
+from sdn.trace.steps import ALL, CONTROLLER, FAST_FAILOVER, INDIRECT, SELECT, Change, Doing, Step, Trace, Why
 from sdn.trace.tables import Place, Switch
 
 _IN_PORT = 0xFFFFFFF8

@@ -1280,13 +1280,17 @@ class Connection(_message.Message):
     def status(self) -> Global___Status: ...
     @_builtins.property
     def sources(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Several ports instead of a, each of which is connected with b (multipoint to point); at most 64."""
+        """Several ports instead of a, each of which is connected with b (multipoint to point); at most 64. Or several interfaces
+        of switches where b is one: a circuit whose root is b, so each frame from b is copied to all of them.
+        """
 
     @_builtins.property
     def targets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Several ports instead of b, with each of which a is connected (point to multipoint); at most 64. Or a or b is the full
         name of a network, tenants/T/networks/N, and stands for all its ports, also those that come later; at most 64 of them.
-        bandwidth_bps is from a, or all sources together, to b, or all targets together; it is reserved once on each link.
+        bandwidth_bps is from a, or all sources together, to b, or all targets together; it is reserved once on each link. Or
+        several interfaces where a is one: a circuit whose root is a, from which each frame is copied to all of them. What goes
+        away from the root is reserved for each of them.
         """
 
     @_builtins.property

@@ -69,3 +69,23 @@ def test_circuits_are_named_by_their_ends(run: Any, red: str) -> None:
     refused = run("connect", "leaf1:eth8", "h2", "-t", "red", "--bandwidth", "1M")
     assert refused.exit_code == 1
     assert "Write SWITCH:INTERFACE" in refused.stderr
+
+
+def test_one_interface_and_several_others(run: Any, red: str) -> None:
+    options = ("-t", "red", "--bandwidth", "1M")
+    result = run("connect", "leaf1:eth8", "leaf2:eth1,leaf3:eth1", *options, "--name", "tree")
+    assert result.exit_code == 0, result.stderr
+    rows = [line.split() for line in run("get", "connections", "-t", "red").stdout.splitlines()[1:]]
+    assert [row[1:4] for row in rows] == [
+        ["tree", "leaf1:eth8", "leaf2:eth1,leaf3:eth1"],
+        ["tree.leaf2.eth1", "leaf1:eth8", "leaf2:eth1"],
+        ["tree.leaf3.eth1", "leaf1:eth8", "leaf3:eth1"],
+    ]
+    assert "leaf2:eth1, leaf3:eth1" in run("describe", "connection", "tree", "-t", "red").stdout
+    printed = run("get", "connections", "-o", "yaml").stdout
+    again = run("apply", "-f", "-", stdin=printed)
+    assert (again.exit_code, again.stdout.count("unchanged")) == (0, 3), again.stderr
+    asked = run("why-not", "leaf1:eth9", "leaf2:eth2,leaf3:eth2", *options)
+    assert asked.exit_code == 0, asked.stderr
+    refused = run("connect", "leaf2:eth1,leaf2:eth3", "leaf1:eth9", *options, "--name", "other")
+    assert (refused.exit_code, "connections/tree has this interface" in refused.stderr) == (1, True)

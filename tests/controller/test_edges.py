@@ -17,7 +17,7 @@ from sdn.model.program import Batch, Meter, WriteFailure
 from sdn.model.status import State
 from sdn.pipeline.layout import Table
 from sdn.pipeline.probes import UNCOUNTED
-from sdn.store.rules import MAX_CEILING
+from sdn.store.connection_rules import MAX_CEILING
 
 T = "tenants/t"
 NAME = f"{T}/connections/c"

@@ -1,7 +1,8 @@
 """Whatever is asked, given back, displaced, cut or restarted: no more is reserved than there is, and states are true.
 
 The sum on every direction of every link is counted anew from the paths that connections say they have. Of the legs of
-a connection of many ends the most that one wants counts, in each sense of their paths.
+a connection of many ends the most that one wants counts, in each sense of their paths; away from the root of a circuit
+all of them count, as each frame is copied for each leg.
 """
 
 from __future__ import annotations
@@ -21,18 +22,24 @@ from sdn.model.intent import Binding, Connection, Constraints, Port, Protection
 from sdn.model.status import PathHop, State
 
 NAMES = [f"c{number}" for number in range(6)]
-MANY = ["fan", "funnel", "net"]
+MANY = ["fan", "funnel", "net", "tree", "bush"]
 FACTOR = 1.5
 
 
 class Machine(RuleBasedStateMachine):
-    """A full mesh of four switches with one link each, and two hosts at each switch."""
+    """A full mesh of four switches with one link each; at each switch two hosts, and interfaces that nobody has."""
 
     @initialize()
     def begin(self) -> None:
         self.sim = network("full-mesh:switches=4,hosts=2,capacity=1G", oversubscription=FACTOR)
         self.ends = dict(zip(NAMES, [(1, 3), (2, 5), (1, 7), (4, 6), (3, 8), (5, 7)], strict=True))
         self.down: set[tuple[str, str]] = set()
+        for device in self.sim.devices.values():
+            for name in ("root", "leaf", "leaf2"):
+                device.add_port(name)
+        self.sim.start()
+        self.sim.connect()
+        self.sim.run(12)
 
     @rule(
         name=st.sampled_from(NAMES),
@@ -65,6 +72,8 @@ class Machine(RuleBasedStateMachine):
             "fan": {"a": hub, "b": "", "targets": ports},
             "funnel": {"a": "", "b": f"{T}/ports/h2", "sources": tuple(p for p in ports if p != f"{T}/ports/h2")},
             "net": {"a": f"{T}/ports/h3", "b": f"{T}/networks/n"},
+            "tree": {"a": "s1:root", "b": "", "targets": leaves("tree", others)},
+            "bush": {"a": "", "b": "s3:root@1", "sources": leaves("bush", others)},
         }[name]
         bandwidth = tenths * GIGA // 10
         with suppress(SdnError):
@@ -137,7 +146,7 @@ class Machine(RuleBasedStateMachine):
     ) -> None:
         for near, far in pairwise(path):
             for end, forward in (((near.switch, near.egress), True), ((far.switch, far.ingress), False)):
-                if connection.leg_of:
+                if connection.leg_of and not copied(connection, forward):
                     key = connection.leg_of, end, forward
                     shared[key] = max(shared.get(key, 0), connection.bandwidth)
                 else:
@@ -151,6 +160,18 @@ class Machine(RuleBasedStateMachine):
             assert not path
         by = self.sim.controller.parts.lives.displaced(connection.name)
         assert not path or not by
+
+
+def leaves(name: str, numbers: set[int]) -> tuple[str, ...]:
+    """Of a circuit two at each switch, by their tags, or one of all frames."""
+    if name == "bush":
+        return tuple(f"s{(number + 1) // 2}:leaf@{number}" for number in sorted(numbers))
+    return tuple(f"s{number}:leaf2" for number in sorted({(number + 1) // 2 for number in numbers}))
+
+
+def copied(connection: Connection, forward: bool) -> bool:
+    """Whether what goes in this sense of a path comes from the root of a circuit."""
+    return (connection.a if forward else connection.b).partition("@")[0] in ("s1:root", "s3:root")
 
 
 Machine.TestCase.settings = settings(

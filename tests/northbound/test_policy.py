@@ -367,6 +367,14 @@ BLUE = "tenants/blue/networks/web"
             "resources[1].connection.a",
         ),
         *(
+            (pb.Resource(connection=pb.Connection(name=f"{RED}/connections/c", **ends)), "resources[1].connection.a")
+            for ends in (
+                {"a": "leaf1:e7", "targets": ["leaf2:e7", "leaf3:e7"]},
+                {"a": "h1", "targets": ["h2", "leaf3:e7"]},
+                {"b": "h1", "sources": ["leaf3:e7"]},
+            )
+        ),
+        *(
             (
                 pb.Resource(
                     connection=pb.Connection(

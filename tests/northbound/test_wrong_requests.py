@@ -341,10 +341,17 @@ WRONG = [
     ),
     Wrong(
         "CreateConnection",
-        s.CreateConnectionRequest(connection=connection(a="leaf1:eth7", b="", targets=["leaf2:eth1", "leaf2:eth2"])),
+        s.CreateConnectionRequest(connection=connection(a="leaf1:eth7", b="", targets=["leaf2:eth1", "leaf2:eth2@5"])),
         INVALID,
-        "connection.a",
-        ("circuits have two ends", "Make a circuit for each, with a VLAN of its own"),
+        "connection.targets[1]",
+        ("one end takes all frames", "both with a VLAN"),
+    ),
+    Wrong(
+        "CreateConnection",
+        s.CreateConnectionRequest(connection=connection(b="", targets=["h2", "leaf2:eth2"])),
+        INVALID,
+        "connection.targets[1]",
+        ("is an end of a circuit, and a is none", "or interfaces of switches"),
     ),
     Wrong(
         "CreateConnection",

@@ -21,6 +21,7 @@ from sdn.pipeline.facts import (
     InterfaceFacts,
     PairFacts,
     PortFacts,
+    RootFacts,
     RouterFacts,
     SideFacts,
     StaticFacts,
@@ -130,6 +131,7 @@ class Changer:
                 "connection",
                 "announced",
                 "edge",
+                "root",
             )
         )
         if what == "switch":
@@ -148,6 +150,8 @@ class Changer:
             self.announced()
         elif what == "edge":
             self.edge(choice(("c1", "c2")))
+        elif what == "root":
+            self.root()
         else:
             self.connection(choice(("c1", "c2")))
 
@@ -312,7 +316,25 @@ class Changer:
                 CircuitFacts(side.sender, side.dpids[0], self.chance.choice((None, side.sender % 1000 + 50)), vlan)
                 for side, vlan in zip(sides, self.chance.choice(((None, None), (0, 5), (6, 7))), strict=True)
             ]
-            self.world.edges[name] = EdgeFacts(*sides, (ends[0], ends[1]) if bare else None)
+            rooted = self.chance.choice((None, 0, 1)) if bare else None
+            self.world.edges[name] = EdgeFacts(*sides, (ends[0], ends[1]) if bare else None, rooted=rooted)
+        self.compiler.set_edge(name, self.world.edges.get(name))
+
+    def root(self) -> None:
+        """At any switch, with copies for any switches."""
+        chance, name = self.chance, "c3"
+        if chance.random() < 0.2:
+            self.world.edges.pop(name, None)
+        else:
+            vlan, dpid = chance.choice((None, 0, 8)), chance.choice(SWITCHES)
+            ceiling = chance.choice((None, Ceiling(65536 + 2001, chance.randrange(1, 4) * 1000)))
+            sides = [SideFacts(2001, 0, (dpid,), ceiling), SideFacts(0, 2001, ())]
+            copies = tuple(
+                (2100 + n, CircuitFacts(2200 + n, chance.choice(SWITCHES), None, vlan))
+                for n in sorted(chance.sample(range(6), chance.randrange(1, 6)))
+            )
+            root = RootFacts(CircuitFacts(2001, dpid, chance.choice((None, 60)), vlan), copies)
+            self.world.edges[name] = EdgeFacts(*chance.choice((sides, sides[::-1])), root=root)
         self.compiler.set_edge(name, self.world.edges.get(name))
 
 

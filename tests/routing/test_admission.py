@@ -116,26 +116,31 @@ class LedgerMachine(RuleBasedStateMachine):
         except Refused:
             return
         self.ledger.reserve(holder, path, bandwidth)
-        self.holders[holder] = (path, bandwidth, "")
-        assert self.ledger.held(holder) == (path, bandwidth, bandwidth, (), "")
+        self.holders[holder] = (path, bandwidth, "", None)
+        assert self.ledger.held(holder) == (path, bandwidth, bandwidth, (), "", None)
 
-    @rule(data=st.data(), bandwidth=st.integers(1, 400), group=st.sampled_from(["", "g", "h"]))
-    def reserve_anything(self, data, bandwidth, group):
-        """Also paths without room: refused as a whole, and only then. Those of a group share."""
+    @rule(
+        data=st.data(),
+        bandwidth=st.integers(1, 400),
+        group=st.sampled_from(["", "g", "h"]),
+        own=st.sampled_from([None, True, False]),
+    )
+    def reserve_anything(self, data, bandwidth, group, own):
+        """Also paths without room: refused as a whole, and only then. Groups share, but not in a sense of their own."""
         every = [path for s, d in itertools.permutations(SWITCHES, 2) for path, _ in simple_paths(self.links, s, d)]
         if not every:
             return
         path = data.draw(st.sampled_from(every))
         holder = f"c{next(self.counter)}"
         try:
-            self.ledger.reserve(holder, path, bandwidth, group=group)
+            self.ledger.reserve(holder, path, bandwidth, group=group, own=own)
         except Refused:
             assert self.ledger.held(holder) is None
-            wanted = self.account({**self.holders, holder: (path, bandwidth, group)})
+            wanted = self.account({**self.holders, holder: (path, bandwidth, group, own)})
             limits = {end: int(item.capacity * self.factor) for item in self.links for end in (item.a, item.b)}
             assert any(wanted.get(end, 0) > limit for end, limit in limits.items())
             return
-        self.holders[holder] = (path, bandwidth, group)
+        self.holders[holder] = (path, bandwidth, group, own)
 
     @rule(data=st.data())
     def release(self, data):
@@ -147,12 +152,12 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @staticmethod
     def account(holders):
-        """What is reserved by the sending end: of a group the most that one wants in each sense."""
+        """What is reserved by the sending end: of a group the most that one wants in each sense that is not its own."""
         expected, shared = {}, {}
-        for path, bandwidth, group in holders.values():
+        for path, bandwidth, group, own in holders.values():
             for near, far, (out, into) in zip(path.switches, path.switches[1:], path.links, strict=False):
                 for end, forward in ((LinkEnd(near, out), True), (LinkEnd(far, into), False)):
-                    if group:
+                    if group and forward != own:
                         key = group, end, forward
                         shared[key] = max(shared.get(key, 0), bandwidth)
                     else:
@@ -164,6 +169,11 @@ class LedgerMachine(RuleBasedStateMachine):
     @invariant()
     def a_group_aside_is_as_if_it_had_nothing(self):
         rest = self.account({name: held for name, held in self.holders.items() if held[2] != "g"})
+        for path, bandwidth, group, own in self.holders.values():
+            for near, far, (out, into) in zip(path.switches, path.switches[1:], path.links, strict=False):
+                if group == "g" and own is not None:
+                    end = LinkEnd(near, out) if own else LinkEnd(far, into)
+                    rest[end] = rest.get(end, 0) + bandwidth
         with self.ledger.aside("g"):
             for item in self.links:
                 assert [self.ledger.reserved(end) for end in (item.a, item.b)] == [
@@ -190,7 +200,7 @@ class LedgerMachine(RuleBasedStateMachine):
         told = self.ledger.change_links(LinkChanges(gone=(old,), new=new))
         self.links = [item for item in self.links if item != old] + list(new)
         limit = int(capacity * self.factor)
-        users = {holder for holder, (path, _, _) in self.holders.items() if uses(path, old)}
+        users = {holder for holder, (path, *_) in self.holders.items() if uses(path, old)}
         full = capacity == 0 or any(self.ledger.reserved(end) > limit for end in (old.a, old.b))
         assert told == tuple(sorted(users if full else ()))
         for holder in told:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from sdn.model.circuit import CircuitEnd, parse_circuit_end
-from sdn.model.command import Command, Create, Delete, Transaction
+from sdn.model.command import Command, Create, Delete, Put, Transaction
 from sdn.model.errors import InUse, InvalidInput
+from sdn.model.ids import Kind
 from sdn.model.intent import Binding, Classifier, Connection, Network, Port, Tenant
 from sdn.store import Store
 
@@ -101,3 +104,26 @@ def test_their_ends_have_numbers_as_ports_have(store: Store) -> None:
     assert Store.load(store.records()).objects == store.objects
     write(store, Delete(f"{T}/connections/c"))
     assert not {key for key, _ in store.numbers.items("service") if "|a" in key or "|b" in key}
+
+
+def test_one_of_many_ends_claims_for_its_legs_and_its_root_has_a_number_of_its_own(store: Store) -> None:
+    ends = {"a": "s1:e1@007", "b": "", "targets": ("s2:e1@1", "s2:e1@untagged", "s1:e2@1")}
+    whole = Connection(name=f"{T}/connections/c", bandwidth=1, **ends)  # type: ignore[arg-type]
+    before = store.records()
+    write(store, Create(whole))
+    names = [f"{T}/connections/{name}" for name in ("c", "c.s1.e2.1", "c.s2.e1.1", "c.s2.e1.untagged")]
+    assert list(store.names(Kind.CONNECTION)) == names
+    assert list(store.legs(names[0])) == names[1:]
+    keys = {key for key, _ in store.numbers.items("service") if "/connections/" in key}
+    assert keys == {f"{names[0]}|a", *(f"{name}|{side}" for name in names[1:] for side in "ab")}
+    again = Store.load(store.records())
+    assert (again.objects, again._index.claims) == (store.objects, store._index.claims)
+    for a, b, field in (("s1:e1@7", "s3:e1@7", "a"), ("s3:e1@1", "s2:e1@1", "b")):
+        with pytest.raises(InUse, match="connections/c ") as caught:
+            write(store, Create(circuit(a, b, "x")))
+        assert caught.value.violations[0].field == field
+    write(store, Put(replace(whole, targets=("s2:e1@2",))), Create(circuit("s3:e1@1", "s2:e1@1", "x")))
+    assert list(store.legs(names[0])) == [f"{T}/connections/c.s2.e1.2"]
+    write(store, *(Delete(f"{T}/connections/{name}") for name in "cx"))
+    assert {key for key, _ in store.numbers.items("service")} == {f"{T}/ports/p|02:00:00:00:00:01"}
+    assert store.records()["objects"] == before["objects"]

@@ -48,3 +48,18 @@ def test_two_hosts_are_on_one_wire(lab: MininetLab) -> None:
     assert not pings(lab, "h2", 3)
     lab.client.connections.delete(name, wait=30)
     assert not pings(lab, "h1", 3)
+
+
+def test_a_root_and_two_leaves(lab: MininetLab) -> None:
+    """What the root sends comes to both; leaves find the root and not each other."""
+    places = {host.name: f"{host.switch}:{host.interface}" for host in lab.network.topology.hosts}
+    name = "tenants/red/connections/tree"
+    wish = pb.Connection(name=name, a=places["h2"], targets=[places["h1"], places["h3"]], bandwidth_bps=1000)
+    made = lab.client.connections.create(wish, wait=30)
+    assert made.status.state in (pb.PROGRAMMED, pb.VERIFIED)
+    assert pings(lab, "h2", 1)
+    assert pings(lab, "h2", 3)
+    assert pings(lab, "h1", 2, LARGEST - 28)
+    assert not pings(lab, "h1", 3)
+    lab.client.connections.delete(name, wait=30)
+    assert not pings(lab, "h2", 1)
