@@ -1,5 +1,6 @@
 """Random transactions against a store and a plain model of it, with restarts in between."""
 
+import itertools
 from contextlib import suppress
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
@@ -192,6 +193,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.model: dict[str, Resource] = {}
         self.now = 0.0
         self.sent: list[tuple[Transaction, tuple[Resource, ...]]] = []
+        self.ids = (f"id{number}" for number in itertools.count())
         base: list[Resource] = [Tenant(name=f"tenants/{t}") for t in TENANTS]
         base += [Network(name=f"tenants/{t}/networks/{n}") for t in TENANTS for n in "xy"]
         for name, cidr in (("x", ip_network(CIDRS[0])), ("y", ip_network(CIDRS[4]))):
@@ -223,7 +225,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(batch=st.lists(commands(), min_size=1, max_size=3), identified=st.booleans())
     def transaction(self, batch: list[Command], identified: bool) -> None:
-        self.write(tuple(batch), f"id{len(self.sent)}" if identified else "")
+        self.write(tuple(batch), next(self.ids) if identified else "")
 
     @rule(batches=st.lists(st.lists(commands(), min_size=1, max_size=3), max_size=4), identified=st.booleans())
     def trial(self, batches: list[list[Command]], identified: bool) -> None:
@@ -232,8 +234,8 @@ class StoreMachine(RuleBasedStateMachine):
         resting = {name: set(pool.resting) for name, pool in self.store.numbers._pools.items()}
         prepared = []
         with self.store.trial() as commit:
-            for number, batch in enumerate(batches):
-                tx = Transaction(tuple(batch), f"id{len(self.sent) + number}" if identified else "")
+            for batch in batches:
+                tx = Transaction(tuple(batch), next(self.ids) if identified else "")
                 with suppress(SdnError):
                     found = self.store.prepare(tx, self.now + len(prepared) + 1)
                     commit(found)
