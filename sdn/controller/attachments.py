@@ -42,17 +42,13 @@ def packed_mac(mac: str) -> bytes:
     return bytes.fromhex(mac.replace(":", ""))
 
 
-def claim_order(saved: Mapping[str, str]) -> dict[str, int]:
-    """By port: its place among those that are bound to the same interface. saved: the bucket ``claims``."""
-    order: dict[str, int] = {}
-    for text in saved.values():
-        try:
-            names = codec.loads(text)
-        except SdnError:
-            continue  # as without a record: the one that was written first has it
-        if isinstance(names, list):
-            order.update((str(name), rank) for rank, name in enumerate(names, 1))
-    return order
+def _names(text: str) -> list[str]:
+    """Those of a record in order; none of one that is damaged: then as without it, in the order of their writing."""
+    try:
+        names = codec.loads(text)
+    except SdnError:
+        return []
+    return [str(name) for name in names] if isinstance(names, list) else []
 
 
 def moves_by_id(port: Port) -> bool:
@@ -63,6 +59,11 @@ def moves_by_id(port: Port) -> bool:
 def is_learned(port: Port, network: str) -> bool:
     """Whether learning mode looks after a port: it bears the label and is in the network that learns."""
     return port.network == network and forms.is_learned(port)
+
+
+def _key(place: Place) -> str:
+    """Of a record."""
+    return f"{format_dpid(place[0])}/{place[1]}"
 
 
 def _owner(claim: str) -> str:
@@ -109,6 +110,14 @@ class Attachments:
             if place is not None:
                 self._enter(name, place, now)
         return {place for place in gone | new if place is not None}
+
+    def restore_order(self, saved: Mapping[str, str]) -> None:
+        """Of those that claim one interface the one that had it has it again. saved: the bucket ``claims``."""
+        for place, claims in self._claims.items():
+            if len(claims) > 1:
+                known = {name: claims[name] for name in _names(saved.get(_key(place), "")) if name in claims}
+                self._claims[place] = known | claims
+                self._note_claims(place)
 
     def switch_changed(self, dpid: Dpid) -> None:
         """A switch came."""
@@ -260,14 +269,14 @@ class Attachments:
             del self._claims[place]
             self._topology.discovery.set_bound(place[0], place[1], False, now, host=not learned)
         if not any(left and left[0] == place[0] for left in self._places.get(name, _NOWHERE)):
-            del self._at[place[0]][name]
-            if not self._at[place[0]]:
-                del self._at[place[0]]
+            at = self._at.get(place[0], {})
+            at.pop(name, None)  # it may have left both its places, at one switch
+            if not at:
+                self._at.pop(place[0], None)
 
     def _note_claims(self, place: Place, without: str = "") -> None:
         names: list[codec.Json] = [name for name in self._claims[place] if name != without]
-        key = f"{format_dpid(place[0])}/{place[1]}"
-        self._puts[key] = codec.dumps(names) if len(names) > 1 else None
+        self._puts[_key(place)] = codec.dumps(names) if len(names) > 1 else None
 
     def _evaluate(self, port: Port) -> tuple[PortFacts | None, Detached | None]:
         """Facts of a port that is attached somewhere, and why it is not where it should be."""

@@ -23,6 +23,8 @@ class Calendars:
         self._doubted: tuple[float, float] | None = None
         """Another offset, and the monotonic time since which it is seen."""
         self._due: dict[str, int] = {}
+        self._over: set[str] = set()
+        """Nothing begins or ends any more, unless the clock is set back."""
         self._next: int | None = None
 
     def advance(self, now: float, wall: float) -> int:
@@ -40,18 +42,22 @@ class Calendars:
         self.now = int(now + self._offset)
         return self.now
 
-    def watch(self, name: str, windows: Windows) -> None:
-        """Tell when the next of these times begins or ends."""
-        due = next_change(windows, self.now)
+    def watch(self, name: str, windows: Windows | None) -> None:
+        """Tell when the next of these times begins or ends; None: it has no calendar."""
+        due = None if windows is None else next_change(windows, self.now)
         if due is None:
-            self._due.pop(name, None)
+            self.forget(name)
+            if windows is not None:
+                self._over.add(name)
             return
         self._due[name] = due
+        self._over.discard(name)
         self._next = due if self._next is None else min(self._next, due)
 
     def forget(self, name: str) -> None:
         """It is gone, or has no calendar any more."""
         self._due.pop(name, None)
+        self._over.discard(name)
 
     def due(self) -> list[str]:
         """Those for which something begins or ends; they are to be watched again. O(1) while there are none."""
@@ -61,5 +67,7 @@ class Calendars:
         found = sorted(name for name, due in self._due.items() if everything or due <= self.now)
         for name in found:
             del self._due[name]
+        if everything:
+            found = sorted({*found, *self._over})
         self._next = min(self._due.values(), default=None)
         return found

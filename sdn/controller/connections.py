@@ -20,6 +20,7 @@ from sdn.controller.calendars import Calendars
 from sdn.controller.circuits import Ends
 from sdn.controller.displacing import displace
 from sdn.controller.edges import Edges, SetEdge
+from sdn.controller.leaving import Avoiding, Leaving
 from sdn.controller.lives import Lives
 from sdn.controller.pathkeeping import Records
 from sdn.controller.pathnames import PathNames
@@ -85,8 +86,8 @@ class Connections:
         self._calendars = Calendars()
         self._left = 0
         """Searches that this turn may still make."""
-        self._avoiding: dict[str, float] = {}
-        """Until when connections keep off the links that ``Demands.avoided`` has."""
+        self._avoiding = Avoiding(self.placer)
+        self._leaving = Leaving(self.placer, self.placed_as)
 
     @property
     def ledger(self) -> Ledger:
@@ -111,7 +112,7 @@ class Connections:
             self.records.drop(change.name)
             self._lives.set_pin(change.name, ())
             self._changed[change.name] = None
-            self._avoid_no_more(change.name)
+            self._avoiding.end(change.name)
             if change.new is None:
                 self._trouble.pop(change.name, None)
                 self._calendars.forget(change.name)
@@ -140,23 +141,16 @@ class Connections:
 
         It stays where it is then. until: in the time of ``settle``; afterwards it does not move back.
         """
-        connection = self._store.objects.get(name)
-        if not isinstance(connection, Connection) or not self.placer.move_off(self.as_placed(connection), links):
-            return False
-        self._avoiding[name] = max(until, self._avoiding.get(name, until))
-        self._changed.update(dict.fromkeys((name, *self._trouble)))
-        return True
-
-    def _avoid_no_more(self, name: str) -> None:
-        self._avoiding.pop(name, None)
-        self.placer.demands.avoided.pop(name, None)
+        connection = self.placed_as(name)
+        moved = connection is not None and self._avoiding.move(connection, links, until)
+        if moved:
+            self._changed[name] = None
+            self._wake(name)
+        return moved
 
     def leave(self, avoided: Exclusion) -> None:
         """What operators have drained is another; whoever is on it looks for another path. O(reservations)."""
-        on_it = [key for key, held in self._ledger.items() if self.placer.uses(held.path, avoided)]
-        for key in on_it:
-            self._ledger.release(key)
-            self._changed[holder_of(key)] = None
+        self._leaving.begin(avoided)
 
     def placed_as(self, name: str) -> Connection | None:
         """A connection as its path is sought; None where there is none."""
@@ -166,25 +160,25 @@ class Connections:
     @property
     def resting(self) -> bool:
         """Whether all traffic is where it should be."""
-        return not self._changed and self._steerings.resting
+        return not self._changed and not self._leaving and self._steerings.resting
 
     def settle(self, now: float, wall: float) -> list[str]:
         """Look at all connections concerned again; returns those whose state or path changed. now, wall: of a turn."""
         self.placer.now = self._calendars.advance(now, wall)
-        for name in [name for name, until in self._avoiding.items() if now >= until]:
-            self._avoid_no_more(name)
+        # These may have gone without a backup path for the links that they kept off.
+        self._changed.update((name, None) for name in self._avoiding.over(now) if name in self._trouble)
         for name in self._calendars.due():
             self._pass_time(name)
-        later: dict[str, None] = {}
-        if not self.placer.now:  # what has a path keeps it; calendars, and those that seek room, come in the first turn
-            later = {name: None for name in self._changed if name not in self.records or self._has_calendar(name)}
-            self._changed = {name: None for name in self._changed if name not in later}
-            for connection in filter(None, map(self._connection, self._changed)):
-                if None not in self.ends.facts(connection):  # all that is held, before anybody looks for more
-                    self.records.restore(connection)
+        later = {} if self.placer.now else self._take_up()
         told: dict[str, None] = {}
         self._left = SEARCHES
-        while self._changed and self._left > 0:
+        while (self._changed or self._leaving) and self._left > 0:
+            if not self._changed:
+                self._left -= 1
+                if left := self._leaving.next():
+                    told[left] = self._changed[left] = None
+                    self._wake(left)
+                continue
             changed, self._changed = self._changed, {}
             self._wholes.begin()
             order = sorted(changed, key=self._order)
@@ -201,17 +195,21 @@ class Connections:
         told.update(dict.fromkeys(name for name in moved if name in self._store.objects))
         return list(told)
 
-    def _has_calendar(self, name: str) -> bool:
-        connection = self._connection(name)
-        return connection is not None and connection.calendar != ALWAYS
+    def _take_up(self) -> dict[str, None]:
+        """What has a path keeps it; answers those who come in the first turn: calendars, and those that seek room."""
+        later = {name: None for name in self._changed if name not in self.records}
+        later |= {c.name: None for c in filter(None, map(self._connection, self._changed)) if c.calendar != ALWAYS}
+        self._changed = {name: None for name in self._changed if name not in later}
+        for connection in filter(None, map(self._connection, self._changed)):
+            if None not in self.ends.facts(connection):
+                self.records.restore(connection)
+        return later
 
     def _pass_time(self, name: str) -> None:
         """A time for which a connection is wanted begins or ends: what is over is given back."""
         connection = self._connection(name)
-        windows = () if connection is None else self.placer.windows(connection)
-        for key, _ in list(self.placer.held(name)):
-            if windows:
-                self._ledger.trim(key, windows)
+        if connection is not None:
+            self.placer.trim(connection)
         self._changed[name] = None
         self._changed.update(dict.fromkeys(self._trouble))
 
@@ -228,9 +226,15 @@ class Connections:
         self._trouble[name] = Trouble(state, "Rerouting", "Those of a higher service level are served first.")
         return True
 
+    def _wake(self, giver: str) -> None:
+        """One has given something back: others that wait for room are tried."""
+        self._changed.update((name, None) for name in self._trouble if name != giver)
+
     def _has_news(self, name: str) -> bool:
         before = list(self.placer.held(name)), self._trouble.get(name)
         self._place(name)
+        if not {held.path for _, held in before[0]} <= {*self.placer.paths(name)}:
+            self._wake(name)
         return before != (list(self.placer.held(name)), self._trouble.get(name)) or not before[0]
 
     # Questions
@@ -246,11 +250,7 @@ class Connections:
     def waits(self, name: str) -> bool:
         """Whether a connection is there without a path, and that is all that can be said for now."""
         trouble = self._trouble.get(name)
-        return (
-            trouble is not None
-            and trouble.state is State.PENDING
-            and trouble.reason not in ("EndNotAttached", "Rerouting")
-        )
+        return trouble is not None and trouble.waits
 
     def moving(self, name: str) -> bool:
         """Whether traffic is not on the path yet, or the backup path is not there yet."""
@@ -296,7 +296,7 @@ class Connections:
             self._calendars.forget(name)
             return
         windows = self.placer.windows(connection)
-        self._calendars.watch(name, windows)
+        self._calendars.watch(name, None if connection.calendar == ALWAYS else windows)
         if not windows and connection.calendar != ALWAYS:
             self.records.drop(name)
             self._edges.place(connection, None, None)
@@ -305,8 +305,7 @@ class Connections:
         a, b = self.ends.facts(connection)
         if a is None or b is None:
             self._edges.place(connection, None, None)
-            message = f"Not attached: {self.ends.away(connection)}."
-            self._lose(name, Trouble(State.PENDING, "EndNotAttached", message))
+            self._lose(name, Trouble(State.PENDING, "EndNotAttached", f"Not attached: {self.ends.away(connection)}."))
             return
         waiting, circuit = bool(windows) and not active(windows, self.placer.now), self.ends.circuit(connection, a, b)
         try:
@@ -330,6 +329,7 @@ class Connections:
             self._ledger.release(key)
             self._lives.displace(holder_of(key), by)
             self._changed[holder_of(key)] = None
+            self._wake(holder_of(key))
 
     def _lose(self, name: str, trouble: Trouble) -> None:
         self._withdraw(name)
@@ -395,6 +395,6 @@ class Connections:
         return found if isinstance(found, Connection) and is_placed(found) else None
 
     def _withdraw(self, name: str) -> None:
-        """Give the paths back; others that wait for room are tried."""
+        """Give the paths back."""
         if self.placer.release(name):
-            self._changed.update(dict.fromkeys(self._trouble))
+            self._wake(name)

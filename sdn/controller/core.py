@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from sdn.controller.announcements import HOLDERS
-from sdn.controller.attachments import CLAIMS, claim_order
+from sdn.controller.attachments import CLAIMS
 from sdn.controller.effects import Effect, Publish
 from sdn.controller.epochs import EPOCHS
 from sdn.controller.events import Audit, BridgesSeen, Event, Fly, Forget, Maintain, ManagerDown, Request, Tick
@@ -79,7 +79,7 @@ class Controller:
         self._links = dict(records.get(LINKS, {}))
         self._expected = {parse_dpid(name) for name, _ in self.store.numbers.items("switch")}
         self._deadline = now + self.settings.start_grace
-        self._load(now, claim_order(records.get(CLAIMS, {})))
+        self._load(now, records.get(CLAIMS, {}))
 
     def stage(self, requests: Iterable[Make], wall: float, limit: int | None = None) -> Staged:
         """Check requests in order, as many as can be decided together; nothing changes.
@@ -105,11 +105,12 @@ class Controller:
 
     # Start
 
-    def _load(self, now: float, claims: Mapping[str, int]) -> None:
-        """Everything in the store is new to the other parts. claims: order of ports bound to one interface."""
-        resources = sorted(self.store.objects.values(), key=lambda r: (claims.get(r.name, 0), r.revision, r.name))
+    def _load(self, now: float, claims: Mapping[str, str]) -> None:
+        """Everything in the store is new to the other parts. claims: who had an interface first, as records."""
+        resources = sorted(self.store.objects.values(), key=lambda r: (r.revision, r.name))
         self.parts.underlay.load()
         self._requests.spread(tuple(Change(None, resource) for resource in resources), now)
+        self.attachments.restore_order(claims)
         self.parts.announcements.load()
         self.connections.load()
         self.parts.outcome.forget_news()

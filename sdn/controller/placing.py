@@ -6,12 +6,12 @@ that counts, and copies for questions. Must not know: switches, states, records.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from sdn.controller.demands import Demand, Demands
-from sdn.model.calendar import ALWAYS, Windows
+from sdn.model.calendar import ALWAYS, Windows, within
 from sdn.model.errors import Exhausted, InvalidInput, Refused, Violation
 from sdn.model.ids import Dpid
 from sdn.model.intent import Connection
@@ -157,6 +157,16 @@ class Placer:
         released = [self.ledger.release(key) for key in (name, backup_of(name))]
         return any(released)
 
+    def trim(self, connection: Connection) -> None:
+        """What it holds is for the times left alone from now on. It gives back what was for others: the clock was set
+        back."""
+        windows = self.windows(connection)
+        for key, held in list(self.held(connection.name)) if windows else ():
+            if within(windows, held.windows):
+                self.ledger.trim(key, windows)
+            else:
+                self.ledger.release(key)
+
     # How it is got
 
     def place(self, connection: Connection, a: Dpid, b: Dpid, *, admitted: bool) -> Placed:
@@ -184,21 +194,43 @@ class Placer:
         if not held:
             return False
         avoided[name] = links | (before or frozenset())
+        if self._replace(connection, lambda path: not links.isdisjoint(ends_of(path))):
+            return True
+        del avoided[name]
+        avoided.update({name: before} if before else {})
+        return False
+
+    def move_off_drained(self, connection: Connection, drained: Exclusion) -> bool:
+        """Reserve other paths instead of those that use this, the primary first; False: it stays, unchanged."""
+        held = list(self.held(connection.name))
+        before = [self.uses(reservation.path, drained) for _, reservation in held]
+        if not any(before) or not self._replace(connection, lambda path: self.uses(path, drained)):
+            return False
+        after = [self.uses(reservation.path, drained) for _, reservation in self.held(connection.name)]
+        if len(after) >= len(before) and after < before:
+            return True
+        self._put_back(connection.name, held)
+        return False
+
+    def _replace(self, connection: Connection, leaves: Callable[[Path], bool]) -> bool:
+        """Reserve what is best now instead of such paths; False: there is nothing, and nothing has changed."""
+        held = list(self.held(connection.name))
         for key, reservation in held:
-            if links & ends_of(reservation.path):
+            if leaves(reservation.path):
                 self.ledger.release(key)
         switches = held[0][1].path.switches
         try:
             with self.ledger.aside(connection.leg_of):
                 self._place(connection, switches[0], switches[-1], admitted=True)
         except NOT_NOW:
-            self.release(name)
-            for key, reservation in held:
-                self.ledger.put_back(key, reservation)
-            del avoided[name]
-            avoided.update({name: before} if before else {})
+            self._put_back(connection.name, held)
             return False
         return True
+
+    def _put_back(self, name: str, held: list[tuple[str, Reservation]]) -> None:
+        self.release(name)
+        for key, reservation in held:
+            self.ledger.put_back(key, reservation)
 
     def _place(self, connection: Connection, a: Dpid, b: Dpid, *, admitted: bool) -> Placed:
         name = connection.name

@@ -128,17 +128,21 @@ class Steerings:
     def restore(self, name: str, slots: Mapping[int, tuple[Path, Pair]], steered: int | None) -> None:
         """What switches were told in an earlier life; call it before the first ``want`` of this connection.
 
-        slots: of each the path, and its numbers, which ``ways`` has as claimed.
+        slots: of each the path, and its numbers, which ``ways`` has as claimed. Whether they had confirmed it is not
+        known, but of the path that was steered to. So others are not steered to before they are confirmed in this life,
+        and those that were left stay until the ends are known to send elsewhere.
         """
-        steering = self._all.setdefault(name, _Steering())
+        steering, now = self._all.setdefault(name, _Steering()), self._generation()
         for number, (path, numbers) in slots.items():
             restored = self.ways.restore(numbers, path, name)
             if restored is not None:
                 way, second = restored
-                steering.slots[number] = _Slot(path, way, self._generation(), 0, used=True, second=second)
-        steering.steered = steered if steered in steering.slots else None
+                since = 0 if number == steered else now
+                steering.slots[number] = _Slot(path, way, now, since, used=True, second=second)
+                steering.left |= set(_ends(path))
+        steering.steered, steering.turned = steered if steered in steering.slots else None, now
         steering.realised = steering.steered_path
-        self._moving[name] = None
+        self._moving[name] = self._changed[name] = None
 
     def want(self, name: str, wish: Wish | None) -> None:
         """Let a connection go there from now on, as soon as it can; None: by no path of its own. O(1).

@@ -21,6 +21,11 @@ class Trouble:
     reason: str
     message: str
 
+    @property
+    def waits(self) -> bool:
+        """Whether that is all that can be said for now."""
+        return self.state is State.PENDING and self.reason not in ("EndNotAttached", "Rerouting")
+
 
 class Troubles:
     """Makes them of what searches raise. ledger, lives: who has what, and who had it before."""

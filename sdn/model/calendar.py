@@ -76,6 +76,11 @@ def active(windows: Windows, now: int) -> bool:
     return any(begin <= now < end for begin, end in windows)
 
 
+def within(windows: Windows, others: Windows) -> bool:
+    """Whether each of these times is part of one of the others."""
+    return all(any(begin <= start and stop <= end for begin, end in others) for start, stop in windows)
+
+
 def next_change(windows: Windows, now: int) -> int | None:
     """When one of these times begins or ends next; None: never."""
     edges = (edge for window in windows for edge in window if now < edge < FOREVER)

@@ -277,3 +277,35 @@ def test_random_calendars_never_exceed(sim: Simulation) -> None:
         most = max(most, *per.values(), 0)
     assert most > GIGA // 2
     assert all(sim.state(name) is not State.ADMITTED for name in sim.controller.store.names(Kind.CONNECTION))
+
+
+def set_back(sim: Simulation, seconds: float) -> None:
+    """The clock is other than it was, and stays so."""
+    sim.wall -= seconds
+    sim.run(PATIENCE + 1)
+
+
+def test_when_the_clock_is_set_back_times_that_come_again_are_taken_where_there_is_room(sim: Simulation) -> None:
+    midnight = int(sim.wall) // DAY * DAY
+    days = DAYS[(midnight // DAY - 1 + 3) % 7]
+    # Of b the day before is past, and the same day of the next week is left; a is wanted from that day on for three.
+    weekly = Calendar(start=midnight - DAY, end=midnight + 8 * DAY, duration=DAY, days=(days,))
+    sim.put(wish("b", 2, 6, 0.8, calendar=weekly, constraints=VIA))
+    sim.put(wish("a", 1, 5, 0.8, calendar=Calendar(start=midnight - DAY, end=midnight + 2 * DAY), constraints=VIA))
+    assert (told(sim, "a"), told(sim, "b")) == (READY, WAITING)
+    set_back(sim, DAY)
+    assert (told(sim, "a"), told(sim, "b")) == (READY, (State.DEGRADED, "NoCapacity"))
+    ledger = sim.controller.connections.ledger
+    assert all(ledger.free(end) >= 0 for link in sim.controller.topology.links() for end in (link.a, link.b))
+
+
+def test_what_was_over_by_a_clock_that_was_wrong_is_not(sim: Simulation) -> None:
+    sim.put(wish("a", 1, 5, 0.6, calendar=calendar(sim, 0, 1000), constraints=VIA))
+    set_back(sim, -DAY)
+    assert told(sim, "a") == (State.EXPIRED, "TimeOver")
+    set_back(sim, DAY)
+    sim.run(1)
+    assert told(sim, "a") == READY
+    sim.submit(Delete(full("a")))
+    set_back(sim, DAY)
+    assert not dict(sim.controller.connections.ledger.items())
