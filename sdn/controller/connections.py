@@ -115,11 +115,11 @@ class Connections:
             self._avoiding.end(change.name)
             if change.new is None:
                 self._trouble.pop(change.name, None)
-                self._calendars.forget(change.name)
         self._lives.forget(*(change.name for change in changes if change.new is None))
+        for name, grant in found.items():
+            self._displace(grant.displaced, name)
         for change in asking:
             if isinstance(change.new, Connection) and change.name in found:
-                self._displace(found[change.name].displaced, change.name)
                 self.placer.reserve(change.new, found[change.name].routes)
 
     def port_changed(self, port: str) -> None:
