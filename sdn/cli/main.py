@@ -19,6 +19,7 @@ from sdn.cli.diff import diff
 from sdn.cli.drain import drain, undrain
 from sdn.cli.draw import draw as draw  # joins the group topology
 from sdn.cli.events import audit, events
+from sdn.cli.forget import forget
 from sdn.cli.logs import log_level
 from sdn.cli.network import flows, topology
 from sdn.cli.objects import describe, get
@@ -71,6 +72,7 @@ def cli(ctx: click.Context, /, address: str, context: str, **credentials: str) -
     sdnctl top links                                   which links are full?
     sdnctl audit leaf1                                 does it hold what it should?
     sdnctl drain spine1 --wait 30s                     let traffic leave it, without a loss
+    sdnctl forget 0000000000000007                     it is gone for good: wait for it no more
     sdnctl whoami                                      who am I, and what may I do?
 
     \b
@@ -107,6 +109,7 @@ _COMMANDS = (
     audit,
     drain,
     undrain,
+    forget,
     events,
     top,
     log_level,

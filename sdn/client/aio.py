@@ -241,6 +241,12 @@ class AsyncClient:
         answer: tpb.Maintenance = await self.invoke(self._topology.GetMaintenance, request)
         return answer
 
+    async def forget_switch(self, switch: str) -> tpb.ForgetSwitchResponse:
+        """Say that a switch (name or datapath id), which is away, is gone for good; what was bound there."""
+        request = tpb.ForgetSwitchRequest(switch=switch)
+        answer: tpb.ForgetSwitchResponse = await self.invoke(self._topology.ForgetSwitch, request)
+        return answer
+
     async def audit(self, switch: str) -> tpb.AuditReport:
         """Compare a switch (name or datapath id) with its program and repair it; what was found."""
         report: tpb.AuditReport = await self.invoke(self._topology.AuditSwitch, tpb.AuditSwitchRequest(switch=switch))

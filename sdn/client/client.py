@@ -221,6 +221,12 @@ class Client:
         answer: tpb.Maintenance = self.invoke(self._topology.GetMaintenance, request)
         return answer
 
+    def forget_switch(self, switch: str) -> tpb.ForgetSwitchResponse:
+        """Say that a switch (name or datapath id), which is away, is gone for good; what was bound there."""
+        request = tpb.ForgetSwitchRequest(switch=switch)
+        answer: tpb.ForgetSwitchResponse = self.invoke(self._topology.ForgetSwitch, request)
+        return answer
+
     def audit(self, switch: str) -> tpb.AuditReport:
         """Compare a switch (name or datapath id) with its program and repair it; what was found."""
         report: tpb.AuditReport = self.invoke(self._topology.AuditSwitch, tpb.AuditSwitchRequest(switch=switch))

@@ -199,6 +199,10 @@ class Attachments:
                 return Detached("BindingConflict", f"{_owner(other)} is at the same interface.")
         return self._missing(place)
 
+    def owners_on(self, dpid: Dpid) -> list[str]:
+        """Ports, and connections of circuits, that are bound to interfaces of a switch, sorted. O(these log these)."""
+        return sorted(set(map(_owner, self._at.get(dpid, ()))))
+
     def bound(self, place: Place) -> bool:
         """Whether any port is bound there."""
         return place in self._claims

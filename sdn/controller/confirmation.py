@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 from sdn.controller.fleet import Fleet, Switch
 from sdn.controller.outcome import Outcome
 from sdn.controller.progress import Progress
+from sdn.model.ids import Dpid, format_dpid
 from sdn.model.program import Unit
 from sdn.pipeline import Compiler
 from sdn.pipeline.routes import switch_object
@@ -61,9 +62,11 @@ class Confirmation:
                 self._touch(unit.object, unit.dpid)
 
     def _touch(self, owner: str, dpid: int) -> None:
-        """An object waits for a switch; one that is gone does not wait for a switch that is away."""
+        """An object waits for a switch; one that is gone does not wait for a switch that is away, and nobody for one
+        that was forgotten."""
         live = self._fleet.is_live(dpid)
-        if not live and owner.startswith("tenants/") and owner not in self._store.objects:
+        gone = owner.startswith("tenants/") and owner not in self._store.objects
+        if not live and (gone or self._store.numbers.get("switch", format_dpid(Dpid(dpid))) is None):
             self._progress.drop(owner, dpid)
         else:
             self._progress.touch(owner, dpid, live=live)

@@ -13,7 +13,8 @@ from sdn.controller.announcements import HOLDERS
 from sdn.controller.attachments import CLAIMS
 from sdn.controller.effects import Effect, Publish
 from sdn.controller.epochs import EPOCHS
-from sdn.controller.events import Audit, BridgesSeen, Event, Fly, Maintain, ManagerDown, Request, Tick
+from sdn.controller.events import Audit, BridgesSeen, Event, Fly, Forget, Maintain, ManagerDown, Request, Tick
+from sdn.controller.forgetting import Forgetting, without_leftovers
 from sdn.controller.lives import LIVES
 from sdn.controller.maintaining import Maintaining
 from sdn.controller.notices import NOTICES
@@ -56,6 +57,7 @@ class Controller:
         self.settings = settings or Settings()
         self._now = now
         self._random_bytes = random_bytes
+        records, leftovers = without_leftovers(records)
         self.parts = parts = Parts(
             *(self.settings, records),
             key=key,
@@ -70,6 +72,9 @@ class Controller:
         self.repairs, self.learning = parts.repairs, parts.learning
         self._requests = Requests(parts)
         self.maintaining = Maintaining(parts)
+        self._forgetting = Forgetting(parts)
+        for bucket, keys in leftovers.items():
+            parts.outcome.keep(bucket, ((key, None) for key in keys))
         self._switches = SwitchEvents(parts)
         self._links = dict(records.get(LINKS, {}))
         self._expected = {parse_dpid(name) for name, _ in self.store.numbers.items("switch")}
@@ -144,6 +149,8 @@ class Controller:
                     self.parts.outcome.emit(answer)
             case Maintain():
                 self.maintaining.take(event)
+            case Forget():
+                self._expected -= {self._forgetting.take(event, now)}
             case Fly():
                 self.parts.outcome.emit(self.parts.flights.want(event, now, self._random_bytes))
             case Tick():
@@ -160,6 +167,7 @@ class Controller:
         parts.outcome.emit(*parts.timing.packets(probes, self.fleet.session, now))
         if self.started:
             self.learning.tick(now)
+            self._forgetting.tick(now)
             parts.faults.tick(now)
             parts.outcome.emit(*parts.bfd.tick(now))
             parts.prober.expire(now)

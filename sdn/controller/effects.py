@@ -10,7 +10,7 @@ from sdn.model.command import TransactionResult
 from sdn.model.errors import SdnError
 from sdn.model.ids import Dpid
 from sdn.model.intent import Resource
-from sdn.model.maintenance import MaintenanceView
+from sdn.model.maintenance import ForgottenView, MaintenanceView
 from sdn.model.notice import AuditReport
 from sdn.model.plugs import Watching
 from sdn.model.program import Batch
@@ -118,6 +118,14 @@ class Maintained:
 
 
 @dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What was known of the switch of a Forget, or the error to give to its caller."""
+
+    token: int
+    result: ForgottenView | SdnError
+
+
+@dataclass(frozen=True, slots=True)
 class Flown:
     """What was seen of the probe of a Fly, in the order of its way, or the error to give to its caller."""
 
@@ -150,4 +158,4 @@ class Log:
 
 SwitchEffect = SendBatch | SendPacket | RequestReadBack | CloseSession
 OutwardEffect = SwitchEffect | SetWatching
-Effect = OutwardEffect | Persist | Reply | Audited | Maintained | Flown | Publish | Log
+Effect = OutwardEffect | Persist | Reply | Audited | Maintained | Forgotten | Flown | Publish | Log

@@ -145,6 +145,14 @@ class Maintain:
 
 
 @dataclass(frozen=True, slots=True)
+class Forget:
+    """An operator says that a switch (name or datapath id) is gone for good. token: repeated in effects.Forgotten."""
+
+    token: int
+    switch: str
+
+
+@dataclass(frozen=True, slots=True)
 class Fly:
     """Somebody wants to know the way of a probe. token: repeated in effects.Flown; ends: copies that are to arrive.
 
@@ -186,4 +194,4 @@ class Tick:
 
 ManagerEvent = BridgesSeen | ManagerDown
 SwitchEvent = SwitchUp | SwitchDown | SessionRefused | PortChanged | PacketIn | PacketsSent | BatchDone | ReadBack
-Event = SwitchEvent | ManagerEvent | Request | Audit | Maintain | Fly | Tick
+Event = SwitchEvent | ManagerEvent | Request | Audit | Maintain | Forget | Fly | Tick

@@ -78,6 +78,11 @@ class Fleet:
             self._end(switch)
         return switch is not None
 
+    def forget(self, dpid: int) -> None:
+        """A switch that is away is as if it had never connected."""
+        for table in (self._switches, self._ready, self._idling):
+            table.pop(dpid, None)
+
     @staticmethod
     def _end(switch: Switch) -> None:
         switch.session, switch.installed, switch.live, switch.batch, switch.auditing = None, None, False, 0, False

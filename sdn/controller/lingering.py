@@ -77,10 +77,12 @@ class Lingering(Generic[Hops]):
         kept: list[_Batch[Hops]] = []
         over = False
         for batch in self._batches:
+            waited = len(batch.fading.waits)
             if batch.fading.over(now, confirmed):
                 over = True
                 continue
             kept.append(batch)
+            batch.mixed = batch.mixed or len(batch.fading.waits) < waited
             if batch.mixed and batch.waits_only_for(away):
                 others = batch.split()
                 if others.hops:

@@ -63,6 +63,11 @@ class Managers:
         """Time passed."""
         self._follow(self.plugs.expire(now), now)
 
+    def forget(self, dpid: Dpid, now: float) -> None:
+        """A switch is gone for good."""
+        self._faults.pop(dpid, None)
+        self._follow(self.plugs.forget(dpid), now)
+
     def changed(self, change: Change) -> None:
         """A port was written: what its iface-ids are is remembered, or not any more."""
         for port in (change.old, change.new):

@@ -71,6 +71,17 @@ class Plugs:
         told = [dpid for dpid, managers in self._told.items() if event.manager in managers]
         return self._look(set().union(*(self._leave(dpid, event.manager, forget=False) for dpid in told)))
 
+    def forget(self, dpid: Dpid) -> set[str]:
+        """A switch is gone for good: what is remembered of it is no more. What is told at present stays true."""
+        if dpid in self._told:
+            return set()
+        self._away.pop(dpid, None)
+        self._stale.discard(dpid)
+        gone = self._ids.pop(dpid, {})
+        for name, iface_id in gone.items():
+            self._remove(iface_id, (dpid, name))
+        return self._look(set(gone.values()))
+
     def expire(self, now: float) -> set[str]:
         """Time passed. O(bridges that nobody tells of)."""
         self._now = now

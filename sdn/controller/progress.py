@@ -51,6 +51,10 @@ class Progress:
             if not waits:
                 del self._waits[owner]
 
+    def forget(self, dpid: int) -> list[str]:
+        """Nobody waits for a switch any more; those who did. O(these)."""
+        return self.confirm(dpid, None)
+
     def first(self, dpid: int) -> int:
         """The oldest generation that a switch has not confirmed for an object; the present one if there is none."""
         return next(iter(self._queues.get(dpid, {}).values()), self.generation)

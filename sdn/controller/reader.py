@@ -13,7 +13,7 @@ from sdn.model.command import Transaction, TransactionResult
 from sdn.model.errors import Violation
 from sdn.model.ids import Dpid, Kind
 from sdn.model.intent import Connection, Constraints, Quota, Resource
-from sdn.model.maintenance import MaintenanceView, Target
+from sdn.model.maintenance import ForgottenView, MaintenanceView, Target
 from sdn.model.notice import AuditReport, Filter, Notice, NoticePage
 from sdn.model.plan import Plan
 from sdn.model.request import Protect
@@ -279,6 +279,13 @@ class Backend(Protocol):
         self, target: Target, drained: bool | None, cost: int | None, oversubscription: float | None = None
     ) -> MaintenanceView:
         """Drain a link or switch (or end that), or give a link another cost; None: as before. Raises SdnError."""
+        ...
+
+    async def forget(self, switch: str) -> ForgottenView:
+        """A switch (name or datapath id) that is away is gone for good; what was bound there.
+
+        Raises NotFound, or InUse when it is connected or declared.
+        """
         ...
 
     async def audit(self, switch: str) -> AuditReport:

@@ -69,6 +69,12 @@ class Reporter:
         message = f"Switch {switch} disconnected: {reason}."
         self._tell(_WARNING, "SwitchDisconnected", switch, message, "switch disconnected", {"reason": reason})
 
+    def forgotten(self, switch: str, dpid: str, bound: int) -> None:
+        """An operator says that a switch is gone for good. bound: ports, and connections of circuits, bound there."""
+        self._aliens.pop(switch, None)
+        message = f"Switch {switch} is forgotten; {bound} ports or connections were bound there."
+        self._tell(_INFO, "SwitchForgotten", switch, message, "switch forgotten", {"dpid": dpid, "bound": bound})
+
     def session_refused(self, switch: str, event: SessionRefused) -> None:
         """Somebody wanted to be a switch and may not. switch: '' if it did not say which."""
         details: Details = {"peer": event.peer, "reason": event.reason}

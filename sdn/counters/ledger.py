@@ -8,7 +8,7 @@ interfaces that are gone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -67,6 +67,12 @@ class Ledger:
         if excess > 0:
             for interface in list(lines)[:excess]:
                 del lines[interface]
+
+    def prune(self, known: Container[Dpid]) -> None:
+        """Forget switches that are not known any more. O(switches)."""
+        for table in (self._switches, self._newest):
+            for dpid in [dpid for dpid in table if dpid not in known]:
+                del table[dpid]
 
     def newest(self, dpid: Dpid) -> float:
         """Unix time of the newest observation of a switch, 0 if there is none."""

@@ -37,7 +37,7 @@ class Counting:
         self._pruned = clock()
 
     def take(self, sample: PortSample) -> None:
-        """A switch told its counters. O(ports of it), and once a minute O(objects)."""
+        """A switch told its counters. O(ports of it), and once a minute O(objects + switches)."""
         topology, attachments = self._controller.topology, self._controller.attachments
         objects = self._controller.store.objects
         dpid = sample.dpid
@@ -51,6 +51,7 @@ class Counting:
             self._book.grew((port.name, port.created), (network.name, network.created), growth, sample)
         if sample.at - self._pruned >= _PRUNE_SECONDS:
             self._pruned = sample.at
+            self._ledger.prune(set(topology.switches()))
             self._book.prune(objects.__contains__)
             self._traffic.prune(objects.__contains__)
 

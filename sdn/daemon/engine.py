@@ -14,9 +14,20 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from sdn.controller.core import Controller
-from sdn.controller.effects import Audited, Effect, Flown, Log, Maintained, OutwardEffect, Persist, Publish, Reply
+from sdn.controller.effects import (
+    Audited,
+    Effect,
+    Flown,
+    Forgotten,
+    Log,
+    Maintained,
+    OutwardEffect,
+    Persist,
+    Publish,
+    Reply,
+)
 from sdn.controller.errands import Errand, Seen
-from sdn.controller.events import Audit, Event, Fly, Maintain, Request, Tick
+from sdn.controller.events import Audit, Event, Fly, Forget, Maintain, Request, Tick
 from sdn.controller.livetrace import with_loss
 from sdn.controller.reader import Reader, Watched
 from sdn.controller.staging import Staged
@@ -29,7 +40,7 @@ from sdn.model.command import Transaction, TransactionResult
 from sdn.model.errors import SdnError, Unavailable
 from sdn.model.ids import Kind
 from sdn.model.intent import Resource
-from sdn.model.maintenance import MaintenanceView, Target
+from sdn.model.maintenance import ForgottenView, MaintenanceView, Target
 from sdn.model.notice import AuditReport, Filter, Notice
 from sdn.model.plan import Plan
 from sdn.model.resilience import Resilience
@@ -170,7 +181,7 @@ class Engine:
                     pass
                 case Reply():
                     _answer(self._replies.pop(effect.token, None), effect.result)
-                case Audited() | Maintained() | Flown():
+                case Audited() | Maintained() | Forgotten() | Flown():
                     _answer(self._asking.pop(effect.token, None), effect.result)
                 case Publish():
                     self._hub.publish(effect)
@@ -247,6 +258,11 @@ class Engine:
         """Drain a link or switch (or end that), or give a link another cost. Raises SdnError."""
         told: MaintenanceView = await self._ask(lambda token: Maintain(token, target, drained, cost, oversubscription))
         return told
+
+    async def forget(self, switch: str) -> ForgottenView:
+        """A switch is gone for good; what was bound there. Raises SdnError."""
+        view: ForgottenView = await self._ask(lambda token: Forget(token, switch))
+        return view
 
     async def audit(self, switch: str) -> AuditReport:
         """Read a switch back and repair it; returns what was found. Raises SdnError."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sdn.model.ids import Dpid
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -33,3 +35,16 @@ class MaintenanceView:
     needed_by: tuple[str, ...] = ()
     staying: tuple[tuple[str, str], ...] = ()
     oversubscription: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ForgottenView:
+    """A switch that is known no more. bound: ports, and connections of circuits, bound there: the first ones by name.
+
+    total: how many these are in all.
+    """
+
+    name: str
+    dpid: Dpid
+    bound: tuple[str, ...]
+    total: int

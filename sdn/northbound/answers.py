@@ -6,6 +6,7 @@ from google.protobuf import timestamp_pb2
 
 from sdn.controller.reader import FlowView, LinkView, SwitchView, SystemView, TopologyView
 from sdn.model.ids import format_dpid
+from sdn.model.maintenance import ForgottenView
 from sdn.model.notice import AuditReport, Notice
 from sdn.model.resilience import Coverage, FailureCoverage, Resilience
 from sdn.model.status import Condition, LegStatus, PathHop, ProbeCounts, SharedAddress, Status, Transition
@@ -228,6 +229,13 @@ def audit(report: AuditReport) -> tpb.AuditReport:
             )
             for f in report.findings
         ],
+    )
+
+
+def forgotten(view: ForgottenView) -> tpb.ForgetSwitchResponse:
+    """A switch that is known no more."""
+    return tpb.ForgetSwitchResponse(
+        switch=view.name, dpid=format_dpid(view.dpid), bound=view.bound, bound_total=view.total
     )
 
 

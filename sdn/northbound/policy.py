@@ -59,6 +59,7 @@ POLICY: dict[str, Rule] = {
     "/sdn.v1.TopologyService/AuditSwitch": Rule(Need.OPERATE, writes=True),
     "/sdn.v1.TopologyService/SetMaintenance": Rule(Need.OPERATE, writes=True),
     "/sdn.v1.TopologyService/GetMaintenance": Rule(Need.NETWORK),
+    "/sdn.v1.TopologyService/ForgetSwitch": Rule(Need.OPERATE, writes=True),
     "/sdn.v1.PathService/CheckConnection": Rule(Need.NETWORK),  # names what stands in the way
     "/sdn.v1.PathService/FindPaths": Rule(Need.NETWORK),
     "/sdn.v1.PathService/WhatIf": Rule(Need.NETWORK),

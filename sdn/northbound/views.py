@@ -34,6 +34,7 @@ class Views:
             "AuditSwitch": self.audit,
             "SetMaintenance": self._maintenance.set,
             "GetMaintenance": self._maintenance.get,
+            "ForgetSwitch": self.forget,
         }
         return (
             rpc.handler(services["TopologyService"], topology),
@@ -63,6 +64,13 @@ class Views:
         need(request.switch, "switch", "Give a switch's name or datapath id.", problems)
         problems.settle()
         return answers.audit(await self._backend.audit(request.switch))
+
+    async def forget(self, request: tpb.ForgetSwitchRequest, context: Context) -> Message:
+        """A switch is gone for good."""
+        problems = Problems()
+        need(request.switch, "switch", "Give a switch's name or datapath id.", problems)
+        problems.settle()
+        return answers.forgotten(await self._backend.forget(request.switch))
 
     async def system(self, request: tpb.GetSystemStatusRequest, context: Context) -> Message:
         """The daemon at a glance."""

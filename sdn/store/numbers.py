@@ -7,12 +7,16 @@ Allocation is next-fit: a pool's cursor only moves upwards and wraps at the end,
 given out again in the same lap, so that stale data-plane entries of its last owner are gone before it has a new one.
 (After a restart only the cursor is known: numbers freed ahead of it may come in the same lap; switches are read back
 before anything is written then.)
+
+A number can be retired: its key has none any more, and nobody else gets it before it is freed; the key gets it back
+when it asks for one again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 
 from sdn.model import codec
 from sdn.model.errors import Exhausted, Limit, SdnError
@@ -21,6 +25,8 @@ NUMBERS = "numbers"
 """Bucket: key ``POOL/KEY``, value the number."""
 CURSORS = "cursors"
 """Bucket: key ``POOL``, value the number at which the next search begins."""
+RETIRED = "retired"
+"""Bucket: key ``POOL/KEY``, value a number that its key has no more and nobody else may get."""
 
 RANGES: dict[str, tuple[int, int]] = {
     "switch": (1, 65533),
@@ -50,11 +56,20 @@ class _Pool:
     by_number: dict[int, str] = field(default_factory=dict)
     resting: set[int] = field(default_factory=set)
     """Freed in this lap ahead of the cursor: left out until the cursor has wrapped."""
+    retired: dict[str, int] = field(default_factory=dict)
+    """By former key; ``by_number`` has them too."""
     version: int = 0
 
     def set(self, key: str, number: int) -> None:
         self.by_key[key] = number
         self.by_number[number] = key
+
+    def retire(self, key: str) -> None:
+        self.retired[key] = self.by_key.pop(key)
+
+    def revive(self, key: str) -> int:
+        number = self.by_key[key] = self.retired.pop(key)
+        return number
 
     def free(self, key: str) -> None:
         number = self.by_key.pop(key)
@@ -64,10 +79,13 @@ class _Pool:
 
     def exhausted(self) -> SdnError:
         size = self.last - self.first + 1
+        remedy = f"Delete objects that need a {self.name} number."
+        if self.retired:
+            remedy = f"{len(self.retired)} of them are retired, and free soon after a start of the daemon. {remedy}"
         return Exhausted.of(
             "",
             f"all {size} {self.name} numbers are in use",
-            f"Delete objects that need a {self.name} number.",
+            remedy,
             Limit("", f"{self.name} numbers", size, size),
         )
 
@@ -169,6 +187,7 @@ class Numbers:
     def __init__(self) -> None:
         self._pools = {name: _Pool(name, first, last, first) for name, (first, last) in RANGES.items()}
         self._dirty: dict[tuple[str, str], None] = {}
+        self._dirty_retired: dict[tuple[str, str], None] = {}
         self._dirty_cursors: dict[str, None] = {}
 
     def pool(self, name: str) -> _Pool:
@@ -193,10 +212,12 @@ class Numbers:
         return item.last - item.first + 1 - len(item.by_number)
 
     def allocate(self, pool: str, key: str) -> int:
-        """The number of a key, a new one if it has none; raises Exhausted."""
+        """The number of a key, a new one if it has and had none; raises Exhausted."""
         number = self.get(pool, key)
         if number is not None:
             return number
+        if key in self._pools[pool].retired:
+            return self._revive(pool, key)
         draft = NumbersDraft(self)
         number = draft.take(pool, key)
         self.apply(draft)
@@ -212,18 +233,39 @@ class Numbers:
         self._pools[pool].version += 1
         self._dirty[pool, key] = None
 
+    def retire(self, pool: str, key: str) -> None:
+        """Take the number of a key away and keep it from others; nothing happens if it has none."""
+        if self.get(pool, key) is not None:
+            self._pools[pool].retire(key)
+            self._dirty[pool, key] = self._dirty_retired[pool, key] = None
+
+    def retired(self, pool: str) -> list[str]:
+        """Keys whose numbers are retired."""
+        return list(self._pools[pool].retired)
+
+    def release_retired(self, pool: str, key: str) -> None:
+        """Free the number that a key had before it was retired."""
+        self._revive(pool, key)
+        self.release(pool, key)
+
+    def _revive(self, pool: str, key: str) -> int:
+        self._dirty[pool, key] = self._dirty_retired[pool, key] = None
+        return self._pools[pool].revive(key)
+
     def drain_records(self) -> tuple[Puts, Deletes]:
-        """Records (puts, deletes) for all that ``allocate`` and ``release`` changed since the last call."""
+        """Records (puts, deletes) for all that changed since the last call, but for drafts."""
         puts: list[tuple[str, str, str]] = []
         deletes: list[tuple[str, str]] = []
-        for pool, key in self._dirty:
-            number = self.get(pool, key)
+        own = ((NUMBERS, pool, key, self.get(pool, key)) for pool, key in self._dirty)
+        retired = ((RETIRED, pool, key, self._pools[pool].retired.get(key)) for pool, key in self._dirty_retired)
+        for bucket, pool, key, number in chain(own, retired):
             if number is None:
-                deletes.append((NUMBERS, f"{pool}/{key}"))
+                deletes.append((bucket, f"{pool}/{key}"))
             else:
-                puts.append((NUMBERS, f"{pool}/{key}", str(number)))
+                puts.append((bucket, f"{pool}/{key}", str(number)))
         puts += ((CURSORS, pool, str(self._pools[pool].cursor)) for pool in self._dirty_cursors)
         self._dirty.clear()
+        self._dirty_retired.clear()
         self._dirty_cursors.clear()
         return tuple(puts), tuple(deletes)
 
@@ -269,7 +311,8 @@ class Numbers:
         """All records by bucket and key, as ``load`` takes them."""
         numbers = {f"{p.name}/{key}": str(number) for p in self._pools.values() for key, number in p.by_key.items()}
         cursors = {p.name: str(p.cursor) for p in self._pools.values() if p.cursor != p.first}
-        return {NUMBERS: numbers, CURSORS: cursors}
+        retired = {f"{p.name}/{key}": str(number) for p in self._pools.values() for key, number in p.retired.items()}
+        return {NUMBERS: numbers, CURSORS: cursors} | ({RETIRED: retired} if retired else {})
 
     @classmethod
     def load(cls, records: Mapping[str, Mapping[str, str]]) -> Numbers:
@@ -280,15 +323,18 @@ class Numbers:
             if pool is None:
                 raise damaged(CURSORS, name, "no pool of this name")
             pool.cursor = load_int(CURSORS, name, text, pool.first, pool.last + 1)
-        for name, text in records.get(NUMBERS, {}).items():
-            pool_name, _, key = name.partition("/")
-            pool = numbers._pools.get(pool_name)
-            if pool is None or not key:
-                raise damaged(NUMBERS, name, "not of the form POOL/KEY")
-            number = load_int(NUMBERS, name, text, pool.first, pool.last)
-            if number in pool.by_number:
-                raise damaged(NUMBERS, name, f"number {number} is held by {pool.by_number[number]!r} too")
-            pool.set(key, number)
+        for bucket in (NUMBERS, RETIRED):
+            for name, text in records.get(bucket, {}).items():
+                pool_name, _, key = name.partition("/")
+                pool = numbers._pools.get(pool_name)
+                if pool is None or not key or key in pool.by_key:
+                    raise damaged(bucket, name, "not of the form POOL/KEY, or has a number")
+                number = load_int(bucket, name, text, pool.first, pool.last)
+                if number in pool.by_number:
+                    raise damaged(bucket, name, f"number {number} is held by {pool.by_number[number]!r} too")
+                pool.set(key, number)
+                if bucket == RETIRED:
+                    pool.retire(key)
         return numbers
 
 

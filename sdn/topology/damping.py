@@ -11,7 +11,7 @@ Other than a route of RFC 2439, a suppressed link is not withheld: routing avoid
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -95,6 +95,13 @@ class Damping(Generic[K]):
             return False
         self._suppressed[link] = None
         return True
+
+    def forget(self, wanted: Callable[[K], bool]) -> None:
+        """These links are gone for good. O(links lost lately)."""
+        for link in [link for link in self._figures if wanted(link)]:
+            del self._figures[link]
+            self._suppressed.pop(link, None)
+            self._changed[link] = None
 
     def penalty(self, link: K, now: float) -> float:
         """The figure of merit as it is now."""

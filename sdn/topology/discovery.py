@@ -97,6 +97,17 @@ class Discovery(Links):
                 port.nonces.clear()
             self.revision += 1
 
+    def forget_switch(self, dpid: Dpid) -> None:
+        """A switch that is away is gone for good, with its ports, their links and what is known of hosts there.
+
+        Ports that are bound there stay so, as those of a switch still to come.
+        """
+        for name in self._switches.pop(dpid, SwitchState(False, None)).ports:
+            self._unplugged(End(dpid, name))
+        self.hosts.forget_switch(dpid)
+        self._wired -= {end for end in self._wired if end.dpid == dpid}
+        self.revision += 1
+
     def port_changed(self, dpid: Dpid, port: SwitchPort, now: float) -> None:
         """A port of a connected switch was added or changed; when it is down its link ends now."""
         switch = self._switches.get(dpid)

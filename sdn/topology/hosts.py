@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sdn.model.errors import InvalidInput, SdnError
-from sdn.model.ids import format_dpid, parse_dpid
+from sdn.model.ids import Dpid, format_dpid, parse_dpid
 from sdn.topology.adjacency import End
 
 HOSTS = "hosts"
@@ -48,6 +48,11 @@ class HostPorts:
         if end in self._ends:
             self._ends.remove(end)
             self._changed[end] = None
+
+    def forget_switch(self, dpid: Dpid) -> None:
+        """A switch is gone for good. O(these)."""
+        for end in [end for end in self._ends if end.dpid == dpid]:
+            self.discard(end)
 
     def take_records(self) -> dict[str, str | None]:
         """Records to put (None: delete) since the last call."""

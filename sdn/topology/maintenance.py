@@ -105,6 +105,12 @@ class Maintenance:
         self._changed[format_dpid(dpid)] = codec.dumps(True) if drained else None
         return True
 
+    def forget_switch(self, dpid: Dpid) -> None:
+        """A switch is gone for good: nothing is said about it and its links any more. O(links with wishes)."""
+        self.set_switch(dpid, drained=False)
+        for pair in [pair for pair in self._links if dpid in (pair[0].dpid, pair[1].dpid)]:
+            self.set_link(pair, LinkWish())
+
     def drained_switch(self, dpid: Dpid) -> bool:
         """Whether traffic is to leave a switch."""
         return dpid in self._switches

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from sdn.model.ids import Dpid
 from sdn.model.topology import WiringFault
 from sdn.topology.adjacency import End
 from sdn.topology.discovery import Discovery
@@ -46,6 +47,13 @@ class Silences:
         """What has changed since the last call."""
         changes, self._changes = self._changes, {}
         return tuple(changes.values())
+
+    def forget_switch(self, dpid: Dpid) -> None:
+        """A switch is gone for good: nothing is told of its links any more."""
+        gone = {pair for pair in {*self._silent, *self._changes} if dpid in (pair[0].dpid, pair[1].dpid)}
+        self._silent -= gone
+        for pair in gone:
+            self._changes.pop(pair, None)
 
     def explain(self, faults: Sequence[WiringFault], named: Callable[[End], tuple[str, str]]) -> list[WiringFault]:
         """The faults, with SilentLink for links that are silent instead of MissingLink. named: an end in a fault."""

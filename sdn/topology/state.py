@@ -176,6 +176,15 @@ class TopologyState:
                 self._use(pair)
         return news
 
+    def forget_switch(self, dpid: Dpid) -> None:
+        """A switch that is away and not declared is gone for good, with all that is known and said of it. O(links)."""
+        self.maintenance.forget_switch(dpid)
+        self.discovery.forget_switch(dpid)
+        self._refresh()
+        self._damping.forget(lambda pair: dpid in (pair[0].dpid, pair[1].dpid))
+        self._damping_changes = {p: c for p, c in self._damping_changes.items() if dpid not in (p[0].dpid, p[1].dpid)}
+        self._silences.forget_switch(dpid)
+
     def take_penalty_records(self, wall: float) -> dict[str, str | None]:
         """Penalties as key → JSON text, for ``load``, that are others since the last call (None: forgotten).
 

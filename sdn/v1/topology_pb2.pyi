@@ -857,6 +857,59 @@ class Maintenance(_message.Message):
 Global___Maintenance: _TypeAlias = Maintenance  # noqa: Y015
 
 @_typing.final
+class ForgetSwitchRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SWITCH_FIELD_NUMBER: _builtins.int
+    switch: _builtins.str
+    """Name or datapath id."""
+    def __init__(
+        self,
+        *,
+        switch: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["switch", b"switch"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ForgetSwitchRequest: _TypeAlias = ForgetSwitchRequest  # noqa: Y015
+
+@_typing.final
+class ForgetSwitchResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SWITCH_FIELD_NUMBER: _builtins.int
+    DPID_FIELD_NUMBER: _builtins.int
+    BOUND_FIELD_NUMBER: _builtins.int
+    BOUND_TOTAL_FIELD_NUMBER: _builtins.int
+    switch: _builtins.str
+    """As it was known until now."""
+    dpid: _builtins.str
+    bound_total: _builtins.int
+    """How many these are in all."""
+    @_builtins.property
+    def bound(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ports, and connections of circuits, that are bound to interfaces of it, by full name; at most 100."""
+
+    def __init__(
+        self,
+        *,
+        switch: _builtins.str = ...,
+        dpid: _builtins.str = ...,
+        bound: _abc.Iterable[_builtins.str] | None = ...,
+        bound_total: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bound", b"bound", "bound_total", b"bound_total", "dpid", b"dpid", "switch", b"switch"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ForgetSwitchResponse: _TypeAlias = ForgetSwitchResponse  # noqa: Y015
+
+@_typing.final
 class GetSystemStatusRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -64,6 +64,11 @@ class TopologyServiceStub:
                 request_serializer=sdn_dot_v1_dot_topology__pb2.GetMaintenanceRequest.SerializeToString,
                 response_deserializer=sdn_dot_v1_dot_topology__pb2.Maintenance.FromString,
                 _registered_method=True)
+        self.ForgetSwitch = channel.unary_unary(
+                '/sdn.v1.TopologyService/ForgetSwitch',
+                request_serializer=sdn_dot_v1_dot_topology__pb2.ForgetSwitchRequest.SerializeToString,
+                response_deserializer=sdn_dot_v1_dot_topology__pb2.ForgetSwitchResponse.FromString,
+                _registered_method=True)
 
 
 class TopologyServiceServicer:
@@ -111,6 +116,15 @@ class TopologyServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ForgetSwitch(self, request, context):
+        """A switch is gone for good: nothing of it is known or waited for any more, and if it connects it is a new one. What
+        is bound there stays, and is PENDING (SwitchNeverSeen). FAILED_PRECONDITION while it is connected, or declared by a
+        topology file; NOT_FOUND when nobody knows it, also when it was forgotten before. Answered when it is durable.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_TopologyServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -143,6 +157,11 @@ def add_TopologyServiceServicer_to_server(servicer, server):
                     servicer.GetMaintenance,
                     request_deserializer=sdn_dot_v1_dot_topology__pb2.GetMaintenanceRequest.FromString,
                     response_serializer=sdn_dot_v1_dot_topology__pb2.Maintenance.SerializeToString,
+            ),
+            'ForgetSwitch': grpc.unary_unary_rpc_method_handler(
+                    servicer.ForgetSwitch,
+                    request_deserializer=sdn_dot_v1_dot_topology__pb2.ForgetSwitchRequest.FromString,
+                    response_serializer=sdn_dot_v1_dot_topology__pb2.ForgetSwitchResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -307,6 +326,33 @@ class TopologyService:
             '/sdn.v1.TopologyService/GetMaintenance',
             sdn_dot_v1_dot_topology__pb2.GetMaintenanceRequest.SerializeToString,
             sdn_dot_v1_dot_topology__pb2.Maintenance.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ForgetSwitch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sdn.v1.TopologyService/ForgetSwitch',
+            sdn_dot_v1_dot_topology__pb2.ForgetSwitchRequest.SerializeToString,
+            sdn_dot_v1_dot_topology__pb2.ForgetSwitchResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -46,6 +46,11 @@ class TopologyServiceStub:
     traffic has moved is told by GetMaintenance (settled). It is kept over restarts.
     """
     GetMaintenance: _grpc.UnaryUnaryMultiCallable[_topology_pb2.GetMaintenanceRequest, _topology_pb2.Maintenance]
+    ForgetSwitch: _grpc.UnaryUnaryMultiCallable[_topology_pb2.ForgetSwitchRequest, _topology_pb2.ForgetSwitchResponse]
+    """A switch is gone for good: nothing of it is known or waited for any more, and if it connects it is a new one. What
+    is bound there stays, and is PENDING (SwitchNeverSeen). FAILED_PRECONDITION while it is connected, or declared by a
+    topology file; NOT_FOUND when nobody knows it, also when it was forgotten before. Answered when it is durable.
+    """
 
 @_typing.type_check_only
 class TopologyServiceAsyncStub(TopologyServiceStub):
@@ -65,6 +70,11 @@ class TopologyServiceAsyncStub(TopologyServiceStub):
     traffic has moved is told by GetMaintenance (settled). It is kept over restarts.
     """
     GetMaintenance: _aio.UnaryUnaryMultiCallable[_topology_pb2.GetMaintenanceRequest, _topology_pb2.Maintenance]  # type: ignore[assignment]
+    ForgetSwitch: _aio.UnaryUnaryMultiCallable[_topology_pb2.ForgetSwitchRequest, _topology_pb2.ForgetSwitchResponse]  # type: ignore[assignment]
+    """A switch is gone for good: nothing of it is known or waited for any more, and if it connects it is a new one. What
+    is bound there stays, and is PENDING (SwitchNeverSeen). FAILED_PRECONDITION while it is connected, or declared by a
+    topology file; NOT_FOUND when nobody knows it, also when it was forgotten before. Answered when it is durable.
+    """
 
 class TopologyServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -117,6 +127,17 @@ class TopologyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _topology_pb2.GetMaintenanceRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_topology_pb2.Maintenance, _abc.Awaitable[_topology_pb2.Maintenance]]: ...
+
+    @_abc_1.abstractmethod
+    def ForgetSwitch(
+        self,
+        request: _topology_pb2.ForgetSwitchRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_topology_pb2.ForgetSwitchResponse, _abc.Awaitable[_topology_pb2.ForgetSwitchResponse]]:
+        """A switch is gone for good: nothing of it is known or waited for any more, and if it connects it is a new one. What
+        is bound there stays, and is PENDING (SwitchNeverSeen). FAILED_PRECONDITION while it is connected, or declared by a
+        topology file; NOT_FOUND when nobody knows it, also when it was forgotten before. Answered when it is durable.
+        """
 
 def add_TopologyServiceServicer_to_server(servicer: TopologyServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 

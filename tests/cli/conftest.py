@@ -32,7 +32,7 @@ from sdn.model.command import Transaction, TransactionResult
 from sdn.model.errors import NotFound, Refused, SdnError, Unavailable, Violation
 from sdn.model.ids import Dpid, Kind
 from sdn.model.intent import Connection, Quota, Resource
-from sdn.model.maintenance import MaintenanceView, Target
+from sdn.model.maintenance import ForgottenView, MaintenanceView, Target
 from sdn.model.notice import AuditReport, Filter, Notice, NoticePage
 from sdn.model.plan import Plan, SwitchPlan, Tally
 from sdn.model.resilience import Resilience
@@ -63,6 +63,7 @@ class Daemon:
         self.unknown = ""
         self.survey = Resilience(True, False, (), ())
         self.maintained = MaintenanceView(Target(), False, 0, True)
+        self.forgotten = ForgottenView("leaf9", Dpid(9), (), 0)
         self.asked: object = None
 
     @property
@@ -170,6 +171,12 @@ class Daemon:
 
     def maintenance(self, target: Target) -> MaintenanceView:
         return replace(self.maintained, target=target, drained=True, settled=True)
+
+    async def forget(self, switch: str) -> ForgottenView:
+        self.asked = switch
+        if self.failure is not None:
+            raise self.failure
+        return self.forgotten
 
     async def audit(self, switch: str) -> AuditReport:
         if switch == "leaf9":

@@ -105,6 +105,8 @@ class Simulation:
     """
 
     path_probe_interval = 0.0
+    tells_declared = True
+    """Whether the controller is told of the topology."""
 
     def __init__(
         self,
@@ -150,7 +152,7 @@ class Simulation:
             random_bytes=lambda size: next(self._counter).to_bytes(size, "big"),
             now=self.now,
             wall=self.wall,
-            declared=self.declared,
+            declared=self.declared if self.tells_declared else None,
             settings=Settings(
                 start_grace=10.0,
                 learn=self.learn,

@@ -33,3 +33,12 @@ def test_all_of_one_change_is_forgotten_at_once() -> None:
     assert not lingering.step(1.0, lambda dpid, _: True)
     assert lingering.step(1.0 + GRACE, lambda dpid, _: True)
     assert not lingering.names()
+
+
+def test_what_one_had_that_returned_is_forgotten_while_another_stays_away() -> None:
+    lingering: Lingering[str] = Lingering()
+    lingering.note(5, [(A, NAME, "a"), (B, NAME, "b")])
+    assert not lingering.step(0.0, lambda dpid, _: False, {A, B})
+    assert not lingering.step(1.0, lambda dpid, _: dpid == A, {B})
+    assert lingering.step(1.0 + GRACE, lambda dpid, _: dpid == A, {B})
+    assert dict(lingering.of(NAME)) == {B: "b"}

@@ -24,10 +24,10 @@ from sdn.controller.reader import (
 from sdn.controller.rehearsal import differences_of
 from sdn.daemon.watch import NoticeHub, WatchHub
 from sdn.model.command import Create, Transaction, TransactionResult
-from sdn.model.errors import NotFound, SdnError, Unavailable
+from sdn.model.errors import InUse, NotFound, SdnError, Unavailable
 from sdn.model.ids import Dpid, Kind, thing_of
 from sdn.model.intent import Binding, Connection, Network, Port, Quota, Resource, Router, Subnet, Tenant
-from sdn.model.maintenance import MaintenanceView, Target
+from sdn.model.maintenance import ForgottenView, MaintenanceView, Target
 from sdn.model.notice import AuditReport, Filter, Finding, Notice, NoticePage, Severity
 from sdn.model.plan import Plan, SwitchPlan, Tally
 from sdn.model.resilience import Coverage, FailureCoverage, Resilience
@@ -181,6 +181,13 @@ class FakeBackend:
             oversubscription or 0.0,
         )
         return self.fake.maintenance(target)
+
+    async def forget(self, switch: str) -> ForgottenView:
+        if switch != "leaf9":
+            raise InUse.of(
+                "switch", f"switch {switch} is connected", "End its connection first.", word="SwitchConnected"
+            )
+        return ForgottenView(switch, Dpid(9), ("tenants/t/ports/h9",), 101)
 
     async def trace_live(self, asked: TraceQuestion, caller: str) -> TraceView:
         strange = LiveHop("leaf2", "passed", "eth1", after=(300, 20), expected=False)

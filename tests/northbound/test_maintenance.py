@@ -1,4 +1,4 @@
-"""SetMaintenance and GetMaintenance over a real socket: what is asked of the controller, and what is refused."""
+"""SetMaintenance, GetMaintenance and ForgetSwitch over a real socket: what is asked, and what is refused."""
 
 from __future__ import annotations
 
@@ -64,3 +64,15 @@ def test_what_is_not_there_is_told(client: Client) -> None:
     with client, pytest.raises(ApiError) as caught:
         client.get_maintenance(maintenance_target("leaf9"))
     assert caught.value.code is grpc.StatusCode.NOT_FOUND
+
+
+def test_a_switch_is_forgotten_or_why_not(client: Client) -> None:
+    with client:
+        answer = client.forget_switch("leaf9")
+        assert (answer.switch, answer.dpid, answer.bound_total) == ("leaf9", "0000000000000009", 101)
+        assert list(answer.bound) == ["tenants/t/ports/h9"]
+        for switch, code in (("leaf1", grpc.StatusCode.FAILED_PRECONDITION), ("", grpc.StatusCode.INVALID_ARGUMENT)):
+            with pytest.raises(ApiError) as caught:
+                client.forget_switch(switch)
+            assert caught.value.code is code
+            assert [violation.field for violation in caught.value.violations] == ["switch"]

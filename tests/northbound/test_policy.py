@@ -64,6 +64,7 @@ WHO: dict[str, set[str]] = {
     "/sdn.v1.TopologyService/ListFlows": READERS,
     "/sdn.v1.TopologyService/AuditSwitch": {ADMIN, OPERATOR},
     "/sdn.v1.TopologyService/SetMaintenance": {ADMIN, OPERATOR},
+    "/sdn.v1.TopologyService/ForgetSwitch": {ADMIN, OPERATOR},
     "/sdn.v1.TopologyService/GetMaintenance": READERS,
     "/sdn.v1.PathService/CheckConnection": READERS,
     "/sdn.v1.PathService/FindPaths": READERS,

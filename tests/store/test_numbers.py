@@ -156,3 +156,42 @@ def test_no_number_has_two_owners_or_returns_within_a_lap(steps: list[tuple[str,
         if number < cursor or set(range(1, 6)) - set(held.values()) <= freed_in_lap:
             freed_in_lap.clear()
         assert number not in freed_in_lap
+
+
+def test_a_retired_number_is_nobodys_until_its_key_comes_back_or_it_is_freed(small: Numbers) -> None:
+    for key in "abcd":
+        small.allocate("path", key)
+    small.retire("path", "a")
+    small.retire("path", "b")
+    small.retire("path", "none")
+    assert (small.get("path", "a"), dict(small.items("path")), small.room("path")) == (None, {"c": 3, "d": 4}, 0)
+    with pytest.raises(Exhausted, match="2 of them are retired"):
+        small.allocate("path", "e")
+    again = Numbers.load(small.records())
+    assert sorted(again.retired("path")) == ["a", "b"]
+    assert again.records() == small.records()
+    assert again.allocate("path", "a") == 1
+    again.release_retired("path", "b")
+    assert again.retired("path") == []
+    assert again.allocate("path", "e") == 2, "the cursor has wrapped"
+
+
+def test_records_of_retired_numbers_move_with_them(small: Numbers) -> None:
+    small.allocate("path", "a")
+    small.drain_records()
+    small.retire("path", "a")
+    assert small.drain_records() == ((("retired", "path/a", "1"),), (("numbers", "path/a"),))
+    small.allocate("path", "a")
+    assert small.drain_records() == ((("numbers", "path/a", "1"),), (("retired", "path/a"),))
+    small.retire("path", "a")
+    small.drain_records()
+    small.release_retired("path", "a")
+    assert small.drain_records() == ((), (("numbers", "path/a"), ("retired", "path/a")))
+
+
+@pytest.mark.parametrize(
+    "retired", [{"path/x": "1"}, {"path/y": "1"}, {"nowhere/x": "2"}, {"path/": "2"}, {"path/z": "0"}]
+)
+def test_damaged_records_of_retired_numbers_are_told(retired: dict[str, str]) -> None:
+    with pytest.raises(SdnError, match=r"retired\["):
+        Numbers.load({"numbers": {"path/x": "1"}, "retired": retired})
