@@ -125,6 +125,7 @@ class Forgetting:
         parts.outcome.keep(MAINTENANCE, parts.topology.maintenance.records().items())
         parts.store.numbers.retire(_POOL, format_dpid(dpid))
         parts.fleet.forget(dpid)
+        parts.epochs.forget(dpid)
         parts.compiler.unblock(dpid)
         parts.managers.forget(dpid, now)
         parts.attachments.switch_changed(dpid)

@@ -151,6 +151,23 @@ def test_a_leaf_is_forgotten_and_everything_is_ready_without_it(clos: Sim) -> No
     assert not any(clos.controller.parts.progress.owners(clos.devices["leaf3"].dpid)), "nor does who comes later"
 
 
+def test_epochs_of_before_a_restart_do_not_wait_for_it(clos: Sim) -> None:
+    clos.disconnect("leaf3")
+    clos.judged = False
+    clos.run(1)
+    clos.records.setdefault("epochs", {})[clos.hex("leaf1")] = "0 1"  # as if it died while one was being left
+    clos.start()
+    clos.connect(*(name for name in clos.devices if name != "leaf3"))
+    clos.run(15)
+    assert clos.controller.started
+    assert clos.controller.parts.epochs.former, "leaf3 has links, and may give packets what it did"
+    clos.forget("leaf3")
+    clos.run(3)
+    assert not clos.controller.parts.epochs.former
+    assert not clos.records["epochs"]
+    assert clos.missing() == []
+
+
 def test_what_comes_back_is_new_and_has_everything(clos: Sim) -> None:
     clos.kill("leaf3")
     clos.run(5)
