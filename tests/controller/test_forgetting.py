@@ -312,6 +312,8 @@ def test_a_switch_of_a_ring_is_forgotten_with_connections_over_it() -> None:
     assert status.state is State.PROGRAMMED
     assert through not in [hop.switch for hop in status.path]
     assert sim.missing() == []
+    assert sim.controller.connections.resting
+    assert sim.controller.parts.convergence.settled
     for other, port in hosts.items():
         assert sim.state(port) is (State.PENDING if other == victim else State.PROGRAMMED)
     paths = sim.controller.parts.paths
