@@ -91,10 +91,10 @@ class Stream:
         return list(range(first, len(self.sent)))
 
     def while_(self, doing: Callable[[], object]) -> list[int]:
-        """Send for as long as something takes."""
-        numbers: list[int] = []
+        """Send for as long as something takes, once at least."""
         with ThreadPoolExecutor(1) as pool:
             future = pool.submit(doing)
+            numbers = self.send()
             while not future.done():
                 numbers += self.send()
             future.result()
