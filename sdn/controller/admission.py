@@ -104,9 +104,7 @@ class Admission:
             try:
                 demand = self._demand(connection, new)
                 if demand is not None:
-                    routes = self._placer.search_for(connection, demand, or_without=False)
-                    self._placer.reserve(connection, routes)
-                    trial.found[connection.name] = Grant(routes)
+                    self._take(connection, demand, trial)
             except NOT_NOW as error:
                 if demand is None or not connection.priority or isinstance(error, InvalidInput):
                     trial.refuse(connection, error)
@@ -115,7 +113,23 @@ class Admission:
                 else:
                     self._displace([((connection, demand), error)], new, trial)
         for wanted in late.values():
-            self._displace(wanted, new, trial)
+            if any(grant.displaced for grant in trial.found.values()):
+                wanted = [(one, why) for one, _ in wanted if (why := self._refusal(*one, trial)) is not None]
+            if wanted:
+                self._displace(wanted, new, trial)
+
+    def _take(self, connection: Connection, demand: Demand, trial: _Try) -> None:
+        routes = self._placer.search_for(connection, demand, or_without=False)
+        self._placer.reserve(connection, routes)
+        trial.found[connection.name] = Grant(routes)
+
+    def _refusal(self, connection: Connection, demand: Demand, trial: _Try) -> SdnError | None:
+        """Why a leg has no room, though others were displaced since; None where it has."""
+        try:
+            self._take(connection, demand, trial)
+        except NOT_NOW as error:
+            return error
+        return None
 
     def _displace(self, wanted: list[tuple[Wanted, SdnError]], new: Mapping[str, Resource], trial: _Try) -> None:
         """Let others give back what these need, where that helps."""

@@ -26,6 +26,7 @@ from sdn.controller.pathkeeping import Records
 from sdn.controller.pathnames import PathNames
 from sdn.controller.placing import NOT_NOW, Grant, Placer, Routes, backup_of, holder_of, recovery_order
 from sdn.controller.steering import Confirmed, Steerings, Target, Wish
+from sdn.controller.takingup import take_up
 from sdn.controller.troubles import Trouble, Troubles, iso
 from sdn.controller.wholes import Wholes
 from sdn.model.calendar import ALWAYS, active
@@ -113,13 +114,12 @@ class Connections:
             self._lives.set_pin(change.name, ())
             self._changed[change.name] = None
             self._avoiding.end(change.name)
-            if change.new is None:
-                self._trouble.pop(change.name, None)
-                self._calendars.forget(change.name)
+            self._trouble.pop(change.name, None)
         self._lives.forget(*(change.name for change in changes if change.new is None))
+        for name, grant in found.items():
+            self._displace(grant.displaced, name)
         for change in asking:
             if isinstance(change.new, Connection) and change.name in found:
-                self._displace(found[change.name].displaced, change.name)
                 self.placer.reserve(change.new, found[change.name].routes)
 
     def port_changed(self, port: str) -> None:
@@ -169,7 +169,10 @@ class Connections:
         self._changed.update((name, None) for name in self._avoiding.over(now) if name in self._trouble)
         for name in self._calendars.due():
             self._pass_time(name)
-        later = {} if self.placer.now else self._take_up()
+        later: dict[str, None] = {}
+        if not self.placer.now:
+            later = take_up(self._changed, self._connection, self.records, self.ends, self._edges)
+            self._changed = {name: None for name in self._changed if name not in later}
         told: dict[str, None] = {}
         self._left = SEARCHES
         while (self._changed or self._leaving) and self._left > 0:
@@ -195,16 +198,6 @@ class Connections:
         told.update(dict.fromkeys(name for name in moved if name in self._store.objects))
         return list(told)
 
-    def _take_up(self) -> dict[str, None]:
-        """What has a path keeps it; answers those who come in the first turn: calendars, and those that seek room."""
-        later = {name: None for name in self._changed if name not in self.records}
-        later |= {c.name: None for c in filter(None, map(self._connection, self._changed)) if c.calendar != ALWAYS}
-        self._changed = {name: None for name in self._changed if name not in later}
-        for connection in filter(None, map(self._connection, self._changed)):
-            if None not in self.ends.facts(connection):
-                self.records.restore(connection)
-        return later
-
     def _pass_time(self, name: str) -> None:
         """A time for which a connection is wanted begins or ends: what is over is given back."""
         connection = self._connection(name)
@@ -220,10 +213,10 @@ class Connections:
 
     def _waits_its_turn(self, name: str) -> bool:
         """Whether it is news that a connection has to wait for the next turn, without a path."""
-        if name in self._trouble or self._ledger.held(name) is not None or name in self.records:
+        trouble = self._trouble.get(name)
+        if (trouble and not trouble.placed) or name in self.records or self.routes(name) or not self._connection(name):
             return False
-        state = State.DEGRADED if self._lives.admitted(name) else State.PENDING
-        self._trouble[name] = Trouble(state, "Rerouting", "Those of a higher service level are served first.")
+        self._trouble[name] = self._troubles.waits_its_turn(name)
         return True
 
     def _wake(self, giver: str) -> None:
@@ -254,7 +247,9 @@ class Connections:
 
     def moving(self, name: str) -> bool:
         """Whether traffic is not on the path yet, or the backup path is not there yet."""
-        return self._steerings.moving(name)
+        # One that could not be looked at yet has a path that nobody has been told of.
+        held = self._ledger.held(name) if name in self._changed and name not in self._trouble else None
+        return self._steerings.moving(name, None if held is None else held.path)
 
     def target(self, name: str) -> Target | None:
         """The path that traffic takes, to be probed; None while it is not where it should be."""

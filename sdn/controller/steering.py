@@ -93,6 +93,8 @@ class _Steering:
     left: frozenset[Dpid] = frozenset()
     """Ends of the slots that were left since the last removal."""
     removal: float | None = None
+    restored: bool = False
+    """It stays as it is until somebody says where it should go."""
     realised: Path | None = None
     """The path that traffic takes, as far as the switches of its ends have confirmed."""
 
@@ -132,7 +134,7 @@ class Steerings:
         known, but of the path that was steered to. So others are not steered to before they are confirmed in this life,
         and those that were left stay until the ends are known to send elsewhere.
         """
-        steering, now = self._all.setdefault(name, _Steering()), self._generation()
+        steering, now = _Steering(), self._generation()
         for number, (path, numbers) in slots.items():
             restored = self.ways.restore(numbers, path, name)
             if restored is not None:
@@ -140,8 +142,11 @@ class Steerings:
                 since = 0 if number == steered else now
                 steering.slots[number] = _Slot(path, way, now, since, used=True, second=second)
                 steering.left |= set(_ends(path))
+        if not steering.slots:
+            return
+        self._all[name] = steering
         steering.steered, steering.turned = steered if steered in steering.slots else None, now
-        steering.realised = steering.steered_path
+        steering.realised, steering.restored = steering.steered_path, True
         self._moving[name] = self._changed[name] = None
 
     def want(self, name: str, wish: Wish | None) -> None:
@@ -154,6 +159,7 @@ class Steerings:
             if wish is None:
                 return
             steering = _Steering()
+        steering.restored = False
         if steering.wish == wish:
             return
         if wish is not None and not self.ways.has_room(wish.paths):
@@ -186,9 +192,15 @@ class Steerings:
         made = max(slot.made for slot in slots if {slot.way.forward, slot.way.backward} == numbers)
         return self._confirmed.holds(first, way.path.switches, max(made, self._generation() - 1))
 
-    def moving(self, name: str) -> bool:
-        """Whether a connection is not yet on the path that it should take, or its backup is not there yet."""
+    def moving(self, name: str, path: Path | None = None) -> bool:
+        """Whether a connection is not yet on the path that it should take, or its backup is not there yet.
+
+        path: that it should take, if ``want`` may not have said it yet.
+        """
         steering = self._all.get(name)
+        wish = None if steering is None else steering.wish
+        if path is not None and (wish is None or wish.primary != path):
+            return True
         if steering is None or steering.wish is None:
             return False
         primary = steering.wish.primary
@@ -231,6 +243,8 @@ class Steerings:
         told: dict[str, None] = {}
         for name in list(self._moving):
             steering = self._all[name]
+            if steering.restored:
+                continue
             self._turn(name, steering)
             if self._realise(name, steering):
                 told[name] = None

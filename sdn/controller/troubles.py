@@ -22,6 +22,11 @@ class Trouble:
     message: str
 
     @property
+    def placed(self) -> bool:
+        """Whether it is said of a connection that has a path."""
+        return self.reason in ("Unprotected", "NotYet")
+
+    @property
     def waits(self) -> bool:
         """Whether that is all that can be said for now."""
         return self.state is State.PENDING and self.reason not in ("EndNotAttached", "Rerouting")
@@ -33,6 +38,11 @@ class Troubles:
     def __init__(self, ledger: Ledger, lives: Lives) -> None:
         self._ledger = ledger
         self._lives = lives
+
+    def waits_its_turn(self, name: str) -> Trouble:
+        """A connection has no path because others are looked at first."""
+        state = State.DEGRADED if self._lives.admitted(name) else State.PENDING
+        return Trouble(state, "Rerouting", "Those of a higher service level are served first.")
 
     def why(self, connection: Connection, error: SdnError) -> Trouble:
         """Why a connection has no path."""

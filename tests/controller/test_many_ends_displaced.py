@@ -14,6 +14,7 @@ from sdn.model.command import Create, Delete
 from sdn.model.errors import Refused
 from sdn.model.intent import Constraints, Protection
 from sdn.model.status import State
+from sdn.store.legs import leg_name
 
 GONE = (State.DEGRADED, "Preempted")
 ONE = Constraints(via=("spine1",))
@@ -162,3 +163,17 @@ def test_pinned_legs_keep_their_paths_and_one_end_in_a_list_may_have_a_path(sim:
     sim.put(replace(fan("d", 2, 5), constraints=path))
     assert (told(sim, "d"), middles(sim, "d")) == (READY, {"h5": "spine2"})
     assert port(5) in {leg.port for leg in status(sim, "d").legs}
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_what_others_of_the_same_request_displaced_is_room_for_legs(named: bool) -> None:
+    sim = network("leaf-spine:spines=2,leaves=4,hosts=3,capacity=1G")
+    way = Constraints(via=("spine1",), max_hops=2)
+    sim.put(wish("low", 4, 7, 0.8, constraints=way))
+    many = fan("c", 5, 10, part=0.8, priority=1, constraints=way)
+    single = wish("s", 8, 2, 0.8, constraints=way, priority=1)
+    # A manifest may name the leg as well, and before what makes room for it.
+    ends = {"a": port(5), "b": port(10), "targets": ()}
+    leg = replace(many, name=leg_name(many.name, port(10)), leg_of=many.name, **ends)
+    sim.put(*([leg] if named else []), many, single)
+    assert [told(sim, name) for name in ("low", "c", "s")] == [GONE, READY, READY]
