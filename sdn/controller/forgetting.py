@@ -126,6 +126,7 @@ class Forgetting:
         parts.store.numbers.retire(_POOL, format_dpid(dpid))
         parts.fleet.forget(dpid)
         parts.epochs.forget(dpid)
+        parts.strangers.forget(dpid)
         parts.compiler.unblock(dpid)
         parts.managers.forget(dpid, now)
         parts.attachments.switch_changed(dpid)

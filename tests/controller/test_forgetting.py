@@ -168,6 +168,24 @@ def test_epochs_of_before_a_restart_do_not_wait_for_it(clos: Sim) -> None:
     assert clos.missing() == []
 
 
+def test_nor_do_epochs_wait_for_one_that_died_before_it_had_confirmed_after_a_start(clos: Sim) -> None:
+    clos.kill("leaf2")
+    clos.judged = False
+    clos.run(6)
+    clos.devices["leaf3"].flows.popitem()
+    clos.slow = True
+    clos.start()  # leaf2 has no link: a stranger, until all others have closed the ports towards it
+    clos.connect(*(name for name in clos.devices if name != "leaf2"))
+    clos.run(12)
+    assert [device.dpid for device, _ in clos.waiting] == [clos.devices["leaf3"].dpid]
+    clos.kill("leaf3")
+    clos.rest(random.Random(0), 3)
+    assert not clos.controller.parts.strangers.closed
+    clos.forget("leaf3")
+    clos.rest(random.Random(0), 3)
+    assert clos.controller.parts.strangers.closed
+
+
 def test_what_comes_back_is_new_and_has_everything(clos: Sim) -> None:
     clos.kill("leaf3")
     clos.run(5)
