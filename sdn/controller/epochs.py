@@ -48,6 +48,11 @@ class Epochs:
                 self.former[destination] = tuple(others)
                 self.spared.update(key for epoch in others for key in node_keys(label, epoch)[1:])
 
+    def forget(self, dpid: Dpid) -> None:
+        """A switch is gone for good: what was spared does not wait for it."""
+        if self._fading is not None:
+            self._fading.waits.discard(dpid)
+
     def step(self, now: float, generation: int, switches: Iterable[Dpid], fleet: Fleet) -> list[Dpid]:
         """Give up what was spared once these switches have what they should; answers whose record is another one now.
 

@@ -45,10 +45,10 @@ def without_leftovers(records: Records) -> tuple[Records, dict[str, list[str]]]:
     kept: dict[str, Mapping[str, str]] = dict(records)
     for bucket in (EPOCHS, GROUPS):
         names = ((key, _OF_SWITCH.fullmatch(key)) for key in records.get(bucket, {}))
-        gone = [key for key, found in names if found is not None and f"{_POOL}/{found[1]}" not in numbered]
+        gone = {key: None for key, found in names if found is not None and f"{_POOL}/{found[1]}" not in numbered}
         if gone:
-            left[bucket] = gone
-            kept[bucket] = {key: text for key, text in records[bucket].items() if key not in set(gone)}
+            left[bucket] = list(gone)
+            kept[bucket] = {key: text for key, text in records[bucket].items() if key not in gone}
     Epochs({key: records[EPOCHS][key] for key in left.get(EPOCHS, ())}, lambda dpid: None)
     SaltTable({key: records[GROUPS][key] for key in left.get(GROUPS, ())})
     return kept, left
@@ -125,6 +125,8 @@ class Forgetting:
         parts.outcome.keep(MAINTENANCE, parts.topology.maintenance.records().items())
         parts.store.numbers.retire(_POOL, format_dpid(dpid))
         parts.fleet.forget(dpid)
+        parts.epochs.forget(dpid)
+        parts.strangers.forget(dpid)
         parts.compiler.unblock(dpid)
         parts.managers.forget(dpid, now)
         parts.attachments.switch_changed(dpid)

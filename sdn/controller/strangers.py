@@ -70,6 +70,11 @@ class Strangers:
         """Whether no packet meets what a switch did before a generation, a grace from now."""
         return dpid in self._all or self._fleet.confirmed(dpid, generation)
 
+    def forget(self, dpid: Dpid) -> None:
+        """An operator says that a switch is gone for good: what is closed does not wait for it."""
+        if self._start is not None:
+            self._start.waits.discard(dpid)
+
     @property
     def returning(self) -> bool:
         """Whether some are back, so that their links are going to be used."""

@@ -151,6 +151,41 @@ def test_a_leaf_is_forgotten_and_everything_is_ready_without_it(clos: Sim) -> No
     assert not any(clos.controller.parts.progress.owners(clos.devices["leaf3"].dpid)), "nor does who comes later"
 
 
+def test_epochs_of_before_a_restart_do_not_wait_for_it(clos: Sim) -> None:
+    clos.disconnect("leaf3")
+    clos.judged = False
+    clos.run(1)
+    clos.records.setdefault("epochs", {})[clos.hex("leaf1")] = "0 1"  # as if it died while one was being left
+    clos.start()
+    clos.connect(*(name for name in clos.devices if name != "leaf3"))
+    clos.run(15)
+    assert clos.controller.started
+    assert clos.controller.parts.epochs.former, "leaf3 has links, and may give packets what it did"
+    clos.forget("leaf3")
+    clos.run(3)
+    assert not clos.controller.parts.epochs.former
+    assert not clos.records["epochs"]
+    assert clos.missing() == []
+
+
+def test_nor_do_epochs_wait_for_one_that_died_before_it_had_confirmed_after_a_start(clos: Sim) -> None:
+    clos.kill("leaf2")
+    clos.judged = False
+    clos.run(6)
+    clos.devices["leaf3"].flows.popitem()
+    clos.slow = True
+    clos.start()  # leaf2 has no link: a stranger, until all others have closed the ports towards it
+    clos.connect(*(name for name in clos.devices if name != "leaf2"))
+    clos.run(12)
+    assert [device.dpid for device, _ in clos.waiting] == [clos.devices["leaf3"].dpid]
+    clos.kill("leaf3")
+    clos.rest(random.Random(0), 3)
+    assert not clos.controller.parts.strangers.closed
+    clos.forget("leaf3")
+    clos.rest(random.Random(0), 3)
+    assert clos.controller.parts.strangers.closed
+
+
 def test_what_comes_back_is_new_and_has_everything(clos: Sim) -> None:
     clos.kill("leaf3")
     clos.run(5)
@@ -295,6 +330,8 @@ def test_a_switch_of_a_ring_is_forgotten_with_connections_over_it() -> None:
     assert status.state is State.PROGRAMMED
     assert through not in [hop.switch for hop in status.path]
     assert sim.missing() == []
+    assert sim.controller.connections.resting
+    assert sim.controller.parts.convergence.settled
     for other, port in hosts.items():
         assert sim.state(port) is (State.PENDING if other == victim else State.PROGRAMMED)
     paths = sim.controller.parts.paths
