@@ -85,6 +85,7 @@ class Connections:
         self._wholes = Wholes(store, self._ledger, lives, self.admission, self.as_placed)
         self.records = Records(store, topology, self.placer, self._steerings, lives, saved)
         self._calendars = Calendars()
+        self._taken_up = False
         self._left = 0
         """Searches that this turn may still make."""
         self._avoiding = Avoiding(self.placer)
@@ -170,8 +171,9 @@ class Connections:
         for name in self._calendars.due():
             self._pass_time(name)
         later: dict[str, None] = {}
-        if not self.placer.now:
+        if not self._taken_up:
             later = take_up(self._changed, self._connection, self.records, self.ends, self._edges)
+            self._taken_up, later = bool(self.placer.now), {} if self.placer.now else later
             self._changed = {name: None for name in self._changed if name not in later}
         told: dict[str, None] = {}
         self._left = SEARCHES
@@ -338,9 +340,7 @@ class Connections:
         if self._wholes.waits(connection):
             self._regain(connection)
         connection = self.as_placed(connection)
-        held = self.placer.routes(name)
-        if held is None or (held.backup is None and connection.protection.mode != "NONE"):
-            self._left -= 1
+        self._left -= self.placer.seeks(connection)
         try:
             found = self.placer.place(connection, a, b, admitted=self._lives.admitted(name))
         except (Refused, Exhausted):
