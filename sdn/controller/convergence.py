@@ -17,6 +17,7 @@ from sdn.controller.fleet import Fleet
 from sdn.controller.lingering import Fading, Inherited, Lingering
 from sdn.controller.outlook import Outlook
 from sdn.controller.repairchanges import RepairChanges
+from sdn.controller.strangers import Strangers
 from sdn.controller.versions import VersionedRoutes, VersionsOf, item, same_ports
 from sdn.model.ids import Dpid
 from sdn.model.route import EPOCHS, NextHops, Repair, RepairHops, Reroute, unversioned, version
@@ -40,10 +41,11 @@ class Convergence:
         generation: Callable[[], int],
         repair_of: Callable[[Dpid, Dpid], RepairHops | None],
         saved: epochs.Epochs,
+        strangers: Strangers,
     ) -> None:
         """saved: as before a restart."""
         self._compiler, self.paths, self._fleet = compiler, paths, fleet
-        self._generation, self.repair_of = generation, repair_of
+        self._generation, self.repair_of, self._strangers = generation, repair_of, strangers
         self._peers: dict[tuple[Dpid, int], Dpid] = {}
         self._wires: dict[tuple[Dpid, int], Dpid] = {}
         """As ``_peers``, also over links that are dead: they may be back at any moment."""
@@ -60,7 +62,7 @@ class Convergence:
         self._alone: frozenset[Dpid] = frozenset()
         """Of these, those without links that are alive: they do nothing to anybody, and nobody waits for them."""
         self._resting: dict[Dpid, Fading] = {}
-        """Versions that are no more: a cache may still know them, so their epochs are not given again at once."""
+        """Versions that are no more: some switch may still know them, so their epochs are not given again at once."""
         self.repairs = RepairChanges(compiler, self._routes, self._wires, self._is_destination)
         self._changed: dict[Dpid, None] = {}
         """Destinations whose record is another one."""
@@ -136,7 +138,7 @@ class Convergence:
         restored = self._restored
         over = restored.step(now, self._generation(), self._givers(), self._fleet) if restored.former else []
         self._changed.update(dict.fromkeys(over))
-        rested = [name for name, fading in self._resting.items() if fading.over(now, self._left)]
+        rested = [name for name, fading in self._resting.items() if fading.over(now, self._strangers.forgot)]
         for name in rested:
             del self._resting[name]
         forgotten = self._lingering.step(now, self._fleet.confirmed, away)
@@ -279,7 +281,8 @@ class Convergence:
         dropped = self._routes.dropped
         others = ((first + n) % EPOCHS for n in range(1, EPOCHS))
         names = ((e, version(destination, e)) for e in others if e not in taken)
-        return next((e for e, name in names if name not in dropped and name not in self._resting), None)
+        free = (e for e, name in names if name not in dropped and name not in self._resting)
+        return next(free, None) if self._strangers.closed else None
 
     def _build(self, destination: Dpid, wanted: Mapping[Dpid, NextHops | None]) -> None:
         """Make a version that no packet is in yet, or bring it up to date."""
@@ -342,7 +345,9 @@ class Convergence:
         """A version is not needed any more. O(switches)."""
         name = version(destination, epoch)
         self.repairs.forget(name)
-        self._resting[name] = Fading(self._generation(), {dpid for dpid, _ in self._routes.holders(name)})
+        # Also those that were told to have nothing of it, and have not confirmed that yet.
+        know = {dpid for dpid, _ in (*self._routes.holders(name), *self._lingering.of(name))}
+        self._resting[name] = Fading(self._generation(), know)
         self._routes.drop(destination, epoch)
 
     def _abandon(self, destination: Dpid) -> None:

@@ -19,6 +19,7 @@ class Switch:
 
     installed: read back, but not adopted yet. live: adopted, so that ``sync`` is true. batch: id of the one on its way,
     0 if none is. auditing: a full read-back was asked for. alien, alien_groups: flows and groups that are not ours.
+    missed: the oldest generation that it had not confirmed when its session ended.
     """
 
     dpid: Dpid
@@ -31,6 +32,7 @@ class Switch:
     alien_groups: int = 0
     batch: int = 0
     auditing: bool = False
+    missed: int | None = None
 
 
 class Fleet:
@@ -85,6 +87,8 @@ class Fleet:
 
     @staticmethod
     def _end(switch: Switch) -> None:
+        if switch.live:
+            switch.missed = switch.sync.oldest
         switch.session, switch.installed, switch.live, switch.batch, switch.auditing = None, None, False, 0, False
         switch.sync.reset()
 
@@ -93,9 +97,13 @@ class Fleet:
         return [switch for switch in self._switches.values() if switch.installed is not None]
 
     def adopt(self, switch: Switch, generation: int) -> Adoption:
-        """Compare what a switch holds with its program; from now on it is written to."""
+        """Compare what a switch holds with its program; from now on it is written to.
+
+        generation: the first that it may have missed while it was away.
+        """
         assert switch.installed is not None
-        adoption = switch.sync.adopt(switch.installed, generation)
+        first = generation if switch.missed is None else min(generation, switch.missed)
+        adoption = switch.sync.adopt(switch.installed, first)
         switch.installed, switch.live = None, True
         switch.alien, switch.alien_groups = adoption.alien, adoption.alien_groups
         self._ready[switch.dpid] = None

@@ -128,6 +128,7 @@ class Forgetting:
         parts.compiler.unblock(dpid)
         parts.managers.forget(dpid, now)
         parts.attachments.switch_changed(dpid)
+        parts.learning.forget(dpid, now)
         parts.outcome.tell(*parts.progress.forget(dpid))
         parts.reporter.forgotten(name, format_dpid(dpid), len(bound))
         return ForgottenView(name, dpid, tuple(bound[:MAX_NAMED]), len(bound))

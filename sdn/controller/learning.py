@@ -134,6 +134,12 @@ class Learning:
             for place in [place for place in self._at if place[0] == dpid]:
                 self._watch(place, now)
 
+    def forget(self, dpid: Dpid, now: float) -> None:
+        """A switch is gone for good, and with it what was learned there."""
+        self._new.pop(dpid, None)
+        for place in [place for place in self._at if place[0] == dpid]:
+            self._gone[place] = now - AWAY_SECONDS
+
     def interface_changed(self, place: Place, now: float) -> None:
         """A port of a switch came, went or is another one."""
         if self.network:

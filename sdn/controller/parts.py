@@ -33,10 +33,11 @@ from sdn.controller.reporter import Reporter
 from sdn.controller.settings import Settings
 from sdn.controller.shared import SharedAddresses
 from sdn.controller.statuses import Statuses
+from sdn.controller.strangers import Strangers
 from sdn.controller.timing import Timing
 from sdn.controller.underlay import Underlay
 from sdn.controller.verification import Verification
-from sdn.model.ids import Dpid, format_dpid
+from sdn.model.ids import Dpid, format_dpid, parse_dpid
 from sdn.model.program import Unit
 from sdn.model.topology import DeclaredTopology
 from sdn.pipeline import Compiler, probes
@@ -135,16 +136,27 @@ class Parts:
 
     def _make_routes(self) -> None:
         self.paths = ShortestPaths()
+        linked = {end.dpid for link in self.topology.links() for end in (link.a, link.b)}
+        known = (parse_dpid(name) for name, _ in self.store.numbers.items("switch"))
+        self.strangers = Strangers(
+            *(self.fleet, self.compiler.programs),
+            generation=lambda: self.progress.generation + 1,
+            begun=lambda: self.statuses.started,
+            first=(dpid for dpid in known if dpid not in linked),
+            known=linked,
+        )
         self.convergence = Convergence(
             *(self.compiler, self.paths, self.fleet),
             generation=lambda: self.progress.generation + 1,
             repair_of=lambda dpid, destination: self.repairs.hops(dpid, destination),
             saved=self.epochs,
+            strangers=self.strangers,
         )
         self.adoption = RouteAdoption(self.compiler, self.fleet, self.convergence)
         self.repairs = Repairs(self.convergence, enabled=self.settings.repair)
         self.readiness = Readiness(
-            *(self.compiler, self.fleet, self.repairs, self.topology), lambda: bool(self.ready_links)
+            *(self.compiler, self.fleet, self.repairs, self.topology),
+            lambda: bool(self.ready_links) or self.strangers.returning,
         )
         self.ready_links = ReadyLinks(
             self.fleet.confirmed,
@@ -155,6 +167,7 @@ class Parts:
         self.underlay = Underlay(
             *(self.store, self.topology, self.compiler, self.attachments.bound),
             *(self.repairs, self.paths, self.convergence, self.ready_links),
+            self.strangers,
         )
 
     def _make_probes(self, key: bytes) -> None:

@@ -10,6 +10,7 @@ from sdn.controller.listening import Listening
 from sdn.controller.plugs import Place
 from sdn.controller.readylinks import ReadyLinks
 from sdn.controller.repairs import Repairs
+from sdn.controller.strangers import Strangers
 from sdn.model.ids import Dpid, format_dpid, parse_dpid
 from sdn.model.topology import LinkChanges
 from sdn.pipeline import Compiler
@@ -33,6 +34,7 @@ class Underlay:
         paths: ShortestPaths,
         convergence: Convergence,
         ready: ReadyLinks,
+        strangers: Strangers,
     ) -> None:
         """bound: whether a tenant's port is plugged in there. convergence: takes what ``paths`` tells."""
         self._store = store
@@ -48,6 +50,7 @@ class Underlay:
         self.paths = paths
         self._convergence = convergence
         self._ready = ready
+        self._strangers = strangers
 
     def load(self) -> None:
         """Take over the switches that have a label from an earlier life."""
@@ -84,7 +87,10 @@ class Underlay:
 
     def follow(self, now: float) -> tuple[LinkChanges, dict[str, str | None]]:
         """Tell the compiler what has changed; answers the links that did, and their records (None: gone)."""
+        at = self._listening.at
+        self._topology.set_aside(self._strangers.step(now, lambda dpid, port: at(dpid, port, trusted=True)))
         changes, records = self._topology.take_changes()
+        self._strangers.change_links(changes)
         self._replugged.update(dict.fromkeys(self._listening.change_links(changes, now)))
         self._replugged.update(dict.fromkeys(self._listening.expire(now)))
         ready = self._ready.take(changes)

@@ -5,7 +5,7 @@ Feed events to ``discovery``; call ``expire`` regularly; ``take_changes`` tells 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from sdn.model.errors import SdnError
@@ -44,7 +44,7 @@ class LinkState:
     link: as observed, without penalty, None when it is declared but not seen. declared: None when it was not declared.
     away: a switch at one of its ends is not connected, so that it cannot be probed. damped: avoided, because it was
     lost too often. drained: avoided, because an operator said so of it or of one of its switches. unused: seen, but not
-    taken for a link, because only declared ones are. measured: None while that is not known.
+    taken for a link, because only declared ones are, or not yet (set_aside). measured: None while that is not known.
     """
 
     a: tuple[str, str]
@@ -89,6 +89,7 @@ class TopologyState:
         self._restart_hold = restart_hold
         self._now = 0.0
         self._avoided: frozenset[Dpid] = frozenset()
+        self._aside: frozenset[Dpid] = frozenset()
         self._wiring = wiring.Wiring(declared)
         self._only_declared = only_declared and declared is not None
         self._damping = Damping[wiring.SeenLink](damping or DampingRule())
@@ -115,14 +116,10 @@ class TopologyState:
         """Time passed: ends unheard links and decides which switches are avoided. O(links)."""
         self._now = now
         self.discovery.expire(now)
-        avoided = set()
-        for dpid in self.discovery.switches():
-            since = self.discovery.away_since(dpid)
-            if since is not None and now - since >= self._hold:
-                avoided.add(dpid)
-        changed, self._avoided = avoided ^ self._avoided, frozenset(avoided)
-        for pair in [pair for pair in self._plain if changed and not changed.isdisjoint(end.dpid for end in pair)]:
-            self._use(pair)
+        away = ((dpid, self.discovery.away_since(dpid)) for dpid in self.discovery.switches())
+        avoided = frozenset(dpid for dpid, since in away if since is not None and now - since >= self._hold)
+        changed, self._avoided = avoided ^ self._avoided, avoided
+        self._use_all(changed)
         for pair in self._damping.expire(now):
             self._note_damping(pair, damped=False)
             self._use(pair)
@@ -172,9 +169,13 @@ class TopologyState:
         """An operator says whether traffic is to leave a switch; whether it is news. O(links)."""
         news = self.maintenance.set_switch(dpid, drained=drained)
         if news:
-            for pair in [pair for pair in self._plain if dpid in (pair[0].dpid, pair[1].dpid)]:
-                self._use(pair)
+            self._use_all({dpid})
         return news
+
+    def set_aside(self, dpids: frozenset[Dpid]) -> None:
+        """No link of these switches is used, for now. O(links) when they are others."""
+        changed, self._aside = dpids ^ self._aside, dpids
+        self._use_all(changed)
 
     def forget_switch(self, dpid: Dpid) -> None:
         """A switch that is away and not declared is gone for good, with all that is known and said of it. O(links)."""
@@ -228,7 +229,7 @@ class TopologyState:
             if old != now:
                 gone += [old] if old is not None else []
                 new += [now] if now is not None else []
-            if pair not in self._plain:
+            if pair not in self._plain or self._is_aside(pair):
                 records[key(*pair)] = None
             else:
                 name, records[name] = self.discovery.record(pair)
@@ -355,12 +356,18 @@ class TopologyState:
                     self._plain[other] = self._link(other, self._wiring.declared(other))
                 self._use(other)
 
+    def _is_aside(self, pair: wiring.SeenLink) -> bool:
+        return bool(self._aside) and any(end.dpid in self._aside for end in pair)
+
+    def _use_all(self, dpids: Collection[Dpid]) -> None:
+        for pair in [pair for pair in self._plain if dpids and any(end.dpid in dpids for end in pair)]:
+            self._use(pair)
+
     def _use(self, pair: wiring.SeenLink) -> None:
         """Routing gets a link as it is now."""
-        link, before = self._plain.get(pair), self._now_used.get(pair)
-        if self._only_declared and self._wiring.declared(pair) is None:
+        link, before, now = self._plain.get(pair), self._now_used.get(pair), None
+        if (self._only_declared and self._wiring.declared(pair) is None) or self._is_aside(pair):
             link = None
-        now = None
         if link is not None:
             now = self._penalised(self.maintenance.apply(pair, link), damped=self._damping.suppressed(pair))
         self._before.setdefault(pair, before)

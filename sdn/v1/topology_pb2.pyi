@@ -199,7 +199,9 @@ class Link(_message.Message):
     damped: _builtins.bool
     """Lost too often: avoided, as long as there is another way, until it has held for a while (docs/discovery.md)."""
     unused: _builtins.bool
-    """Seen, and not used, because sdnd uses declared links only."""
+    """Seen, and not used, because sdnd uses declared links only; or not yet, as a switch that was cut off has just come back
+    (docs/convergence.md).
+    """
     drained: _builtins.bool
     """Traffic leaves it where there is another way, because an operator said so of it or of one of its switches."""
     oversubscription: _builtins.float

@@ -20,6 +20,7 @@ from sdn.model.ids import Dpid
 from sdn.model.intent import Binding, Network, Port, Subnet, Tenant
 from sdn.model.notation import format_body, format_buckets
 from sdn.model.program import Batch, Group
+from sdn.pipeline.fabric import compile_wiring
 from sdn.pipeline.layout import Table, octet0
 from sdn.topology.adjacency import End
 from sdn.topology.maintenance import LinkWish
@@ -29,6 +30,10 @@ CACHED = 0.9
 T = "tenants/t"
 EPOCH_MASK = octet0(0, 0, 3)
 """Bits of octet 0 that tell the epoch (and the two lowest, which are always the same)."""
+
+
+(LISTENS,) = compile_wiring(1, link=True, probe=False).flows.values()
+"""What CLASSIFY does with labelled frames from a link."""
 
 
 class Action(NamedTuple):
@@ -53,6 +58,12 @@ class Tables:
         self.stamps: dict[int, int] = {}
         self.labels: dict[tuple[int, int], Action] = {}
         self.own: int | None = None
+        self.listens = {
+            int.from_bytes(key[7:11], "big")
+            for key, body in flows.items()
+            if key[0] == Table.CLASSIFY and body == LISTENS
+        }
+        """Ports at which labelled frames are taken."""
         for key, body in self.flows.items():
             text = format_body(body)
             label = key[7:13] if len(key) >= 13 else b""
@@ -68,7 +79,7 @@ class Tables:
     def asked_for(self, used: set[tuple[int, int]]) -> Tables:
         """What can be in the cache: labels that packets have carried."""
         found = Tables({}, {})
-        found.stamps, found.own = self.stamps, self.own
+        found.stamps, found.own, found.listens = self.stamps, self.own, self.listens
         found.labels = {
             (octet, label): action
             for (octet, label), action in self.labels.items()

@@ -8,6 +8,7 @@ from ipaddress import ip_network
 
 import pytest
 from moving_routes import MovingRoutes, T
+from simulation import Simulation
 
 from sdn.controller.effects import Effect, Forgotten, Maintained
 from sdn.controller.events import BridgesSeen, Event, Forget, Maintain, ManagerDown
@@ -411,6 +412,12 @@ def test_a_declared_switch_is_refused_by_name_and_id() -> None:
     with pytest.raises(InUse, match="leaf3 is declared") as caught:
         sim.forget("leaf3")
     assert "topology file" in caught.value.violations[0].remedy
+    sim.judged = sim.tells_declared = False  # as the remedy says
+    sim.start()
+    sim.connect(*(name for name in sim.devices if name != "leaf3"))
+    sim.forget("leaf3")
+    sim.run(5)
+    assert sim.missing() == []
 
 
 def test_links_that_stay_while_it_is_away_go_with_it_and_what_was_said_of_them(clos: Sim) -> None:
@@ -463,6 +470,43 @@ def test_where_its_database_said_that_iface_ids_are(clos: Sim) -> None:
     assert clos.reason(name) == "InterfaceIdUnseen"
     clos.run(1)
     assert not clos.records["plugs"]
+
+
+def test_what_a_database_tells_now_stays_true(clos: Sim) -> None:
+    name = f"{T}/ports/vm"
+    dpid = clos.devices["leaf3"].dpid
+    clos.put(
+        Port(name=name, network=f"{T}/networks/n", mac="", binding=Binding(switch="", interface="", iface_id="vm-1"))
+    )
+    clos.turn(BridgesSeen(7, "peer", (Bridge(dpid, "br0", {"leaf3-eth7": "vm-1"}),)))
+    clos.kill("leaf3")
+    clos.forget("leaf3")
+    assert clos.reason(name) == "SwitchNeverSeen"
+    clos.turn(BridgesSeen(8, "peer", (Bridge(clos.devices["leaf1"].dpid, "br1", {"leaf1-eth7": "vm-1"}),)))
+    assert clos.reason(name) == "SwitchNeverSeen", "the place that had it first keeps it"
+    clos.turn(BridgesSeen(7, "peer", (), (dpid,)))
+    assert clos.reason(name) == "InterfaceMissing"
+
+
+def test_ports_that_were_learned_there_go() -> None:
+    class Learning(Simulation):
+        tells_declared = False
+
+    sim = Learning(CLOS, learn=f"{T}/networks/n")
+    sim.connect()
+    sim.run(4)
+    dpid = sim.devices["leaf3"].dpid
+    learned = {name for name, port in sim.controller.store.objects.items() if isinstance(port, Port)}
+    assert len(learned) == 3
+    sim.disconnect("leaf3")
+    sim.turn(Forget(1, format_dpid(dpid)))
+    sim.run(0.2)
+    left = {name for name, port in sim.controller.store.objects.items() if isinstance(port, Port)}
+    (gone,) = learned - left
+    assert [notice.object for notice in sim.events(reason="LearnedPortGone")] == [gone]
+    sim.connect("leaf3")
+    sim.run(4)
+    assert {name for name, port in sim.controller.store.objects.items() if isinstance(port, Port)} == learned
 
 
 def test_many_are_named_and_counted(clos: Sim) -> None:

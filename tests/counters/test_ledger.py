@@ -116,3 +116,14 @@ def test_an_honest_counter_is_counted_exactly(steps: list[int]) -> None:
         total += step
         take(found, float(at), {1: (total,) * 8})
     assert found.read(ONE, "eth1", 0).counts == Counts(*[total] * 8)
+
+
+def test_a_switch_that_is_not_known_any_more_is_forgotten() -> None:
+    found = Ledger(30)
+    for at, packets in ((0, 0), (10, 10)):
+        take(found, at, {1: raw(packets)})
+        take(found, at, {1: raw(packets)}, Dpid(2))
+    found.prune({Dpid(2)})
+    assert (found.newest(ONE), found.read(ONE, "eth1", 10)) == (0.0, Counted())
+    assert found.read(Dpid(2), "eth1", 10).counts.rx_packets == 10
+    assert take(found, 20, {1: raw(30)})["eth1"].counts == Counts(), "it begins anew"
