@@ -116,6 +116,11 @@ class Connections:
             self._changed[change.name] = None
             self._avoiding.end(change.name)
             self._trouble.pop(change.name, None)
+        for old, new in (change for change in changes if is_placed(change.old)):
+            if new is None and isinstance(old, Connection):
+                self._edges.forget(old.name)  # others may have its packets in this very turn
+            elif isinstance(old, Connection) and isinstance(new, Connection) and new.classifier != old.classifier:
+                self._edges.place(new, None, None)
         self._lives.forget(*(change.name for change in changes if change.new is None))
         for name, grant in found.items():
             self._displace(grant.displaced, name)
