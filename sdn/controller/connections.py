@@ -85,6 +85,7 @@ class Connections:
         self._wholes = Wholes(store, self._ledger, lives, self.admission, self.as_placed)
         self.records = Records(store, topology, self.placer, self._steerings, lives, saved)
         self._calendars = Calendars()
+        self._taken_up = False
         self._left = 0
         """Searches that this turn may still make."""
         self._avoiding = Avoiding(self.placer)
@@ -115,6 +116,11 @@ class Connections:
             self._changed[change.name] = None
             self._avoiding.end(change.name)
             self._trouble.pop(change.name, None)
+        for old, new in (change for change in changes if is_placed(change.old)):
+            if new is None and isinstance(old, Connection):
+                self._edges.forget(old.name)  # others may have its packets in this very turn
+            elif isinstance(old, Connection) and isinstance(new, Connection) and new.classifier != old.classifier:
+                self._edges.place(new, None, None)
         self._lives.forget(*(change.name for change in changes if change.new is None))
         for name, grant in found.items():
             self._displace(grant.displaced, name)
@@ -170,8 +176,9 @@ class Connections:
         for name in self._calendars.due():
             self._pass_time(name)
         later: dict[str, None] = {}
-        if not self.placer.now:
+        if not self._taken_up:
             later = take_up(self._changed, self._connection, self.records, self.ends, self._edges)
+            self._taken_up, later = bool(self.placer.now), {} if self.placer.now else later
             self._changed = {name: None for name in self._changed if name not in later}
         told: dict[str, None] = {}
         self._left = SEARCHES
@@ -338,9 +345,7 @@ class Connections:
         if self._wholes.waits(connection):
             self._regain(connection)
         connection = self.as_placed(connection)
-        held = self.placer.routes(name)
-        if held is None or (held.backup is None and connection.protection.mode != "NONE"):
-            self._left -= 1
+        self._left -= self.placer.seeks(connection)
         try:
             found = self.placer.place(connection, a, b, admitted=self._lives.admitted(name))
         except (Refused, Exhausted):

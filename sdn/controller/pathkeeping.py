@@ -34,7 +34,7 @@ class Records:
     ) -> None:
         self._store = store
         self._topology = topology
-        self._placer = placer
+        self.placer = placer
         self._steerings = steerings
         self._lives = lives
         self._saved = dict(saved)
@@ -92,18 +92,18 @@ class Records:
         for key, path, other in zip((name, backup_of(name)), paths, booked, strict=False):
             if path is not None or other is not None:
                 with suppress(Refused):
-                    self._placer.reserve_one(key, connection, path or other)  # type: ignore[arg-type]
+                    self.placer.reserve_one(key, connection, path or other)  # type: ignore[arg-type]
 
     def _text(self, name: str) -> str | None:
         ways, steered = self._steerings.installed(name)
         slots = {slot: way.path for slot, way in ways.items()}
         numbers = {slot: (way.forward, way.backward) for slot, way in ways.items()}
-        routes = self._placer.routes(name)
+        routes = self.placer.routes(name)
         if not slots and routes is None:
             return None
         paths = {path: slot for slot, path in slots.items()}
         primary, backup = (
-            paths.get(held.path) if (held := self._placer.ledger.held(key)) is not None else None
+            paths.get(held.path) if (held := self.placer.ledger.held(key)) is not None else None
             for key in (name, backup_of(name))
         )
         return pathrecords.write(

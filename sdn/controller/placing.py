@@ -110,6 +110,15 @@ class Placer:
         """The times left for which a connection is wanted; () for always."""
         return () if connection.calendar == ALWAYS else connection.calendar.windows(self.now)
 
+    def windows_left(self, connection: Connection) -> Windows:
+        """The same; () also where the time is not known."""
+        return self.windows(connection) if self.now else ()
+
+    def seeks(self, connection: Connection) -> bool:
+        """Whether it lacks a path that it asks for."""
+        routes = self.routes(connection.name)
+        return routes is None or (routes.backup is None and connection.protection.mode != "NONE")
+
     def at_times_of(self, connection: Connection) -> Placer:
         """For searches: this one, or one that sees the room that there is at the times of a connection."""
         windows = self.windows(connection)

@@ -18,18 +18,24 @@ def take_up(
 ) -> dict[str, None]:
     """What has a path keeps it, before anybody looks for more, and all are counted and bounded as they were.
 
-    Answers those who come in the first turn: those with a calendar, as the time is not known, and those that seek room.
+    Call it at the start, and once more when the time is known, for those with a calendar. Answers those who must not be
+    looked at before that: they seek room, which might be what others had.
     """
     later: dict[str, None] = {}
     for name in names:
         connection = find(name)
-        if name not in records or (connection is not None and connection.calendar != ALWAYS):
+        timed = connection is not None and connection.calendar != ALWAYS
+        if connection is None or (timed and not records.placer.windows_left(connection)):
             later[name] = None
-        a, b = (None, None) if connection is None or connection.calendar != ALWAYS else ends.facts(connection)
-        if connection is None or a is None or b is None:
             continue
-        with suppress(*NOT_NOW):  # no number for a meter: told when it is looked at
-            edges.place(connection, a, b, ends.circuit(connection, a, b))
-        if name in records:
-            records.restore(connection)
+        a, b = ends.facts(connection)
+        if a is None or b is None:
+            later |= {} if name in records else {name: None}
+            continue
+        if not timed:
+            with suppress(*NOT_NOW):  # no number for a meter: told when it is looked at
+                edges.place(connection, a, b, ends.circuit(connection, a, b))
+        records.restore(connection)
+        if records.placer.seeks(connection):
+            later[name] = None
     return later

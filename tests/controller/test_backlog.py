@@ -92,3 +92,14 @@ def test_what_is_deleted_while_others_are_looked_at_is_forgotten(sim: Simulation
     sim.run(5)
     assert not sim.controller.connections._trouble
     assert sim.controller.connections.resting
+
+
+def test_packets_of_one_that_is_deleted_while_others_are_looked_at_belong_to_the_next(sim: Simulation) -> None:
+    put(sim)
+    for name in NAMES[:3]:
+        sim.put(wish(name, *ENDS[name], 2, no_path="WAIT", level=3))
+    new = [Put(wish(f"d{name}", *ENDS[name], 0.1, level=7)) for name in NAMES[3:]]
+    sim.submit(*(Delete(full(name)) for name in NAMES[3:]), *new)
+    sim.run(5)
+    assert {told(sim, f"d{name}")[0] for name in NAMES[3:]} == {State.PROGRAMMED}
+    assert sim.in_sync()

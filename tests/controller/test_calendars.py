@@ -15,7 +15,7 @@ from sdn.model.calendar import DAY, DAYS, Calendar
 from sdn.model.command import Create, Delete
 from sdn.model.errors import InvalidInput, Refused
 from sdn.model.ids import Kind
-from sdn.model.intent import Connection, Constraints
+from sdn.model.intent import Connection, Constraints, Protection
 from sdn.model.route import Path
 from sdn.model.status import State, Status
 from sdn.model.topology import Link, LinkChanges, LinkEnd
@@ -309,3 +309,17 @@ def test_what_was_over_by_a_clock_that_was_wrong_is_not(sim: Simulation) -> None
     sim.submit(Delete(full("a")))
     set_back(sim, DAY)
     assert not dict(sim.controller.connections.ledger.items())
+
+
+def test_after_a_restart_nobody_takes_what_is_reserved_for_a_time(sim: Simulation) -> None:
+    later = calendar(sim, 1000, 2000)
+    sim.put(wish("k", 1, 5, 0.6, calendar=later, constraints=Constraints(via=("spine2",))))
+    sim.put(wish("b", 3, 7, 0.6, protection=Protection(mode="PREFERRED", scope="SWITCH")))
+    sim.run(1)
+    alone = State.PROGRAMMED, "Unprotected"
+    assert (told(sim, "k"), told(sim, "b")) == (WAITING, alone)
+    sim.start()
+    sim.connect()
+    sim.run(12)
+    assert (told(sim, "k"), spine(sim, "k")) == (WAITING, "spine2")
+    assert told(sim, "b") == alone
