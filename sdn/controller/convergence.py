@@ -88,9 +88,11 @@ class Convergence:
             self._risky.update(risky)
 
     def set_repairs(self, repairs: list[Repair], now: float) -> None:
-        """Other repair hops are wanted. They wait while packets may be on their way by repair."""
-        if repairs:
-            self.repairs.take(repairs, self._building(), now, *self._disturbed())
+        """Other repair hops are wanted, or time has passed. They wait while packets may be on their way by repair."""
+        if repairs or self.repairs:
+            for dpid, name, _ in self.repairs.take(repairs, self._building(), now, *self._disturbed()):
+                if dpid not in self._away:
+                    self._versions[unversioned(name)].wait_for(dpid, self._generation())
 
     def adopt(self, reroutes: list[Reroute], repairs: list[Repair], since: float) -> None:
         """Switches hold this, and not what is wanted, which is given to them as any other change is."""
@@ -148,8 +150,7 @@ class Convergence:
         if self._postponed and (moved or cleared or any(freed)):
             for destination in [destination for destination in self._postponed if destination not in placed]:
                 self._judge(destination)
-        if self.repairs:
-            self.repairs.take([], self._building(), now, *self._disturbed())
+        self.set_repairs([], now)
 
     def settle_trees(self, now: float) -> None:
         """Give switches the repair hops they may have by now. Call it once before each compile, when all are told."""

@@ -61,17 +61,21 @@ class RepairChanges:
         now: float,
         busy: Collection[Dpid],
         uneasy: Collection[Dpid],
-    ) -> None:
-        """Other hops are wanted, perhaps none, and time has passed. building: epochs of versions that are being made;
-        busy, uneasy: see HeldRepairs."""
+    ) -> list[Repair]:
+        """Other hops are wanted, perhaps none, and time has passed; answers those for versions that are being made.
+
+        building: epochs of these; busy, uneasy: see HeldRepairs.
+        """
         if not self.begun:
             self._routes.set_repairs([(dpid, self._routes.name(d), hops) for dpid, d, hops in repairs])
-            return
+            return []
         told = self._held.take(repairs, now, busy, uneasy) if repairs else self._held.release(now, busy, uneasy)
+        new: list[Repair] = []
         if building:
             new = [(dpid, version(d, building[d]), hops) for dpid, d, hops in told if d in building]
             self._routes.set_repairs(new)
         self._trees.want((dpid, self._routes.name(d), hops) for dpid, d, hops in told)
+        return new
 
     def adopt(self, repairs: list[Repair]) -> None:
         """Switches hold these."""

@@ -22,6 +22,12 @@ class VersionsOf:
     built: Fading | None = None
     draining: dict[int, Fading] = field(default_factory=dict)
 
+    def wait_for(self, dpid: Dpid, generation: int) -> None:
+        """A switch gets something else of what is being made: all must have confirmed that too."""
+        if self.built is not None:
+            self.built.generation = generation
+            self.built.waits.add(dpid)
+
     @property
     def moving(self) -> bool:
         """Whether some switch has not confirmed yet what packets are to be given."""
