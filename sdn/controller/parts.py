@@ -156,7 +156,7 @@ class Parts:
         self.repairs = Repairs(self.convergence, enabled=self.settings.repair)
         self.readiness = Readiness(
             *(self.compiler, self.fleet, self.repairs, self.topology),
-            lambda: bool(self.ready_links) or self.strangers.returning,
+            lambda: bool(self.ready_links) or bool(self.strangers.returning),
         )
         self.ready_links = ReadyLinks(
             self.fleet.confirmed,

@@ -76,9 +76,9 @@ class Strangers:
             self._start.waits.discard(dpid)
 
     @property
-    def returning(self) -> bool:
-        """Whether some are back, so that their links are going to be used."""
-        return any(self._fleet.is_live(dpid) for dpid in self._all)
+    def returning(self) -> list[Dpid]:
+        """Those that are back, so that their links are going to be used."""
+        return [dpid for dpid in self._all if self._fleet.is_live(dpid)]
 
     def change_links(self, changes: LinkChanges) -> None:
         """Links that are used are others."""

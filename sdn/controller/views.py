@@ -273,6 +273,8 @@ class Views:
                 yield f"switch {topology.name_of(dpid)} is not connected"
             elif not switch.live or switch.sync.pending:
                 yield f"switch {topology.name_of(dpid)} has {self._pending(dpid)} entries to confirm"
+        for dpid in controller.parts.strangers.returning:
+            yield f"switch {topology.name_of(dpid)} was cut off: its links are used when it knows nothing of before"
         if controller.parts.ready_links:
             yield "routes follow when both ends of new links are listened at"
         if controller.repairs.busy or controller.repairs.changing:

@@ -9,6 +9,7 @@ import pytest
 from cut_off import CutOff
 from test_convergence import check_at_rest
 
+from sdn.controller.views import Views
 from sdn.model.ids import Dpid
 from sdn.model.route import EPOCHS
 from sdn.topology.adjacency import End
@@ -78,6 +79,7 @@ def test_a_switch_that_knows_an_epoch_which_was_given_again_is_back(tmp_path: Pa
     if how != "session":
         sim.connect("x")
     hurry(sim, 0.2)
+    assert any("was cut off" in missing for missing in Views(sim.controller, "1", 0.0).missing())
     sim.cut.discard(sim.declared.links[NEAR].a)  # this cable comes a little later
     sim.wire()
     hurry(sim, 0.6)
@@ -86,6 +88,7 @@ def test_a_switch_that_knows_an_epoch_which_was_given_again_is_back(tmp_path: Pa
     assert sim.controller.parts.convergence.paths.next_hops(Dpid(sim.devices["s4"].dpid), Dpid(1)), "after 1.4 s"
     hurry(sim, 4)
     check_at_rest(sim)
+    assert not any("was cut off" in missing for missing in Views(sim.controller, "1", 0.0).missing())
 
 
 @pytest.mark.parametrize("late", [True, False])

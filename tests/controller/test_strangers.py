@@ -88,7 +88,7 @@ def test_one_that_is_back_is_a_stranger_until_it_has_confirmed_and_a_grace_is_ov
     switches.live.add(C)
     switches.late = {C}
     assert switches.step() == switches.step(4) == {C}
-    assert switches.strangers.returning
+    assert switches.strangers.returning == [C]
     if away:
         switches.live.discard(C)
         switches.late.clear()
