@@ -13,8 +13,8 @@ from collections.abc import Collection
 
 from _common import arguments, report
 
-from sdn.controller.pathnumbers import PathNumbers
-from sdn.controller.steering import Steerings, Wish
+from sdn.controller.connections.pathnumbers import PathNumbers
+from sdn.controller.connections.steering import Steerings, Wish
 from sdn.model.ids import Dpid
 from sdn.model.route import Path
 from sdn.pipeline import Compiler

@@ -18,11 +18,11 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 
 from sdn import __version__
-from sdn.controller.bfdrule import BfdRule
 from sdn.controller.core import Controller
 from sdn.controller.effects import OutwardEffect, SetWatching
 from sdn.controller.parts import Records
 from sdn.controller.settings import Settings
+from sdn.controller.switches.bfdrule import BfdRule
 from sdn.daemon import collector, compiled, config, logs, revisions
 from sdn.daemon.config import Config
 from sdn.daemon.counting import Counting

@@ -41,6 +41,17 @@ ALLOWED: dict[str, tuple[str, ...]] = {
 }
 """Package → what of ours it may import beside itself. sdn/app.py alone, the composition root, imports everything."""
 
+_TOLD = ("events", "effects", "reporter")
+CONTROLLER: dict[str, tuple[str, ...]] = {
+    "switches": (*_TOLD, "outcome", "hosts"),
+    "hosts": _TOLD,
+    "convergence": ("switches", "hosts"),
+    "connections": ("hosts",),
+    "probes": (*_TOLD, "connections"),
+    "questions": ("core", "parts", "reader", "probes", "connections", "hosts"),
+}
+"""Room of the controller → what of the controller it may import beside itself."""
+
 PURE = ("model", "openflow", "store", "topology", "routing", "pipeline", "reconcile", "trace", "counters", "controller")
 IMPURE_MODULES = {"asyncio", "socket", "grpc", "time", "random", "os", "threading"} | {
     # the same by other doors
@@ -122,10 +133,25 @@ def test_module_keeps_the_import_rules(path: Path) -> None:
     assert violations(path.read_text(encoding="utf-8"), parts[1], ".".join(parts[:-1])) == []
 
 
+@pytest.mark.parametrize("room", CONTROLLER)
+def test_rooms_of_the_controller_keep_their_rules(room: str) -> None:
+    allowed = tuple(f"sdn.controller.{name}" for name in (room, *CONTROLLER[room]))
+    wrong = [
+        f"{path.name}, line {found.line} imports {found.module}"
+        for path in (SDN / "controller" / room).glob("*.py")
+        for found in imports_of(path.read_text(encoding="utf-8"), f"sdn.controller.{room}")
+        if found.module.startswith("sdn.controller.")
+        and not f"{found.module}.".startswith(tuple(f"{a}." for a in allowed))
+    ]
+    assert wrong == [], f"{room} may import of the controller only {', '.join(CONTROLLER[room])}"
+
+
 def test_every_package_has_a_rule() -> None:
     packages = {path.relative_to(SDN).parts[0] for path in modules()}
     assert packages <= set(ALLOWED), "add the new package to ALLOWED, and to docs/architecture.md"
     assert all((SDN / package / "__init__.py").is_file() for package in packages)
+    rooms = {path.name for path in (SDN / "controller").iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert rooms == set(CONTROLLER), "add the new room to CONTROLLER, and to docs/architecture.md"
 
 
 def test_only_the_composition_root_lies_beside_the_packages() -> None:

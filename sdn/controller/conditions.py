@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sdn.controller.attachments import Detached
+from sdn.controller.hosts.attachments import Detached
 from sdn.model.intent import Connection, Port, Resource, Router
 from sdn.model.status import IN_PLACE, Condition, State, Status
 

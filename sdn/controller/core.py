@@ -9,18 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from sdn.controller.announcements import HOLDERS
-from sdn.controller.attachments import CLAIMS
+from sdn.controller.connections.lives import LIVES
+from sdn.controller.connections.pathkeeping import PATHS
+from sdn.controller.convergence.epochs import EPOCHS
 from sdn.controller.effects import Effect, Publish
-from sdn.controller.epochs import EPOCHS
 from sdn.controller.events import Audit, BridgesSeen, Event, Fly, Forget, Maintain, ManagerDown, Request, Tick
 from sdn.controller.forgetting import Forgetting, without_leftovers
-from sdn.controller.lives import LIVES
+from sdn.controller.hosts.announcements import HOLDERS
+from sdn.controller.hosts.attachments import CLAIMS
+from sdn.controller.hosts.plugs import PLUGS
 from sdn.controller.maintaining import Maintaining
 from sdn.controller.notices import NOTICES
 from sdn.controller.parts import DAMPING, LINKS, Parts, Records
-from sdn.controller.pathkeeping import PATHS
-from sdn.controller.plugs import PLUGS
 from sdn.controller.requests import Requests
 from sdn.controller.settings import Settings
 from sdn.controller.staging import Make, Staged

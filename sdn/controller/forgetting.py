@@ -16,10 +16,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from sdn.controller.convergence.epochs import EPOCHS, Epochs
+from sdn.controller.convergence.lingering import Fading
 from sdn.controller.effects import Forgotten
-from sdn.controller.epochs import EPOCHS, Epochs
 from sdn.controller.events import Forget
-from sdn.controller.lingering import Fading
 from sdn.controller.parts import MAINTENANCE, Parts, Records
 from sdn.model.errors import InUse, NotFound, SdnError, Thing
 from sdn.model.ids import Dpid, format_dpid, parse_dpid

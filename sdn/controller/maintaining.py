@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from sdn.controller.connections.staying import staying
 from sdn.controller.effects import Maintained
 from sdn.controller.events import Maintain
 from sdn.controller.parts import MAINTENANCE, Parts
-from sdn.controller.staying import staying
 from sdn.model.errors import InvalidInput, NotFound, Refused, SdnError, Thing
 from sdn.model.ids import Dpid
 from sdn.model.maintenance import MaintenanceView, Target

@@ -4,39 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sdn.controller.adoption import RouteAdoption
-from sdn.controller.announcements import HOLDERS, Announcements
-from sdn.controller.attachments import Attachments
-from sdn.controller.audits import Audits
-from sdn.controller.bfd import Bfd
-from sdn.controller.confirmation import Confirmation
-from sdn.controller.connections import Connections
-from sdn.controller.convergence import Convergence
-from sdn.controller.epochs import EPOCHS, Epochs
-from sdn.controller.faultwatch import FaultWatch
-from sdn.controller.fleet import Fleet
-from sdn.controller.flights import Flights
-from sdn.controller.learning import Learning, Write
-from sdn.controller.lives import LIVES, Lives
+from sdn.controller.connections.connections import Connections
+from sdn.controller.connections.lives import LIVES, Lives
+from sdn.controller.connections.pathkeeping import PATHS
+from sdn.controller.convergence.adoption import RouteAdoption
+from sdn.controller.convergence.convergence import Convergence
+from sdn.controller.convergence.epochs import EPOCHS, Epochs
+from sdn.controller.convergence.readiness import Readiness
+from sdn.controller.convergence.readylinks import ReadyLinks
+from sdn.controller.convergence.repairs import Repairs
+from sdn.controller.convergence.strangers import Strangers
+from sdn.controller.convergence.underlay import Underlay
+from sdn.controller.hosts.announcements import HOLDERS, Announcements
+from sdn.controller.hosts.attachments import Attachments
+from sdn.controller.hosts.learning import Learning, Write
+from sdn.controller.hosts.managers import Managers
+from sdn.controller.hosts.plugs import PLUGS, Plugs
+from sdn.controller.hosts.shared import SharedAddresses
 from sdn.controller.logical import Logical
-from sdn.controller.managers import Managers
 from sdn.controller.notices import NOTICES, Notices
 from sdn.controller.outcome import Outcome
-from sdn.controller.pathkeeping import PATHS
-from sdn.controller.plugs import PLUGS, Plugs
-from sdn.controller.prober import Prober
-from sdn.controller.progress import Progress
-from sdn.controller.readiness import Readiness
-from sdn.controller.readylinks import ReadyLinks
-from sdn.controller.repairs import Repairs
+from sdn.controller.probes.flights import Flights
+from sdn.controller.probes.prober import Prober
+from sdn.controller.probes.timing import Timing
+from sdn.controller.probes.verification import Verification
 from sdn.controller.reporter import Reporter
 from sdn.controller.settings import Settings
-from sdn.controller.shared import SharedAddresses
 from sdn.controller.statuses import Statuses
-from sdn.controller.strangers import Strangers
-from sdn.controller.timing import Timing
-from sdn.controller.underlay import Underlay
-from sdn.controller.verification import Verification
+from sdn.controller.switches.audits import Audits
+from sdn.controller.switches.bfd import Bfd
+from sdn.controller.switches.confirmation import Confirmation
+from sdn.controller.switches.faultwatch import FaultWatch
+from sdn.controller.switches.fleet import Fleet
+from sdn.controller.switches.progress import Progress
 from sdn.model.ids import Dpid, format_dpid, parse_dpid
 from sdn.model.program import Unit
 from sdn.model.topology import DeclaredTopology

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from sdn.controller.errands import Seen
-from sdn.controller.livetrace import Wish
-from sdn.controller.narrowing import Narrowing
+from sdn.controller.probes.errands import Seen
+from sdn.controller.questions.livetrace import Wish
+from sdn.controller.questions.narrowing import Narrowing
 from sdn.model.command import Transaction, TransactionResult
 from sdn.model.errors import Violation
 from sdn.model.ids import Dpid, Kind
@@ -30,7 +30,7 @@ class SwitchView:
     """One switch as an operator sees it.
 
     pending: entries not yet confirmed; alien, alien_groups: flows and groups that are not ours. repair, repair_pending:
-    see sdn.controller.readiness.
+    see sdn.controller.convergence.readiness.
     """
 
     dpid: Dpid

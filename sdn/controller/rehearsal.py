@@ -14,10 +14,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from hashlib import blake2b
 
+from sdn.controller.convergence.listening import LINGER
 from sdn.controller.core import Controller
 from sdn.controller.effects import Reply, SendBatch
 from sdn.controller.events import BatchDone, Event, Request
-from sdn.controller.listening import LINGER
 from sdn.model.command import Transaction
 from sdn.model.errors import SdnError
 from sdn.model.ids import Dpid

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sdn.controller.bfdrule import DEFAULT_BFD, BfdRule
+from sdn.controller.switches.bfdrule import DEFAULT_BFD, BfdRule
 from sdn.model.intent import DEFAULT_QUOTA, Quota
 from sdn.topology import DampingRule
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from sdn.controller.connections import Connections
+from sdn.controller.connections.connections import Connections
+from sdn.controller.connections.placing import Grant
 from sdn.controller.effects import Reply
 from sdn.controller.events import Request
-from sdn.controller.placing import Grant
 from sdn.model.command import Transaction
 from sdn.model.errors import SdnError
 from sdn.model.intent import Connection

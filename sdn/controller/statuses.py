@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
-from sdn.controller.attachments import Attachments
 from sdn.controller.conditions import STARTING, Conditions
-from sdn.controller.connections import Connections
-from sdn.controller.fleet import Fleet
-from sdn.controller.judgement import Verdict
-from sdn.controller.legs import status_of_legs
-from sdn.controller.progress import Progress
-from sdn.controller.shared import SharedAddresses
-from sdn.controller.verification import Verification
+from sdn.controller.connections.connections import Connections
+from sdn.controller.connections.legs import status_of_legs
+from sdn.controller.hosts.attachments import Attachments
+from sdn.controller.hosts.shared import SharedAddresses
+from sdn.controller.probes.judgement import Verdict
+from sdn.controller.probes.verification import Verification
+from sdn.controller.switches.fleet import Fleet
+from sdn.controller.switches.progress import Progress
 from sdn.model.ids import Dpid
 from sdn.model.intent import Connection, Network, Port, Resource, Router, Subnet
 from sdn.model.program import Unit

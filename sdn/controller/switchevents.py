@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from sdn.controller.attachments import is_learned
-from sdn.controller.audits import owners_of, report_of
 from sdn.controller.effects import CloseSession
 from sdn.controller.events import (
     BatchDone,
@@ -15,8 +13,10 @@ from sdn.controller.events import (
     SwitchDown,
     SwitchUp,
 )
+from sdn.controller.hosts.attachments import is_learned
 from sdn.controller.packets import RejectLog, answer_routed, is_probe
 from sdn.controller.parts import Parts
+from sdn.controller.switches.audits import owners_of, report_of
 from sdn.model.errors import SdnError
 from sdn.model.intent import Port
 from sdn.model.program import Entry

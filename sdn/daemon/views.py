@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from sdn.controller.questions.views import Views
 from sdn.controller.reader import SystemView
-from sdn.controller.views import Views
 from sdn.model.errors import WriteRefused
 
 

@@ -121,7 +121,7 @@ PUNT_PACKETS_PER_SECOND = 50
 STRAY_PROBES_PER_SECOND = 10
 """Of a switch."""
 PATH_PROBES_PER_SECOND = 200
-"""Of a switch; what the controller sends stays far below (sdn/controller/verification.py)."""
+"""Of a switch; what the controller sends stays far below (sdn/controller/probes/verification.py)."""
 
 
 def octet0(kind: int, color: int = PRIMARY, epoch: int = 0) -> int:

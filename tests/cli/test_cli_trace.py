@@ -16,7 +16,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "controller"))
 
 from simulation import Simulation
 
-from sdn.controller.views import Views
+from sdn.controller.questions.views import Views
 from sdn.model.intent import Binding, Network, Port, Subnet, Tenant
 from sdn.model.tracing import Fault, LiveHop, LiveLoss, LiveTrace, LiveVerdict, TraceQuestion, TraceView
 

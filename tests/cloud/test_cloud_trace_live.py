@@ -17,7 +17,7 @@ from cloud_lab import WAIT, CloudLab, cloud_lab
 from probe_free import ALIEN
 
 from sdn.client import ApiError, AsyncClient
-from sdn.controller.flights import PER_CALLER, PER_SECOND
+from sdn.controller.probes.flights import PER_CALLER, PER_SECOND
 from sdn.v1 import trace_pb2 as pb
 
 pytestmark = pytest.mark.lab

@@ -13,7 +13,7 @@ import pytest
 from moving_routes import MovingRoutes
 from test_convergence import LONG, check_at_rest, ready
 
-from sdn.controller.epochs import EPOCHS as BUCKET
+from sdn.controller.convergence.epochs import EPOCHS as BUCKET
 
 SEEDS = range(2)
 

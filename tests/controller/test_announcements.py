@@ -9,10 +9,10 @@ import pytest
 from simulation import Simulation
 from test_controller import T, cloud
 
-from sdn.controller.announcements import BURST, HOLDERS
-from sdn.controller.attachments import packed_mac
 from sdn.controller.events import PacketIn
-from sdn.controller.views import Views
+from sdn.controller.hosts.announcements import BURST, HOLDERS
+from sdn.controller.hosts.attachments import packed_mac
+from sdn.controller.questions.views import Views
 from sdn.model.command import Delete
 from sdn.model.intent import AddressPair, Network, Port, Resource, Tenant
 from sdn.model.status import State

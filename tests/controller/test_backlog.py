@@ -6,7 +6,7 @@ import pytest
 from simulation import Simulation
 from test_priorities import SPEC, cut, full, network, told, wish
 
-from sdn.controller import connections as connections_module
+from sdn.controller.connections import connections as connections_module
 from sdn.controller.events import Event, Request
 from sdn.model.command import Command, Delete, Put, Transaction
 from sdn.model.intent import Connection, Constraints, Protection

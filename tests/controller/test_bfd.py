@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from sdn.controller.bfd import AGAIN, CHECK, KEEP, Bfd
-from sdn.controller.bfdrule import OURS, OWNER, POINTS, BfdRule
 from sdn.controller.effects import SetWatching
+from sdn.controller.switches.bfd import AGAIN, CHECK, KEEP, Bfd
+from sdn.controller.switches.bfdrule import OURS, OWNER, POINTS, BfdRule
 from sdn.model.ids import Dpid
 from sdn.model.plugs import Bridge, Watching
 from sdn.topology import End

@@ -9,8 +9,8 @@ import pytest
 from simulation import Simulation
 from test_priorities import GIGA, cut, full, network, spine, told, wish
 
-from sdn.controller.calendars import PATIENCE, Calendars
-from sdn.controller.views import Views
+from sdn.controller.connections.calendars import PATIENCE, Calendars
+from sdn.controller.questions.views import Views
 from sdn.model.calendar import DAY, DAYS, Calendar
 from sdn.model.command import Create, Delete
 from sdn.model.errors import InvalidInput, Refused

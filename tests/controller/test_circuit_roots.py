@@ -9,7 +9,7 @@ from simulation import Simulation
 from test_many_ends import held, legs, status
 from test_priorities import GIGA, T, full, network, told, wish
 
-from sdn.controller.views import Views
+from sdn.controller.questions.views import Views
 from sdn.model.calendar import Calendar
 from sdn.model.command import Create, Delete, Put
 from sdn.model.errors import InUse, InvalidInput, Refused, SdnError

@@ -9,7 +9,7 @@ import pytest
 from moving_routes import MovingRoutes
 from simulation import Simulation
 
-from sdn.controller.epochs import EPOCHS as BUCKET
+from sdn.controller.convergence.epochs import EPOCHS as BUCKET
 from sdn.model.errors import SdnError
 from sdn.model.ids import Dpid
 

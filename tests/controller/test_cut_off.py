@@ -9,7 +9,7 @@ import pytest
 from cut_off import CutOff
 from test_convergence import check_at_rest
 
-from sdn.controller.views import Views
+from sdn.controller.questions.views import Views
 from sdn.model.ids import Dpid
 from sdn.model.route import EPOCHS
 from sdn.topology.adjacency import End

@@ -8,9 +8,9 @@ from typing import Any, cast
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sdn.controller.demands import Demand
-from sdn.controller.displacing import Displacement, Wanted, displace
-from sdn.controller.placing import Placer, Routes, holder_of
+from sdn.controller.connections.demands import Demand
+from sdn.controller.connections.displacing import Displacement, Wanted, displace
+from sdn.controller.connections.placing import Placer, Routes, holder_of
 from sdn.model.errors import Refused
 from sdn.model.ids import Dpid
 from sdn.model.intent import Connection

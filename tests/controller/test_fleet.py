@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from sdn.controller.events import BatchDone, SwitchDown, SwitchUp
-from sdn.controller.fleet import Fleet, Switch
+from sdn.controller.switches.fleet import Fleet, Switch
 from sdn.model.program import Entry, Installed
 
 EMPTY = Installed({}, {}, {})

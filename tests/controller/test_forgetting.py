@@ -12,8 +12,8 @@ from simulation import Simulation
 
 from sdn.controller.effects import Effect, Forgotten, Maintained
 from sdn.controller.events import BridgesSeen, Event, Forget, Maintain, ManagerDown
+from sdn.controller.questions.views import Views
 from sdn.controller.rehearsal import Rehearsal
-from sdn.controller.views import Views
 from sdn.model.command import Put, Transaction
 from sdn.model.errors import InUse, NotFound, SdnError
 from sdn.model.ids import Dpid, format_dpid

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sdn.controller.holding import PATIENCE, HeldRepairs
+from sdn.controller.convergence.holding import PATIENCE, HeldRepairs
 from sdn.model.ids import Dpid
 from sdn.model.route import Repair, RepairHops
 

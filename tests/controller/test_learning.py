@@ -11,15 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from simulation import Simulation
 
-from sdn.controller import learning
 from sdn.controller.effects import TABLE
 from sdn.controller.events import PacketIn, PortChanged
-from sdn.controller.heard import Heard, hear
-from sdn.controller.held import AGAIN, PATIENCE
-from sdn.controller.learning import AWAY_SECONDS, GONE_SECONDS, port_name
-from sdn.controller.lessons import MAX_ADDRESSES
-from sdn.controller.sought import MAX_PER_SENDER, Sought
-from sdn.controller.sought import PATIENCE as SOUGHT_PATIENCE
+from sdn.controller.hosts import learning
+from sdn.controller.hosts.heard import Heard, hear
+from sdn.controller.hosts.held import AGAIN, PATIENCE
+from sdn.controller.hosts.learning import AWAY_SECONDS, GONE_SECONDS, port_name
+from sdn.controller.hosts.lessons import MAX_ADDRESSES
+from sdn.controller.hosts.sought import MAX_PER_SENDER, Sought
+from sdn.controller.hosts.sought import PATIENCE as SOUGHT_PATIENCE
 from sdn.model.command import Delete
 from sdn.model.errors import SdnError
 from sdn.model.ids import Dpid, parse_name

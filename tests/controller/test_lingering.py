@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sdn.controller.lingering import Lingering
+from sdn.controller.convergence.lingering import Lingering
 from sdn.model.ids import Dpid
 from sdn.model.program import GRACE
 

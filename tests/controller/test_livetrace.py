@@ -9,11 +9,11 @@ from ipaddress import ip_address, ip_network
 import pytest
 from probed import Probed
 
-from sdn.controller.errands import Errand, Seen
 from sdn.controller.events import Fly
-from sdn.controller.flights import PER_CALLER, PER_SECOND
-from sdn.controller.livetrace import with_loss
-from sdn.controller.views import Views
+from sdn.controller.probes.errands import Errand, Seen
+from sdn.controller.probes.flights import PER_CALLER, PER_SECOND
+from sdn.controller.questions.livetrace import with_loss
+from sdn.controller.questions.views import Views
 from sdn.model.errors import Exhausted, SdnError
 from sdn.model.intent import Binding, Network, Port, Router, Subnet, Tenant
 from sdn.model.tracing import Fault, LiveTrace, LiveVerdict, Protocol, TraceQuestion

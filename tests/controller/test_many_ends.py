@@ -8,8 +8,8 @@ import pytest
 from simulation import Simulation
 from test_priorities import GIGA, T, cut, full, network, told, wish
 
-from sdn.controller.views import Views
-from sdn.controller.whatif import WhatIf
+from sdn.controller.questions.views import Views
+from sdn.controller.questions.whatif import WhatIf
 from sdn.model.calendar import Calendar
 from sdn.model.command import Create, Delete, Put, Update
 from sdn.model.errors import AlreadyExists, Exhausted, InUse, InvalidInput, NotFound, Refused, SdnError

@@ -9,7 +9,7 @@ from simulation import Simulation
 from test_many_ends import READY, fan, funnel, held, legs, port, reserved, status
 from test_priorities import GIGA, cut, full, network, told, wish
 
-from sdn.controller.views import Views
+from sdn.controller.questions.views import Views
 from sdn.model.command import Create, Delete
 from sdn.model.errors import Refused
 from sdn.model.intent import Constraints, Protection

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sdn.controller.events import BridgesSeen, ManagerDown
-from sdn.controller.plugs import HOLD, Plugs
+from sdn.controller.hosts.plugs import HOLD, Plugs
 from sdn.model.plugs import Bridge, is_iface_id
 
 

@@ -8,8 +8,8 @@ from itertools import pairwise
 import pytest
 from simulation import Simulation
 
-from sdn.controller import connections as connections_module
-from sdn.controller.views import Views
+from sdn.controller.connections import connections as connections_module
+from sdn.controller.questions.views import Views
 from sdn.model.command import Create, Delete
 from sdn.model.errors import InvalidInput, Refused
 from sdn.model.ids import Kind

@@ -6,9 +6,9 @@ import pytest
 from simulation import Simulation
 from test_controller import T, cloud
 
-from sdn.controller.readiness import AWAY, COMPUTING, CONFIRMING, OFF, READY
-from sdn.controller.repairs import PATIENCE, QUIET
-from sdn.controller.views import Views
+from sdn.controller.convergence.readiness import AWAY, COMPUTING, CONFIRMING, OFF, READY
+from sdn.controller.convergence.repairs import PATIENCE, QUIET
+from sdn.controller.questions.views import Views
 from sdn.model.program import GRACE
 from sdn.model.resilience import Coverage, Resilience
 from sdn.model.status import State

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sdn.controller.listening import LINGER, Listening
-from sdn.controller.readylinks import ReadyLinks
+from sdn.controller.convergence.listening import LINGER, Listening
+from sdn.controller.convergence.readylinks import ReadyLinks
 from sdn.model.ids import Dpid
 from sdn.model.topology import Link, LinkChanges, LinkEnd
 

@@ -16,8 +16,8 @@ import pytest
 from simulation import Simulation
 from test_steering import SPEC, T, Watched, backup, cut, path, ready, wish
 
-from sdn.controller.pathnumbers import PathNumbers, _Shared, former_keys
-from sdn.controller.views import Views
+from sdn.controller.connections.pathnumbers import PathNumbers, _Shared, former_keys
+from sdn.controller.questions.views import Views
 from sdn.model.command import Delete
 from sdn.model.errors import SdnError
 from sdn.model.intent import Connection, Constraints, Protection

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sdn.controller.strangers import Strangers
+from sdn.controller.convergence.strangers import Strangers
 from sdn.model.ids import Dpid
 from sdn.model.program import GRACE, Installed, cookie_of
 from sdn.model.topology import Link, LinkChanges, LinkEnd

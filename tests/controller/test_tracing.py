@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from simulation import Simulation
 
-from sdn.controller.views import Views
+from sdn.controller.questions.views import Views
 from sdn.model.errors import InvalidInput, NotFound
 from sdn.model.intent import AddressPair, Binding, Connection, Network, Port, Router, StaticRoute, Subnet, Tenant
 from sdn.model.tracing import Protocol, TraceQuestion, TraceStep, TraceView, Verdict

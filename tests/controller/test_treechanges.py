@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sdn.controller.treechanges import TreeChanges
+from sdn.controller.convergence.treechanges import TreeChanges
 from sdn.model.ids import Dpid
 from sdn.model.program import GRACE
 from sdn.model.route import NO_HOP, Repair, RepairHops

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from probed import NAME, Probed, T, ready, wish
 
-from sdn.controller.judgement import BACK_AFTER, LOST_AFTER, Judgement, Verdict
-from sdn.controller.verification import HOLD, PROBES_PER_SECOND, jitter
+from sdn.controller.probes.judgement import BACK_AFTER, LOST_AFTER, Judgement, Verdict
+from sdn.controller.probes.verification import HOLD, PROBES_PER_SECOND, jitter
 from sdn.model.command import Delete
 from sdn.model.ids import Dpid
 from sdn.model.intent import Connection, Constraints

@@ -11,7 +11,7 @@ from itertools import combinations
 import pytest
 from simulation import Simulation
 
-from sdn.controller.whatif import WhatIf
+from sdn.controller.questions.whatif import WhatIf
 from sdn.model.errors import NotFound, Refused
 from sdn.model.intent import Binding, Connection, Constraints, Network, Port, Protection, Subnet, Tenant
 from sdn.model.status import State

@@ -19,8 +19,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from sdn.client import ApiError, Client, unwrap
 from sdn.controller.core import Controller
+from sdn.controller.questions.views import Views
 from sdn.controller.settings import Settings
-from sdn.controller.views import Views
 from sdn.daemon import revisions
 from sdn.daemon.engine import Engine
 from sdn.model.selector import parse_selector

@@ -12,9 +12,9 @@ import pytest
 from sdn.controller.core import Controller
 from sdn.controller.effects import Publish, RequestReadBack, SwitchEffect
 from sdn.controller.events import ReadBack, SwitchDown, SwitchUp
+from sdn.controller.questions.views import Views
 from sdn.controller.reader import Watched
 from sdn.controller.statuses import DONE
-from sdn.controller.views import Views
 from sdn.daemon import watch
 from sdn.daemon.engine import Engine
 from sdn.daemon.watch import WatchHub

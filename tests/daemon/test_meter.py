@@ -11,8 +11,8 @@ import pytest
 from sdn.controller.core import Controller
 from sdn.controller.effects import Publish, SendBatch, SwitchEffect
 from sdn.controller.events import BatchDone, SwitchUp
+from sdn.controller.questions.views import Views
 from sdn.controller.statuses import DONE, PROGRAMMING
-from sdn.controller.views import Views
 from sdn.daemon.engine import Engine
 from sdn.daemon.meter import Latency
 from sdn.model.command import Create, Transaction

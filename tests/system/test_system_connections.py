@@ -22,7 +22,7 @@ from sdn_lab.lab import MininetLab  # noqa: E402
 from sdn_lab.steps import Steps  # noqa: E402
 
 from sdn.client import ApiError  # noqa: E402
-from sdn.controller.asking import REASONS  # noqa: E402
+from sdn.controller.connections.asking import REASONS  # noqa: E402
 from sdn.graph import assign_interfaces, load_topology  # noqa: E402
 from sdn.graph.write import to_yaml  # noqa: E402
 from sdn.v1 import resources_pb2 as pb  # noqa: E402
