@@ -53,7 +53,7 @@ class SwitchView:
 class LinkView:
     """One link; ends are (switch name, interface name). reserved: bits/s from a to b and from b to a.
 
-    away, damped, drained, unused: see sdn.topology.state.LinkState. measured: latency one way and its error in
+    away, damped, drained, unused: see sdn.topology.linkstate.LinkState. measured: latency one way and its error in
     microseconds, and the number of samples; None while it is not known. oversubscription: 0 for that of all links.
     """
 

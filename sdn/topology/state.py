@@ -6,7 +6,7 @@ Feed events to ``discovery``; call ``expire`` regularly; ``take_changes`` tells 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from sdn.model.errors import SdnError
 from sdn.model.ids import Dpid, format_dpid, parse_dpid
@@ -24,7 +24,8 @@ from sdn.topology import declared as wiring
 from sdn.topology.adjacency import End
 from sdn.topology.damping import Damping, DampingChange, DampingRule
 from sdn.topology.discovery import Discovery
-from sdn.topology.latency import Latencies, Latency
+from sdn.topology.latency import Latencies
+from sdn.topology.linkstate import LinkState
 from sdn.topology.maintenance import LinkWish, Maintenance
 from sdn.topology.records import key, read_penalties, write_penalty
 from sdn.topology.silence import SilenceChange, Silences
@@ -35,27 +36,6 @@ other way."""
 
 _STEP = 100
 """Microseconds by which a measured latency must differ from the one in use, at least."""
-
-
-@dataclass(frozen=True, slots=True)
-class LinkState:
-    """A link for people; ends are (switch name, interface name, '' if a missing declared link does not say).
-
-    link: as observed, without penalty, None when it is declared but not seen. declared: None when it was not declared.
-    away: a switch at one of its ends is not connected, so that it cannot be probed. damped: avoided, because it was
-    lost too often. drained: avoided, because an operator said so of it or of one of its switches. unused: seen, but not
-    taken for a link, because only declared ones are, or not yet (set_aside). measured: None while that is not known.
-    """
-
-    a: tuple[str, str]
-    b: tuple[str, str]
-    link: Link | None
-    declared: DeclaredLink | None
-    away: bool = False
-    damped: bool = False
-    drained: bool = False
-    unused: bool = False
-    measured: Latency | None = None
 
 
 class TopologyState:

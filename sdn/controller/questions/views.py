@@ -38,7 +38,7 @@ from sdn.model.tracing import TraceQuestion, TraceView
 from sdn.model.whatif import Consequence, WhatIfQuery
 from sdn.pipeline.layout import TABLE_NAMES
 from sdn.pipeline.program import SwitchProgram
-from sdn.topology.state import LinkState
+from sdn.topology.linkstate import LinkState
 
 
 class Views:
