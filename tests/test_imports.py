@@ -41,14 +41,14 @@ ALLOWED: dict[str, tuple[str, ...]] = {
 }
 """Package → what of ours it may import beside itself. sdn/app.py alone, the composition root, imports everything."""
 
-_TOLD = ("events", "effects", "reporter")
+_TOLD = ("events", "effects", "errands", "reporter")
 CONTROLLER: dict[str, tuple[str, ...]] = {
     "switches": (*_TOLD, "outcome", "hosts"),
     "hosts": _TOLD,
     "convergence": ("switches", "hosts"),
     "connections": ("hosts",),
     "probes": (*_TOLD, "connections"),
-    "questions": ("core", "parts", "reader", "probes", "connections", "hosts"),
+    "questions": ("core", "parts", "reader", "errands", "connections", "hosts"),
 }
 """Room of the controller → what of the controller it may import beside itself."""
 

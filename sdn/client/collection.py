@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Generic
+from typing import Any, Generic, Protocol
+
+import grpc
 
 from sdn.client import call
 from sdn.client.call import PAGE_SIZE, M
 from sdn.client.kinds import KindInfo
 from sdn.client.streams import Watch
 
-if TYPE_CHECKING:
-    from sdn.client.client import Client
-
 _List = list  # the accessors have a method of that name
+
+
+class Caller(Protocol):
+    """What the client is for its collections: it calls methods, and raises ApiError where they fail."""
+
+    channel: grpc.Channel
+    address: str
+
+    def invoke(self, method: Any, request: Any, wait: float = 0.0) -> Any:
+        """The answer of a method."""
 
 
 class Collection(Generic[M]):
@@ -23,8 +32,8 @@ class Collection(Generic[M]):
     characters, makes a repeated request answer the first one's result.
     """
 
-    def __init__(self, client: Client, info: KindInfo) -> None:
-        self._client: Client = client
+    def __init__(self, client: Caller, info: KindInfo) -> None:
+        self._client = client
         self._stub = info.stub(client.channel)
         self.info = info
 

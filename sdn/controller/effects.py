@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sdn.controller.errands import Seen
 from sdn.controller.events import Session
-from sdn.controller.probes.errands import Seen
 from sdn.model.command import TransactionResult
 from sdn.model.errors import SdnError
 from sdn.model.ids import Dpid

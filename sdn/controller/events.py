@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sdn.controller.probes.errands import Errand
+from sdn.controller.errands import Errand
 from sdn.model.command import Transaction
 from sdn.model.ids import Dpid
 from sdn.model.maintenance import Target

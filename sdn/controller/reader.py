@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from sdn.controller.probes.errands import Seen
+from sdn.controller.errands import Seen
 from sdn.controller.questions.livetrace import Wish
 from sdn.controller.questions.narrowing import Narrowing
 from sdn.model.command import Transaction, TransactionResult

@@ -26,8 +26,8 @@ from sdn.controller.effects import (
     Publish,
     Reply,
 )
+from sdn.controller.errands import Errand, Seen
 from sdn.controller.events import Audit, Event, Fly, Forget, Maintain, Request, Tick
-from sdn.controller.probes.errands import Errand, Seen
 from sdn.controller.questions.livetrace import with_loss
 from sdn.controller.reader import Reader, Watched
 from sdn.controller.staging import Staged

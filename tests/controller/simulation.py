@@ -22,6 +22,7 @@ from sdn.controller.effects import (
     SendBatch,
     SendPacket,
 )
+from sdn.controller.errands import Seen
 from sdn.controller.events import (
     Audit,
     BatchDone,
@@ -34,7 +35,6 @@ from sdn.controller.events import (
     SwitchUp,
     Tick,
 )
-from sdn.controller.probes.errands import Seen
 from sdn.controller.settings import Settings
 from sdn.graph import load_topology
 from sdn.graph.files import assign_interfaces

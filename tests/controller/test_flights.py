@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from ipaddress import ip_address
 
+from sdn.controller.errands import Errand, Sighting, sealed
 from sdn.controller.events import Fly, PacketsSent
-from sdn.controller.probes.errands import Errand, Sighting, sealed
 from sdn.controller.probes.flights import PER_SECOND, Flights, in_order, is_whole
 from sdn.controller.probes.prober import TIMEOUT, Flight, Prober
 from sdn.model.errors import Exhausted, Unavailable

@@ -9,8 +9,8 @@ from ipaddress import ip_address, ip_network
 import pytest
 from probed import Probed
 
+from sdn.controller.errands import Errand, Seen
 from sdn.controller.events import Fly
-from sdn.controller.probes.errands import Errand, Seen
 from sdn.controller.probes.flights import PER_CALLER, PER_SECOND
 from sdn.controller.questions.livetrace import with_loss
 from sdn.controller.questions.views import Views

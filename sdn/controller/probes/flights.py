@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from sdn.controller.effects import Flown, SendPacket
+from sdn.controller.errands import Seen, Sighting
 from sdn.controller.events import Fly
-from sdn.controller.probes.errands import Seen, Sighting
 from sdn.controller.probes.prober import TIMEOUT, Flight, Prober
 from sdn.model.errors import Exhausted, Limit, SdnError, Unavailable
 from sdn.model.ids import Dpid

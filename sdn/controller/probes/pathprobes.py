@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sdn.controller.connections.steering import Target
-from sdn.controller.probes.errands import Errand
+from sdn.controller.errands import Errand
 from sdn.controller.probes.prober import Flight
 from sdn.model.ids import Dpid
 from sdn.model.topology import LinkEnd

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from sdn.controller.effects import TABLE, Entrance, SendPacket
+from sdn.controller.errands import Errand, Sighting
 from sdn.controller.events import PacketIn, PacketsSent, Session
-from sdn.controller.probes.errands import Errand, Sighting
 from sdn.model.ids import Dpid
 from sdn.pipeline.layout import DESTINATION, PROBE, PROBE_MARK, Table
 from sdn.topology import pathprobe

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from sdn.controller.errands import Errand, Seen, sealed
 from sdn.controller.parts import Parts
-from sdn.controller.probes.errands import Errand, Seen, sealed
 from sdn.controller.questions.hops import hops
 from sdn.controller.questions.narrowing import Narrowing, words
 from sdn.model.ids import Dpid

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from sdn.controller.core import Controller
-from sdn.controller.probes.errands import Seen
+from sdn.controller.errands import Seen
 from sdn.controller.questions import livetrace
 from sdn.controller.questions.livetrace import Comparison, Wish
 from sdn.controller.questions.narrowing import Narrowing

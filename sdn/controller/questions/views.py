@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from sdn.controller.core import Controller
-from sdn.controller.probes.errands import Seen
+from sdn.controller.errands import Seen
 from sdn.controller.questions.livetrace import Wish
 from sdn.controller.questions.narrowing import Narrowing
 from sdn.controller.questions.pathviews import PathViews
