@@ -361,7 +361,7 @@ class Convergence:
             del self._versions[destination]
 
     def _forget(self, destination: Dpid) -> None:
-        """Nobody is there any more who could be sent to.
+        """Nobody is there any more who could be sent to. If somebody is again at once, caches still know the way.
 
         Repair hops of the version that packets are given are left to ``set_repairs``: it tells differences, and none if
         somebody is there again before it would have told that they are gone.
@@ -370,6 +370,9 @@ class Convergence:
         current = self.epoch(destination)
         for epoch in {*self._in_use(destination), *versions.draining, versions.building} - {None, current}:
             self._drop(destination, int(epoch or 0))
+        name = self._routes.name(destination)
+        there = [(dpid, name, hops) for dpid, hops in self._routes.holders(name) if dpid not in self._away]
+        self._lingering.note(self._generation(), there)
         self._routes.empty(destination, current)
         self._postponed.pop(destination, None)
         self._changed[destination] = None
