@@ -101,6 +101,6 @@ def _all_options(command: click.Command = cli) -> set[str]:
 def test_alerts_and_reasons_are_explained() -> None:
     """Every reason for which a port may be PENDING is in the table of symptoms."""
     text = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
-    source = "".join((ROOT / "sdn/controller" / name).read_text() for name in ("attachments.py", "statuses.py"))
+    source = "".join((ROOT / "sdn/controller" / name).read_text() for name in ("hosts/attachments.py", "statuses.py"))
     reasons = set(re.findall(r'Detached\(\s*"(\w+)"', source)) | {"SwitchAway", "Programming", "Repairing"}
     assert {reason for reason in reasons if f"| `{reason}` |" not in text} == set()
