@@ -114,6 +114,13 @@ class CloudLab:
         """The other hosts of its network."""
         return {name for name, subnet in self.subnet.items() if subnet == self.subnet[host]} - {host}
 
+    def free(self) -> list[str]:
+        """The last two hosts of each switch that has any: tests of circuits take their ports away."""
+        of: dict[str, list[str]] = {}
+        for host in self.network.topology.hosts:
+            of.setdefault(host.switch, []).append(host.name)
+        return [name for names in of.values() for name in names[-2:]]
+
     def ready(self) -> None:
         """All switches in sync, all declared links up."""
         self.client.wait_ready(WAIT)

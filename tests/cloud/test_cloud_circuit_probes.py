@@ -29,7 +29,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudLab]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SDN_PATH_PROBE_INTERVAL", "1")
         with cloud_lab("leaf-spine:spines=2,leaves=2,hosts=6,capacity=1G", tmp_path_factory.mktemp("lines")) as lab:
-            for host in free(lab):
+            for host in lab.free():
                 lab.client.ports.delete(lab.port_of(host), wait=WAIT)
             yield lab
 
@@ -41,12 +41,6 @@ def lab(shared: CloudLab) -> Iterator[CloudLab]:
         yield shared
         take_back(shared)
     shared.ready()
-
-
-def free(lab: CloudLab) -> list[str]:
-    """Two of leaf1, then two of leaf2."""
-    leaves = [[host.name for host in lab.network.topology.hosts if host.switch == leaf] for leaf in ("leaf1", "leaf2")]
-    return [*leaves[0][-2:], *leaves[1][-2:]]
 
 
 def circuit(
@@ -98,7 +92,7 @@ def carried(lab: CloudLab, source: str, *sent: bytes) -> dict[str, list[bytes]]:
 @pytest.mark.parametrize("tags", [("", ""), ("@100", "@200"), ("@untagged", "@300")], ids=["all", "vlans", "untagged"])
 @pytest.mark.parametrize("far", [True, False], ids=["far", "one-switch"])
 def test_a_circuit_is_verified_and_its_latency_told(lab: CloudLab, tags: tuple[str, str], far: bool) -> None:
-    a, near, b, _ = free(lab)
+    a, near, b, _ = lab.free()
     with States(lab) as states:
         lab.client.connections.create(circuit(lab, a, b if far else near, tags, ceiling=10**8), wait=WAIT)
         verified(states)
@@ -112,7 +106,7 @@ def test_a_circuit_is_verified_and_its_latency_told(lab: CloudLab, tags: tuple[s
 
 def test_entries_that_are_deleted_are_written_again_and_a_detour_is_told_as_one(lab: CloudLab) -> None:
     """Of one circuit what wraps and what unwraps, at both leaves; another one is led off its path."""
-    a, a2, b, b2 = free(lab)
+    a, a2, b, b2 = lab.free()
     lab.client.connections.create(circuit(lab, a2, b2, name=OTHER), wait=WAIT)
     (sender,) = re.findall(r"table=32,.*(reg1=0x\w+)", lab.network.flows("leaf2"))
     with States(lab) as states, States(lab, OTHER) as others:
@@ -135,7 +129,7 @@ def test_entries_that_are_deleted_are_written_again_and_a_detour_is_told_as_one(
 
 
 def test_a_link_that_loses_what_is_labelled_is_left(lab: CloudLab) -> None:
-    a, _, b, _ = free(lab)
+    a, _, b, _ = lab.free()
     with States(lab) as states:
         lab.client.connections.create(circuit(lab, a, b), wait=WAIT)
         spine = verified(states)[-1][2]
@@ -154,7 +148,7 @@ def test_a_link_that_loses_what_is_labelled_is_left(lab: CloudLab) -> None:
 
 def test_frames_that_look_like_probes_come_out_as_they_went_in(lab: CloudLab) -> None:
     """Also within a switch; while no daemon runs, so that nothing of its own meets the entries for probes."""
-    a, near, b, _ = free(lab)
+    a, near, b, _ = lab.free()
     with States(lab) as states, States(lab, OTHER) as others:
         lab.client.connections.create(circuit(lab, a, b, ("@100", "@100")), wait=WAIT)
         lab.client.connections.create(circuit(lab, a, near, ("@untagged", "@untagged"), name=OTHER), wait=WAIT)

@@ -35,7 +35,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudLab]:
         patch.setenv("SDN_PATH_PROBE_INTERVAL", "1")
         patch.setenv("SDN_COUNTER_INTERVAL", "0.5")
         with cloud_lab("leaf-spine:spines=2,leaves=3,hosts=4,capacity=1G", tmp_path_factory.mktemp("roots")) as lab:
-            for host in free(lab):
+            for host in lab.free():
                 lab.client.ports.delete(lab.port_of(host), wait=WAIT)
             yield lab
 
@@ -48,12 +48,6 @@ def lab(shared: CloudLab) -> Iterator[CloudLab]:
         wholes = [one.name for one in shared.client.connections.list("tenants/-") if not one.leg_of]
         shared.client.apply([], wholes, wait=WAIT)
         shared.forget_caches()  # what these frames have counted is not for the entries that the next test has there
-
-
-def free(lab: CloudLab) -> list[str]:
-    """Two hosts of each leaf switch."""
-    leaves = [[host.name for host in lab.network.topology.hosts if host.switch == leaf] for leaf in SWITCHES]
-    return [host for hosts in leaves for host in hosts[-2:]]
 
 
 def tree(lab: CloudLab, root: str, *leaves: str, forth: bool = True, **fields: object) -> pb.Connection:
@@ -137,7 +131,7 @@ class Stream:
 def test_what_comes_in_at_the_root_goes_to_all_leaves_and_from_a_leaf_to_the_root_alone(
     lab: CloudLab, forth: bool
 ) -> None:
-    root, *leaves, other = free(lab)
+    root, *leaves, other = lab.free()
     connect(lab, tree(lab, root, *leaves, forth=forth))
     assert carried(lab, root, *frames()) == {leaf: frames() for leaf in leaves}
     for leaf in leaves:
@@ -150,7 +144,7 @@ def test_what_comes_in_at_the_root_goes_to_all_leaves_and_from_a_leaf_to_the_roo
 
 def test_frames_of_vlans_have_the_tag_of_the_end_where_they_leave(lab: CloudLab) -> None:
     """Two leaves at one interface, one of them beside the root, and other frames of the root's interface elsewhere."""
-    root, near, a, _, b, c = free(lab)
+    root, near, a, _, b, c = lab.free()
     connect(lab, tree(lab, f"{root}@7", f"{near}@untagged", f"{near}@8", f"{a}@9", f"{b}@untagged", f"{b}@10"))
     beside = pb.Connection(name=f"{NAME}-2", a=end(lab, root, "@6"), b=end(lab, c, "@untagged"), bandwidth_bps=1000)
     connect(lab, beside)
@@ -172,7 +166,7 @@ def test_frames_of_vlans_have_the_tag_of_the_end_where_they_leave(lab: CloudLab)
 
 
 def test_as_many_leaves_as_there_may_be(lab: CloudLab) -> None:
-    root, *hosts = free(lab)
+    root, *hosts = lab.free()
     leaves = [f"{host}@{vlan}" for host in hosts for vlan in range(1, 14)][:64]
     connect(lab, tree(lab, f"{root}@untagged", *leaves, bandwidth_bps=1000))
     frame = bytes(200)
@@ -186,7 +180,7 @@ def test_as_many_leaves_as_there_may_be(lab: CloudLab) -> None:
 
 
 def test_mpls_goes_to_leaves_at_the_switch_of_the_root_alone(lab: CloudLab) -> None:
-    root, near, far, *_ = free(lab)
+    root, near, far, *_ = lab.free()
     connect(lab, tree(lab, root, near, far))
     for frame in (mpls(), mpls(5)):
         assert carried(lab, root, frame) == {near: [frame]}
@@ -198,7 +192,7 @@ def test_mpls_goes_to_leaves_at_the_switch_of_the_root_alone(lab: CloudLab) -> N
 
 
 def test_the_ceiling_of_the_root_holds_before_the_copies_and_each_frame_counts_once(lab: CloudLab) -> None:
-    root, near, far, *_ = free(lab)
+    root, near, far, *_ = lab.free()
     connect(lab, tree(lab, root, near, far, bandwidth_bps=1000, ceiling_bps=10_000))
     many = [bytes(1000)] * 150
     arrived = carried(lab, root, *many)
@@ -219,7 +213,7 @@ def test_the_ceiling_of_the_root_holds_before_the_copies_and_each_frame_counts_o
 
 
 def test_legs_come_go_and_move_and_nobody_else_loses_a_frame(lab: CloudLab) -> None:
-    root, near, moving, late, steady, other = free(lab)
+    root, near, moving, late, steady, other = lab.free()
     connect(lab, tree(lab, root, near))
 
     def change(*leaves: str, **fields: object) -> Callable[[], object]:
@@ -266,11 +260,11 @@ def test_legs_come_go_and_move_and_nobody_else_loses_a_frame(lab: CloudLab) -> N
 
 
 def test_tenants_and_other_circuits_do_not_meet_it(lab: CloudLab) -> None:
-    root, near, far, a, b, _ = free(lab)
+    root, near, far, a, b, _ = lab.free()
     connect(lab, tree(lab, root, near, far))
     connect(lab, pb.Connection(name=f"{NAME}-2", a=end(lab, a), b=end(lab, b), bandwidth_bps=1000))
-    hosts = [host for host in lab.hosts.values() if host.name not in free(lab)]
-    assert lab.matrix(hosts=hosts).explain({(x, y) for x, y in lab.expected if not {x, y} & set(free(lab))}) == ""
+    hosts = [host for host in lab.hosts.values() if host.name not in lab.free()]
+    assert lab.matrix(hosts=hosts).explain({(x, y) for x, y in lab.expected if not {x, y} & set(lab.free())}) == ""
     assert carried(lab, a, *frames()) == {b: frames()}
     assert carried(lab, root, *frames()) == {near: frames(), far: frames()}
     sender = next(host for host in hosts if lab.place[host.name].switch == "leaf1")
@@ -281,7 +275,7 @@ def test_tenants_and_other_circuits_do_not_meet_it(lab: CloudLab) -> None:
 
 
 def test_what_is_lost_at_the_root_is_found_by_probes_and_written_again(lab: CloudLab) -> None:
-    root, near, far, *_ = free(lab)
+    root, near, far, *_ = lab.free()
     connect(lab, tree(lab, root, near, far))
     until(lab, lambda one: one.status.state == pb.VERIFIED)
     names = [leg.name for leg in lab.client.connections.get(NAME).status.legs]
@@ -300,7 +294,7 @@ def test_what_is_lost_at_the_root_is_found_by_probes_and_written_again(lab: Clou
 
 
 def test_a_restart_of_the_daemon_disturbs_nothing(lab: CloudLab) -> None:
-    root, near, far, *_ = free(lab)
+    root, near, far, *_ = lab.free()
     connect(lab, tree(lab, root, near, far))
 
     def entries() -> tuple[list[str], list[str]]:

@@ -32,7 +32,7 @@ SPINES = ("spine1", "spine2")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudLab]:
     """Of each leaf the last two hosts have no port: their interfaces are free."""
     with cloud_lab("leaf-spine:spines=2,leaves=2,hosts=6,capacity=1G", tmp_path_factory.mktemp("circuits")) as lab:
-        for host in free(lab):
+        for host in lab.free():
             lab.client.ports.delete(lab.port_of(host), wait=WAIT)
         yield lab
 
@@ -43,12 +43,6 @@ def lab(shared: CloudLab) -> Iterator[CloudLab]:
     yield shared
     for connection in list(shared.client.connections.list("tenants/-")):
         shared.client.connections.delete(connection.name, wait=WAIT)
-
-
-def free(lab: CloudLab) -> list[str]:
-    """Two of leaf1, then two of leaf2."""
-    leaves = [[host.name for host in lab.network.topology.hosts if host.switch == leaf] for leaf in ("leaf1", "leaf2")]
-    return [*leaves[0][-2:], *leaves[1][-2:]]
 
 
 def end(lab: CloudLab, host: str, tag: str = "") -> str:
@@ -93,7 +87,7 @@ def carried(lab: CloudLab, source: str, *sent: bytes) -> dict[str, list[bytes]]:
 
 
 def test_all_frames_come_out_as_they_went_in(lab: CloudLab) -> None:
-    a, _, b, _ = free(lab)
+    a, _, b, _ = lab.free()
     made = connect(lab, end(lab, a), end(lab, b))
     first, _, last = made.status.path
     assert (first.switch, first.ingress) == ("leaf1", lab.place[a].interface)
@@ -103,7 +97,7 @@ def test_all_frames_come_out_as_they_went_in(lab: CloudLab) -> None:
 
 
 def test_the_way_is_that_of_the_path_and_moves_and_falls_back(lab: CloudLab) -> None:
-    a, _, b, _ = free(lab)
+    a, _, b, _ = lab.free()
     for spine in (*SPINES, SPINES[0]):
         wish = pb.Constraints(exclude_switches=[other for other in SPINES if other != spine])
         if spine == SPINES[0] and not list(lab.client.connections.list("tenants/red")):
@@ -133,22 +127,22 @@ def mpls(*tags: int) -> bytes:
 
 
 def test_mpls_is_dropped_as_open_vswitch_does_not_survive_wrapping_it(lab: CloudLab) -> None:
-    a, a2, b, _ = free(lab)
+    a, a2, b, _ = lab.free()
     connect(lab, end(lab, a), end(lab, b))
-    connect(lab, end(lab, a2, "@100"), end(lab, free(lab)[3], "@100"), f"{NAME}2")
+    connect(lab, end(lab, a2, "@100"), end(lab, lab.free()[3], "@100"), f"{NAME}2")
     for source, tags in ((a, ()), (a, (5,)), (a2, (100,))):
         frame = mpls(*tags)
         assert carried(lab, source, frame, frame.replace(b"\x88\x47", b"\x88\x48", 1)) == {}
     # Behind two tags Open vSwitch does not see it.
     assert carried(lab, a, mpls(5, 6)) == {b: [mpls(5, 6)]}
-    assert carried(lab, a2, mpls(100, 7)) == {free(lab)[3]: [mpls(100, 7)]}
+    assert carried(lab, a2, mpls(100, 7)) == {lab.free()[3]: [mpls(100, 7)]}
     assert lab.network.ovs_of("leaf1").running
     assert carried(lab, a, *frames()) == {b: frames()}
 
 
 @pytest.mark.parametrize("tags", [("", ""), ("@untagged", "@9")], ids=["all", "tagged"])
 def test_on_one_switch(lab: CloudLab, tags: tuple[str, str]) -> None:
-    a, b, _, _ = free(lab)
+    a, b, _, _ = lab.free()
     connect(lab, end(lab, a, tags[0]), end(lab, b, tags[1]), reverse_ceiling_bps=10_000)
     sent = [*frames(), mpls(), mpls(3)] if not tags[0] else [f for f in frames() if f[12:14] not in TAGS]
     assert carried(lab, a, *sent) == {b: [tagged(9, frame) for frame in sent] if tags[0] else sent}
@@ -164,7 +158,7 @@ def tagged(vlan: int, inner: bytes) -> bytes:
 
 
 def test_vlans_of_an_interface_go_their_own_ways(lab: CloudLab) -> None:
-    a, a2, b, b2 = free(lab)
+    a, a2, b, b2 = lab.free()
     connect(lab, end(lab, a, "@100"), end(lab, b, "@200"))
     connect(lab, end(lab, a, "@untagged"), end(lab, b2, "@300"), f"{NAME}2")
     connect(lab, end(lab, a, "@101"), end(lab, a2, "@untagged"), f"{NAME}3")
@@ -182,16 +176,16 @@ def test_vlans_of_an_interface_go_their_own_ways(lab: CloudLab) -> None:
 
 
 def test_tenants_and_circuits_do_not_meet(lab: CloudLab) -> None:
-    a, _, b, _ = free(lab)
+    a, _, b, _ = lab.free()
     connect(lab, end(lab, a), end(lab, b))
-    hosts = [host for host in lab.hosts.values() if host.name not in free(lab)]
-    assert lab.matrix(hosts=hosts).explain({(x, y) for x, y in lab.expected if not {x, y} & set(free(lab))}) == ""
+    hosts = [host for host in lab.hosts.values() if host.name not in lab.free()]
+    assert lab.matrix(hosts=hosts).explain({(x, y) for x, y in lab.expected if not {x, y} & set(lab.free())}) == ""
     forged = bytes(Ether(dst="42:00:01:00:00:01", src=hosts[0].mac, type=0x8847) / Raw(PAYLOAD))
     assert carried(lab, hosts[0].name, forged) == {}
 
 
 def test_ceilings_and_counters_are_those_of_connections(lab: CloudLab) -> None:
-    a, _, b, _ = free(lab)
+    a, _, b, _ = lab.free()
     connect(lab, end(lab, a), end(lab, b), ceiling_bps=10_000)
     many = [bytes(1000)] * 150
     assert 40 < len(carried(lab, a, *many)[b]) < 100
@@ -199,8 +193,8 @@ def test_ceilings_and_counters_are_those_of_connections(lab: CloudLab) -> None:
 
 
 def test_conflicts_are_told_with_the_name_of_who_has_the_interface(lab: CloudLab) -> None:
-    a, a2, b, b2 = free(lab)
-    taken = next(host for host in lab.hosts if host not in free(lab) and lab.place[host].switch == "leaf2")
+    a, a2, b, b2 = lab.free()
+    taken = next(host for host in lab.hosts if host not in lab.free() and lab.place[host].switch == "leaf2")
     connect(lab, end(lab, a, "@5"), end(lab, b, "@5"))
     for ends, says in (
         ((end(lab, a, "@5"), end(lab, b2, "@5")), NAME),
@@ -241,7 +235,7 @@ def entries(lab: CloudLab) -> list[str]:
 
 
 def test_a_restart_of_the_daemon_disturbs_nothing(lab: CloudLab) -> None:
-    a, _, b, _ = free(lab)
+    a, _, b, _ = lab.free()
     connect(lab, end(lab, a), end(lab, b))
     before = entries(lab)
     assert len(before) == 6
